@@ -1,0 +1,53 @@
+# The commands of this project. `make demo` and `make test` set up all they need; a second run needs no network.
+#
+#   make demo ARGS="--stations 5 --speed 60 --for 300"
+#   make check && make test
+
+PYTHON ?= python3
+RUN = .venv/bin/python
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: demo test check format schemas lock setup-run setup-dev clean
+
+demo: setup-run
+	@exec $(RUN) -m simulator demo $(ARGS)
+
+test: setup-dev
+	$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+
+check: setup-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(RUN) -m contract.schema --check docs/schemas
+
+format: setup-dev
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+schemas: setup-run
+	$(RUN) -m contract.schema docs/schemas
+
+# pins everything anew, with hashes and without the address of any registry
+lock: setup-dev
+	$(RUN) -m pip install --quiet uv
+	for extra in run:simulator dev:simulator,dev; do \
+	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	        $$(printf -- '--extra %s ' $$(echo $${extra#*:} | tr , ' ')) \
+	        pyproject.toml -o requirements/$${extra%%:*}.txt; done
+	for peer in libosdp osdp; do \
+	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	        requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
+
+setup-run:
+	@PYTHON="$(PYTHON)" deploy/setup.sh run
+
+setup-dev:
+	@PYTHON="$(PYTHON)" deploy/setup.sh dev
+
+clean:
+	rm -rf .venv .venv-* .run .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,8 @@
+"""What agents and the dispatcher say to each other. No I/O: the first package to read.
+
+topics.py     every topic, who may write it, QoS, retain: one table
+messages.py   every message, one frozen model each
+facts.py      what a station saw and decided, numbered and chained
+envelope.py   the one signature around every message
+limits.py     how large a message may be, and what is left out first
+"""

@@ -1,0 +1,211 @@
+"""What a station saw and decided: numbered without gaps, chained by hash, told once and in order.
+
+A fact carries grant ids and random badge references, never a UID, a name or a member id. Kinds that a
+reader does not know are kept in the ledger and skipped by its projections.
+"""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from contract.reasons import Reason
+from contract.values import Frozen, Nonce, OpaqueId, Slot, Text, UnixMs
+
+
+class Purpose(StrEnum):
+    """What a slot was opened for."""
+
+    TAKE = "take"
+    RETAKE = "retake"  # again within the retake hold: a stop-over, a forgotten bag
+    RETURN = "return"
+
+
+class Identity(StrEnum):
+    """How the key in a slot is known."""
+
+    READ = "read"  # its tag was read at the return reader
+    PRESUMED = "presumed"  # it must be that one, nothing read it
+    UNKNOWN = "unknown"
+
+
+class VehicleReading(Frozen):
+    """A vehicle's last signals, each absent where it is not known. "Not known" is never 0."""
+
+    age_s: Annotated[int, Field(ge=0)]
+    """Seconds between the tracker's time and this fact."""
+    odometer_m: Annotated[int, Field(ge=0)] | None = None
+    energy_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+    charging: bool | None = None
+    ignition: bool | None = None
+    moving: bool | None = None
+    low_voltage_mv: Annotated[int, Field(ge=1)] | None = None
+
+
+class FactBase(Frozen):
+    seq: Annotated[int, Field(ge=1)]
+    at_ms: UnixMs
+    """By the box's clock."""
+    clock_trusted: bool
+
+
+class EpochStarted(FactBase):
+    """The first fact of every epoch."""
+
+    kind: Literal["epoch_started"] = "epoch_started"
+    why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict"]
+
+
+class AgentStarted(FactBase):
+    kind: Literal["agent_started"] = "agent_started"
+    boot_nonce: Nonce
+    version: Text
+
+
+class AccessGranted(FactBase):
+    """A slot is about to be released. Durable before the lock moves."""
+
+    kind: Literal["access_granted"] = "access_granted"
+    reader: OpaqueId
+    slot: Slot
+    purpose: Purpose
+    grant: OpaqueId | None = None
+    badge: OpaqueId | None = None
+    key: OpaqueId | None = None
+
+
+class AccessRefused(FactBase):
+    kind: Literal["access_refused"] = "access_refused"
+    reader: OpaqueId
+    reason: Reason
+    grant: OpaqueId | None = None
+    badge: OpaqueId | None = None
+    key: OpaqueId | None = None
+
+
+class GrantCompleted(FactBase):
+    """The member tapped again right after the return: done, no retake wanted."""
+
+    kind: Literal["grant_completed"] = "grant_completed"
+    reader: OpaqueId
+    grant: OpaqueId
+    badge: OpaqueId
+
+
+class ReleaseFailed(FactBase):
+    """The lock was pulsed as often as allowed and the slot did not open."""
+
+    kind: Literal["release_failed"] = "release_failed"
+    slot: Slot
+    purpose: Purpose
+    pulses: Annotated[int, Field(ge=1)]
+    last_result: Literal["confirmed", "refused", "unanswered"]
+    grant: OpaqueId | None = None
+
+
+class DoorOpened(FactBase):
+    kind: Literal["door_opened"] = "door_opened"
+    slot: Slot
+    released: bool
+    """False: no release of this agent explains it."""
+    seen_late: bool = False
+    """True: it happened while the agent could not see the cabinet; `at_ms` is when it was noticed."""
+
+
+class DoorClosed(FactBase):
+    kind: Literal["door_closed"] = "door_closed"
+    slot: Slot
+    seen_late: bool = False
+
+
+class KeyTaken(FactBase):
+    kind: Literal["key_taken"] = "key_taken"
+    slot: Slot
+    identity: Identity
+    key: OpaqueId | None = None
+    grant: OpaqueId | None = None
+    badge: OpaqueId | None = None
+    vehicle: VehicleReading | None = None
+    seen_late: bool = False
+
+
+class KeyReturned(FactBase):
+    kind: Literal["key_returned"] = "key_returned"
+    slot: Slot
+    identity: Identity
+    key: OpaqueId | None = None
+    grant: OpaqueId | None = None
+    badge: OpaqueId | None = None
+    lit_slot: Slot | None = None
+    """The slot that was opened for this return; another than `slot` is a return into the wrong slot."""
+    vehicle: VehicleReading | None = None
+    seen_late: bool = False
+
+
+class DeviceLost(FactBase):
+    kind: Literal["device_lost"] = "device_lost"
+    device: OpaqueId
+    why: Text
+
+
+class DeviceBack(FactBase):
+    kind: Literal["device_back"] = "device_back"
+    device: OpaqueId
+
+
+class ClockTrustChanged(FactBase):
+    kind: Literal["clock_trust_changed"] = "clock_trust_changed"
+    source: Literal["kernel", "dispatcher", "none"]
+
+
+Fact = (
+    EpochStarted
+    | AgentStarted
+    | AccessGranted
+    | AccessRefused
+    | GrantCompleted
+    | ReleaseFailed
+    | DoorOpened
+    | DoorClosed
+    | KeyTaken
+    | KeyReturned
+    | DeviceLost
+    | DeviceBack
+    | ClockTrustChanged
+)
+
+FACT_ADAPTER: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Field(discriminator="kind")])
+
+
+class UnknownFact(FactBase):
+    """A kind from a newer agent: its number and time are known, its meaning is not."""
+
+    kind: str
+
+
+class BadFact(ValueError):
+    """A fact's text that is no fact. The text of the error names field, value and what was expected."""
+
+
+def parse_fact(text: str) -> Fact | UnknownFact:
+    """Read one fact's text.
+
+    Raises:
+        BadFact: it is not JSON, lacks number, time or kind, or a field of a known kind is wrong.
+    """
+    try:
+        return FACT_ADAPTER.validate_json(text)
+    except ValidationError as error:
+        if error.errors()[0]["type"] != "union_tag_invalid":
+            raise BadFact(_first_error(error)) from error
+    try:
+        return UnknownFact.model_validate_json(text)
+    except ValidationError as error:
+        raise BadFact(_first_error(error)) from error
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "fact"
+    return f"{where}: {first['msg']} (was {json.dumps(first['input'], default=str)[:80]})"

@@ -1,0 +1,272 @@
+"""Every message of the wire contract: one frozen model each.
+
+Each message names its kind and its subject in the signed payload, so that a signature made for one
+topic proves nothing on another.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter, model_validator
+
+from contract.chain import chain_hashes
+from contract.facts import VehicleReading
+from contract.reasons import Reason
+from contract.values import CabinetId, Digest, EpochId, Frozen, Hash, Nonce, OpaqueId, Slot, Text, UnixMs
+
+FACTS_PER_BATCH_MAX = 100  # about 30 KB: a few seconds on a 2G uplink, half the batch limit of limits.py
+
+
+class CabinetMessage(Frozen):
+    cabinet: CabinetId
+
+
+# --- from the agent
+
+
+class Presence(CabinetMessage):
+    """Online, or offline by farewell or last will.
+
+    A will of an older (boot, connection) than the newest known is stale and ignored.
+    """
+
+    kind: Literal["presence"] = "presence"
+    online: bool
+    boot_nonce: Nonce
+    boot_ms: UnixMs
+    connection: Annotated[int, Field(ge=1)]
+    """Connections of this boot so far, this one included."""
+    version: Text
+
+
+class SlotState(Frozen):
+    slot: Slot
+    key_present: bool | None
+    """None: the cabinet was not seen since boot."""
+    door_open: bool | None
+    key: OpaqueId | None = None
+    identity: Literal["read", "presumed", "unknown"] | None = None
+
+
+class VehicleState(Frozen):
+    vehicle: OpaqueId
+    reading: VehicleReading
+
+
+class DeviceState(Frozen):
+    device: OpaqueId
+    online: bool
+    why: Text | None = None
+    tampered: bool | None = None
+    power_failed: bool | None = None
+
+
+class Reported(CabinetMessage):
+    """The whole observed state. May be lost: the next one repeats it."""
+
+    kind: Literal["reported"] = "reported"
+    boot_nonce: Nonce
+    boot_ms: UnixMs
+    connection: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=1)]
+    """Counts up within one boot."""
+    at_ms: UnixMs
+    epoch: EpochId
+    seq: Annotated[int, Field(ge=0)]
+    """Last fact that this state includes."""
+    desired_version: Annotated[int, Field(ge=0)]
+    """0: none held."""
+    desired_high_water: Annotated[int, Field(ge=0)]
+    journal_depth: Annotated[int, Field(ge=0)]
+    """Facts not yet acknowledged."""
+    clock_trusted: bool
+    slots: Annotated[tuple[SlotState, ...], Field(max_length=128)]
+    devices: Annotated[tuple[DeviceState, ...], Field(max_length=32)] = ()
+    vehicles: Annotated[tuple[VehicleState, ...], Field(max_length=128)] = ()
+
+
+class FactBatch(CabinetMessage):
+    """Facts `first_seq`, `first_seq + 1`, ... of one epoch, as the texts that were journalled."""
+
+    kind: Literal["facts"] = "facts"
+    epoch: EpochId
+    epoch_created_ms: UnixMs
+    first_seq: Annotated[int, Field(ge=1)]
+    hash_before: Hash
+    facts: Annotated[tuple[str, ...], Field(min_length=1, max_length=FACTS_PER_BATCH_MAX)]
+    last_hash: Hash
+
+    @property
+    def last_seq(self) -> int:
+        return self.first_seq + len(self.facts) - 1
+
+    @model_validator(mode="after")
+    def _chain_holds(self) -> Self:
+        if chain_hashes(self.hash_before, self.facts)[-1] != self.last_hash:
+            raise ValueError("last_hash is not the hash over hash_before and the facts")
+        return self
+
+
+class TimeRequest(CabinetMessage):
+    kind: Literal["time_request"] = "time_request"
+    nonce: Nonce
+
+
+class ReplyOutcome(StrEnum):
+    RECEIVED = "received"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class CommandReply(CabinetMessage):
+    """What became of a command. The final outcome is repeated unchanged on every resend."""
+
+    kind: Literal["reply"] = "reply"
+    command: OpaqueId
+    outcome: ReplyOutcome
+    reason: Reason | None = None
+
+
+# --- from the dispatcher
+
+
+class BadgeEntry(Frozen):
+    ref: OpaqueId
+    """Random reference, the only name of a badge in facts."""
+    digest: Digest
+
+
+class KeyEntry(Frozen):
+    """A key of the fleet: those that live here have a home slot, the others are recognised at a return."""
+
+    key: OpaqueId
+    vehicle: OpaqueId
+    tag_digests: Annotated[tuple[Digest, ...], Field(max_length=4)] = ()
+    home_slot: Slot | None = None
+
+
+class Grant(Frozen):
+    """A booking or a service order as a right on this box."""
+
+    grant: OpaqueId
+    order: Literal["booking", "service_order"] = "booking"
+    badges: Annotated[tuple[OpaqueId, ...], Field(max_length=200)]
+    pools: Annotated[tuple[OpaqueId, ...], Field(max_length=8)] = ()
+    key: OpaqueId
+    category: OpaqueId | None = None
+    stand_in: bool = False
+    """Whether another key of the category may be handed out."""
+    start_ms: UnixMs
+    end_ms: UnixMs
+    """Half-open: [start_ms, end_ms)."""
+    take_by_ms: UnixMs
+    """After it the box refuses the first take: the booking is a no-show."""
+
+    @model_validator(mode="after")
+    def _window_is_forward(self) -> Self:
+        if not self.start_ms < self.take_by_ms <= self.end_ms:
+            raise ValueError("expected start_ms < take_by_ms <= end_ms")
+        return self
+
+
+class Pool(Frozen):
+    """Drivers of an organisation, listed once; grants refer to the list."""
+
+    pool: OpaqueId
+    badges: Annotated[tuple[OpaqueId, ...], Field(max_length=2000)]
+
+
+class StationSettings(Frozen):
+    """The fleet's rules as this box applies them."""
+
+    opening_allowance_s: Annotated[int, Field(ge=0, le=3600)] = 300
+    """How long before its start a booking already opens."""
+    retake_hold_s: Annotated[int, Field(ge=0, le=7200)] = 600
+    """How long after a return the same right opens the slot again, never past its end."""
+    second_tap_s: Annotated[int, Field(ge=0, le=120)] = 20
+    """A second tap this soon after the return completes the booking at once."""
+    uncertain_clock: Literal["refuse", "earliest_with_pin"] = "refuse"
+    """What a box does whose clock is not trusted."""
+
+
+class Desired(CabinetMessage):
+    """The whole wanted state of a cabinet. It does not expire, its grants do."""
+
+    kind: Literal["desired"] = "desired"
+    version: Annotated[int, Field(ge=1)]
+    """max(previous + 1, unix ms): a restored dispatcher never goes back."""
+    boot_nonce: Nonce | None = None
+    """Echo of the box's boot nonce: a box without a high-water mark takes no other."""
+    badges: tuple[BadgeEntry, ...] = ()
+    keys: tuple[KeyEntry, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    """Nearest start first."""
+    grants_left_out: Annotated[int, Field(ge=0)] = 0
+    """Farther grants that did not fit the size limit."""
+    pools: tuple[Pool, ...] = ()
+    revoked: tuple[OpaqueId, ...] = ()
+    """Badge references that open nothing."""
+    blocked: tuple[OpaqueId, ...] = ()
+    """Keys that are not handed out."""
+    settings: StationSettings = StationSettings()
+
+
+class Acknowledged(CabinetMessage):
+    """Facts of `epoch` are durable in the ledger up to `seq`."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    ledger: Nonce
+    """Id of the ledger, new after each restore: only a new one may lower the watermark."""
+    epoch: EpochId
+    seq: Annotated[int, Field(ge=0)]
+    hash: Hash
+    """The ledger's hash after `seq`: a box that has another one there was restored or cloned."""
+    conflict: bool = False
+    """The ledger holds other content under numbers that this box sent."""
+
+
+class Command(CabinetMessage):
+    """Do this once, before it expires. Resent until answered or expired."""
+
+    kind: Literal["command"] = "command"
+    command: OpaqueId
+    counter: Annotated[int, Field(ge=1)]
+    """max(previous + 1, unix ms), survives reboots on both sides."""
+    action: Literal["release_slot", "report_now"]
+    slot: Slot | None = None
+    issued_ms: UnixMs
+    expires_ms: UnixMs
+
+
+class TimeReply(CabinetMessage):
+    kind: Literal["time_reply"] = "time_reply"
+    nonce: Nonce
+    at_ms: UnixMs
+
+
+class DispatcherPresence(Frozen):
+    kind: Literal["dispatcher_presence"] = "dispatcher_presence"
+    dispatcher: OpaqueId
+    online: bool
+    version: Text
+
+
+AgentMessage = Presence | Reported | FactBatch | TimeRequest | CommandReply
+DispatcherMessage = Desired | Acknowledged | Command | TimeReply | DispatcherPresence
+Message = AgentMessage | DispatcherMessage
+
+MESSAGE_TYPES: tuple[type[Frozen], ...] = (
+    Presence,
+    Reported,
+    FactBatch,
+    TimeRequest,
+    CommandReply,
+    Desired,
+    Acknowledged,
+    Command,
+    TimeReply,
+    DispatcherPresence,
+)
+
+MESSAGE_ADAPTER: TypeAdapter[Any] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])

@@ -1,0 +1,31 @@
+"""Why something was refused. The same word is in the fact, the metric, the API and the log."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """One code for each refusal at a station (domain.md, rule 6)."""
+
+    UNKNOWN_BADGE = "unknown_badge"
+    UNREADABLE_BADGE = "unreadable_badge"  # no configured badge type has that many bits
+    NO_BOOKING = "no_booking"
+    TOO_EARLY = "too_early"
+    TOO_LATE = "too_late"
+    NO_SHOW = "no_show"  # `take_by` has passed
+    COMPLETED = "completed"  # the booking ended with the return: the retake hold is over
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+    VEHICLE_BLOCKED = "vehicle_blocked"
+    WRONG_PIN = "wrong_pin"
+    PIN_REQUIRED = "pin_required"
+    WRONG_STATION = "wrong_station"
+    KEY_NOT_PRESENT = "key_not_present"
+    CLOCK_NOT_TRUSTED = "clock_not_trusted"
+    FOREIGN_TAG = "foreign_tag"  # no key of the fleet carries this tag
+    KEY_NOT_OUT = "key_not_out"  # the tag belongs to a key that hangs in a slot here
+    CABINET_FULL = "cabinet_full"
+    CABINET_SILENT = "cabinet_silent"  # the lock board does not answer: nothing can be released
+    BUSY = "busy"  # another release is under way
+    NOT_DURABLE = "not_durable"
+    UNSUPPORTED = "unsupported"  # a command this agent does not know
+    EXPIRED = "expired"

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Sets up what the Makefile's targets need: `setup.sh run` for the demo, `setup.sh dev` for checks and tests.
+# Does nothing, and needs no network, where all is in place. Installs Debian packages where it may; where it
+# may not, it says exactly which are missing.
+set -eu
+cd "$(dirname "$0")/.."
+wanted=$1
+python=${PYTHON:-python3}
+
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+# install PACKAGE...: Debian packages, as root or through a sudo that asks for no password
+install() {
+    if ! command -v apt-get >/dev/null 2>&1; then
+        fail "missing here: $*. This is no Debian: install their like by hand, then run make again."
+    elif [ "$(id -u)" = 0 ]; then
+        as_root=""
+    elif sudo -n true 2>/dev/null; then
+        as_root="sudo -n"
+    else
+        fail "missing here: $*. This account may not install packages; ask somebody who may to run
+    apt-get install $*
+and then run make again."
+    fi
+    printf 'setup: installing the Debian packages %s\n' "$*"
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null ||
+        fail "apt-get update failed: is the network there?"
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null ||
+        fail "apt-get install $* failed"
+}
+
+command -v "$python" >/dev/null 2>&1 || install python3 python3-venv
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "$("$python" --version) is too old, expected 3.11 or newer; name another with make PYTHON=..."
+"$python" -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+
+if [ "$wanted" = dev ]; then
+    missing=""
+    PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto >/dev/null 2>&1 || missing="$missing mosquitto"
+    command -v mosquitto_sub >/dev/null 2>&1 || missing="$missing mosquitto-clients"
+    # shellcheck disable=SC2086  # a list of package names
+    [ -z "$missing" ] || install $missing
+fi
+
+# environment FOLDER LOCK: a virtual environment that holds exactly a lock
+environment() {
+    folder=$1 lock=$2
+    stamp="$folder/.installed-from"
+    # `dev` holds all that `run` holds: what is installed for tests also serves the demo
+    for good in "$lock" ${3:+"$3"}; do
+        if [ -f "$stamp" ] && cmp -s "$stamp" "$good"; then
+            return 0
+        fi
+    done
+    printf 'setup: %s from %s\n' "$folder" "$lock"
+    [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" || fail "cannot make $folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+        fail "the packages of $lock could not be installed: is the network there?"
+    if [ "$folder" = .venv ]; then
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+            --no-index -e . || fail "this project could not be installed into $folder"
+    fi
+    cp "$lock" "$stamp"
+}
+
+if [ "$wanted" = dev ]; then
+    environment .venv requirements/dev.txt
+    environment .venv-libosdp requirements/peer-libosdp.txt
+    environment .venv-osdp requirements/peer-osdp.txt
+else
+    environment .venv requirements/run.txt requirements/dev.txt
+fi

@@ -1,0 +1,5 @@
+"""`python -m station_agent`."""
+
+from station_agent.cli import main
+
+raise SystemExit(main())

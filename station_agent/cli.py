@@ -1,0 +1,128 @@
+"""The command `station-agent`.
+
+station-agent run --config station.toml
+station-agent check-config --config station.toml
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+
+from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
+from runtime.config import ConfigError, load_toml
+from runtime.executor import Executor, ThreadExecutor
+from runtime.health import HealthApp, serve_health
+from runtime.link import Link, LinkOwner
+from runtime.logs import configure_logs
+from runtime.mqtt_link import MqttLink
+from station_agent.agent import Agent, Surroundings
+from station_agent.config import StationConfig
+from station_agent.hardware import cabinet_wiring
+from station_agent.journal import JournalUnusable
+from station_agent.metrics import monitored
+from station_agent.secrets_on_disk import load_keys
+
+USAGE_ERROR = 2  # as argparse itself ends
+STOP_S = 5  # SIGTERM ends within this; systemd's own limit is far above
+
+
+def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Entry point; `clock` is the simulator's way to run the very same program at another speed."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load_toml(options.config, StationConfig)
+        keys = load_keys(config)
+        cabinet_wiring(config.locks)
+        if options.command == "check-config":
+            sys.stdout.write(
+                f"{options.config}: good: cabinet {config.cabinet}, {len(config.locks.slots)} slots, "
+                f"{len(keys.scbks)} readers, {len(config.vehicles)} vehicles\n"
+            )
+            return 0
+        asyncio.run(serve(config, clock or SystemClock()))
+    except (ConfigError, JournalUnusable) as error:
+        sys.stderr.write(f"station-agent: {error}\n")
+        return USAGE_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="station-agent", description="Runs one key cabinet of a station.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("run", "run the agent until it is told to stop"),
+        ("check-config", "read the configuration and its key files, say what is wrong with them"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    return parser
+
+
+async def serve(config: StationConfig, clock: Clock) -> None:
+    """Run one agent with its metrics endpoint until SIGTERM or SIGINT."""
+    configure_logs(config.logs.format, config.logs.level, clock=clock)
+    log = structlog.get_logger().bind(cabinet=config.cabinet)
+    line_clock = SystemLineClock()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        executor = ThreadExecutor("journal")
+        stack.push_async_callback(executor.close)
+        agent = make_agent(config, clock, line_clock, executor)
+        serving = await stack.enter_async_context(
+            serve_health(HealthApp(monitored(agent)), config.http.host, config.http.port, field="http.port")
+        )
+        log.info("metrics_served", url=f"{serving.url}/metrics")
+        await run_until(agent, stopping)
+
+
+async def run_until(agent: Agent, stopping: asyncio.Event) -> None:
+    """Run an agent until `stopping` is set, then let it say goodbye. Raises what ended the agent."""
+    running = asyncio.create_task(agent.run(), name=f"agent {agent.config.cabinet}")
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not running.done():
+        try:
+            async with asyncio.timeout(STOP_S):
+                await agent.stop()
+        except TimeoutError:
+            structlog.get_logger().warning("farewell_not_sent", cabinet=agent.config.cabinet)
+        running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+
+
+def make_agent(config: StationConfig, clock: Clock, line_clock: LineClock, executor: Executor) -> Agent:
+    """An agent on the real MQTT link and the system's randomness."""
+    rng = random.Random(secrets.token_bytes(16))
+    log = structlog.get_logger().bind(cabinet=config.cabinet)
+
+    def make_link(owner: LinkOwner) -> Link:
+        client_id = f"{config.namespace}-{config.cabinet}"
+        return MqttLink(config.mqtt, client_id, owner, line_clock=line_clock, random=rng, log=log)
+
+    return Agent(
+        config,
+        Surroundings(
+            clock=clock,
+            line_clock=line_clock,
+            executor=executor,
+            random=rng,
+            random_bytes=os.urandom,
+            make_link=make_link,
+        ),
+    )

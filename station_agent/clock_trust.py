@@ -1,0 +1,52 @@
+"""Who vouches for this box's clock: the kernel's own synchronisation, or the dispatcher's signed time.
+
+The dispatcher's word is an answer to a nonce of this box, so it cannot be recorded and replayed; it counts
+only when it came back soon and agrees with the clock.
+"""
+
+from typing import Literal
+
+from contract.messages import TimeReply
+
+ROUND_TRIP_MAX_MS = 5_000  # a slower answer says too little about now
+OFFSET_MAX_MS = 30_000  # booking windows have allowances of minutes; a wrong hour or day is what must show
+WORD_LASTS_MS = 24 * 3_600_000  # a crystal of 100 ppm drifts 9 s in a day
+ASK_AGAIN_MS = 3_600_000  # well within what the last answer covers
+
+Source = Literal["kernel", "dispatcher", "none"]
+
+
+class ClockTrust:
+    """Judges, from the kernel's word and the replies to our questions. Line times in ms."""
+
+    def __init__(self) -> None:
+        self.offset_ms: int | None = None
+        """Dispatcher's time minus ours at the last answer that counted."""
+        self._asked: tuple[str, int] | None = None
+        self._agreed_at_ms: int | None = None
+
+    def asks(self, line_ms: int, nonce: str) -> None:
+        """A question with this nonce is being sent."""
+        self._asked = (nonce, line_ms)
+
+    def wants_to_ask(self, line_ms: int) -> bool:
+        return self._agreed_at_ms is None or line_ms - self._agreed_at_ms >= ASK_AGAIN_MS
+
+    def answered(self, line_ms: int, wall_ms: int, reply: TimeReply) -> None:
+        """A signed answer came. One to another question, or a late one, changes nothing."""
+        if self._asked is None or reply.nonce != self._asked[0]:
+            return
+        round_trip_ms = line_ms - self._asked[1]
+        self._asked = None
+        if round_trip_ms > ROUND_TRIP_MAX_MS:
+            return
+        self.offset_ms = reply.at_ms - wall_ms
+        self._agreed_at_ms = line_ms if abs(self.offset_ms) <= OFFSET_MAX_MS else None
+
+    def source(self, line_ms: int, *, kernel_synchronised: bool) -> Source:
+        """Who vouches for the clock now."""
+        if kernel_synchronised:
+            return "kernel"
+        if self._agreed_at_ms is not None and line_ms - self._agreed_at_ms < WORD_LASTS_MS:
+            return "dispatcher"
+        return "none"

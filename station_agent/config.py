@@ -1,0 +1,187 @@
+"""The agent's configuration: one TOML file, one model per concern, read once at start-up.
+
+Relative paths are relative to the configuration file. A wrong file stops the program with the file, the
+field, the value and what was expected.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from contract.credentials import CredentialType
+from contract.values import CabinetId, OpaqueId, Slot
+from runtime.config import Settings
+from runtime.mqtt_settings import MqttSettings
+from runtime.paths import LocalFile, NewFile
+
+Namespace = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+BaudRate = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+
+
+class JournalConfig(Settings):
+    file: NewFile
+    """SQLite file of the journal; its folder must exist."""
+    keep_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """How long acknowledged facts are kept: longer than any backup of the dispatcher (28 days)."""
+
+
+class DispatcherIdentity(Settings):
+    id: OpaqueId
+    """As in the `kid` of its signatures."""
+    public_key: Annotated[str, Field(min_length=43, max_length=43)]
+    """Ed25519 public key, base64url."""
+
+
+class IdentityConfig(Settings):
+    signing_key_file: LocalFile
+    """This box's Ed25519 private key, PEM (PKCS #8)."""
+    digest_key_file: LocalFile
+    """Key of this cabinet's badge digests, 64 hexadecimal digits."""
+    dispatchers: Annotated[tuple[DispatcherIdentity, ...], Field(min_length=1, max_length=4)]
+    """Whose word this box takes."""
+
+
+class Contact(Settings):
+    """Where one contact of a slot is wired."""
+
+    unit: Annotated[int, Field(ge=1, le=247)]
+    """Modbus address of the board."""
+    channel: Annotated[int, Field(ge=1, le=32)]
+    """Relay or input as printed on the board, from 1."""
+    inverted: bool = False
+    """True where the input is off when a key is present, or when the door is open."""
+
+
+class SlotConfig(Settings):
+    slot: Slot
+    """Number as printed on the cabinet."""
+    lock: Contact
+    """Relay of the lock; `inverted` has no meaning here."""
+    key: Contact
+    """Input that shows whether a key hangs in the slot."""
+    door: Contact
+    """Input that shows whether the slot's door is open."""
+
+
+class LockBusConfig(Settings):
+    """Key cabinet over Modbus RTU. The lock bus never leaves the cabinet."""
+
+    driver: Literal["modbus-io"] = "modbus-io"
+    device: str
+    """Any pyserial URL: `/dev/serial/by-id/...`, `socket://host:port`, `rfc2217://host:port`."""
+    baud_rate: BaudRate = 9600
+    pulse_ms: Annotated[int, Field(ge=100, le=5000, multiple_of=100)] = 700
+    """How long the board holds a lock open; the board itself ends the pulse."""
+    answer_timeout_ms: Annotated[int, Field(ge=20, le=2000)] = 100
+    """At least twice the board's worst case."""
+    local_echo: bool = False
+    """True for an adapter that hands back what it sends."""
+    slots: Annotated[tuple[SlotConfig, ...], Field(min_length=1, max_length=128)]
+
+    @model_validator(mode="after")
+    def _nothing_wired_twice(self) -> Self:
+        for name in ("slot", "lock", "key", "door"):
+            seen: dict[object, int] = {}
+            for slot in self.slots:
+                value = getattr(slot, name)
+                place = value if name == "slot" else (value.unit, value.channel)
+                if place in seen:
+                    raise ValueError(f"slots {seen[place]} and {slot.slot} share one {name}: {place}")
+                seen[place] = slot.slot
+        inputs = [(c.unit, c.channel) for slot in self.slots for c in (slot.key, slot.door)]
+        if len(set(inputs)) != len(inputs):
+            raise ValueError("one input serves as key contact and as door contact")
+        return self
+
+
+class ReaderConfig(Settings):
+    name: OpaqueId
+    """As in facts and metrics."""
+    role: Literal["badge", "return_tag"]
+    """`return_tag`: reads the fob of a key that is brought back."""
+    address: Annotated[int, Field(ge=0, le=126)]
+    scbk_file: LocalFile
+    """This reader's secure channel base key, 32 hexadecimal digits; one key per reader."""
+    poll_ms: Annotated[int, Field(ge=20, le=1000)] = 50
+
+
+class ReaderBusConfig(Settings):
+    """Badge and tag readers over OSDP, several on one bus."""
+
+    driver: Literal["osdp"] = "osdp"
+    device: str
+    """Any pyserial URL."""
+    baud_rate: BaudRate = 38400
+    readers: Annotated[tuple[ReaderConfig, ...], Field(min_length=1, max_length=8)]
+
+    @model_validator(mode="after")
+    def _addresses_differ(self) -> Self:
+        addresses = [reader.address for reader in self.readers]
+        if len(set(addresses)) != len(addresses):
+            raise ValueError(f"two readers at one address: {sorted(addresses)}")
+        return self
+
+
+class CredentialConfig(CredentialType):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
+
+    role: Literal["badge", "tag"] = "badge"
+    """Whether people or keys carry it."""
+
+
+class VehicleConfig(Settings):
+    """A vehicle whose keys live here, and its tracker."""
+
+    id: OpaqueId
+    driver: Literal["teltonika"] = "teltonika"
+    tracker: OpaqueId | None = None
+    """Level of the tracker's topic `vehicles/{tracker}/raw`; the vehicle's id where absent."""
+    model: Literal["fmb"] = "fmb"
+    """Family of the tracker: the same AVL id means another thing in another family."""
+
+
+class HttpConfig(Settings):
+    host: str = "127.0.0.1"
+    """Metrics and health are for this box; another address than loopback needs a proxy with TLS."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 9470
+    """0 takes a free port and logs it."""
+
+
+class LogConfig(Settings):
+    format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text on a terminal, JSON elsewhere."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class StationConfig(Settings):
+    """Everything one agent knows before it hears from its dispatcher."""
+
+    namespace: Namespace = "carshare"
+    """First level of every topic."""
+    cabinet: CabinetId
+    journal: JournalConfig
+    identity: IdentityConfig
+    mqtt: MqttSettings
+    locks: LockBusConfig
+    readers: Annotated[tuple[ReaderBusConfig, ...], Field(min_length=1, max_length=4)]
+    credential_types: Annotated[tuple[CredentialConfig, ...], Field(min_length=1, max_length=16)]
+    vehicles: Annotated[tuple[VehicleConfig, ...], Field(max_length=128)] = ()
+    http: HttpConfig = HttpConfig()
+    logs: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _lines_and_readers_are_apart(self) -> Self:
+        devices = [self.locks.device, *(bus.device for bus in self.readers)]
+        if len(set(devices)) != len(devices):
+            raise ValueError(
+                "readers hang in the street and the lock bus has no authentication: "
+                f"expected a device of its own for each line, found {devices}"
+            )
+        names = [reader.name for bus in self.readers for reader in bus.readers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two readers of one name: {sorted(names)}")
+        for role in ("badge", "tag"):
+            bits = [kind.bits for kind in self.credential_types if kind.role == role]
+            if len(set(bits)) != len(bits):
+                raise ValueError(f"two {role} types of one length: {sorted(bits)} bits")
+        return self

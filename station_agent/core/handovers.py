@@ -1,0 +1,191 @@
+"""What a sight of the cabinet means: doors and keys that moved, for whom, under which right."""
+
+from contract.facts import DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
+from station_agent.core.device_events import CabinetSeen, SlotSeen
+from station_agent.core.model import Now, VehicleRead
+from station_agent.core.notebook import Notebook
+from station_agent.core.picture import Custody, GrantUse, Picture, Release, SlotPicture
+from station_agent.core.slots import Movement, has_key, is_open, movements, slot_state
+from station_agent.core.wanted import Wanted
+
+RETURN_MATCH_MS = 300_000  # a key hung elsewhere counts for a slot lit this long ago: a slow person with a bag
+
+
+class Handovers:
+    """Keeps the picture of slots, keys and who has them, from what the contacts show."""
+
+    def __init__(self, picture: Picture, wanted: Wanted, notebook: Notebook) -> None:
+        self._picture = picture
+        self._wanted = wanted
+        self._notebook = notebook
+        self._vehicles: dict[str, VehicleRead] = {}
+        self._read_at_ms: dict[str, int] = {}
+
+    def vehicle_read(self, now: Now, event: VehicleRead) -> None:
+        self._vehicles[event.vehicle] = event
+        self._read_at_ms[event.vehicle] = event.tracker_ms if event.tracker_ms is not None else now.wall_ms
+
+    def vehicle_readings(self, now: Now) -> list[tuple[str, VehicleReading]]:
+        """Each vehicle's last signals with their age."""
+        return [(vehicle, self._reading(now, vehicle)) for vehicle in sorted(self._vehicles)]
+
+    def cabinet_seen(self, now: Now, event: CabinetSeen, *, late: bool) -> bool:
+        """Compare what is seen with the picture, note the difference; True if anything moved."""
+        moved = False
+        for seen in event.slots:
+            before = self._picture.slots.setdefault(seen.slot, SlotPicture())
+            after = slot_state(seen.key_present, seen.door_open)
+            if before.state is after:
+                continue
+            moved = True
+            steps = movements(before.state, after)
+            before.state = after
+            for movement in steps:
+                self._note(now, movement, seen.slot, late=late)
+            if not seen.door_open:
+                self._shut(seen)
+        if late:
+            self._drop_releases_never_seen_open()
+        self.presume_keys()
+        return moved
+
+    def _drop_releases_never_seen_open(self) -> None:
+        """A release decided before a reboot and not carried out is not carried out later by itself."""
+        for slot in [slot for slot, release in self._picture.releases.items() if not release.pulses]:
+            if not is_open(self._picture.slots[slot].state):
+                del self._picture.releases[slot]
+
+    def presume_keys(self) -> None:
+        """A key hangs in a slot, nothing read it, and one key has its home there and is nowhere else: that one."""
+        for number, slot in sorted(self._picture.slots.items()):
+            if slot.key is not None or not has_key(slot.state):
+                continue
+            for key, entry in self._wanted.keys.items():
+                at_home = entry.home_slot == number and key not in self._picture.custody
+                if at_home and self._picture.slot_of(key) is None:
+                    slot.key, slot.identity = key, Identity.PRESUMED
+                    break
+
+    def _note(self, now: Now, movement: Movement, slot: int, *, late: bool) -> None:
+        release = self._picture.releases.get(slot)
+        match movement:
+            case Movement.DOOR_OPENED:
+                if release is not None:
+                    release.opened = True
+                self._notebook.note(now, DoorOpened, slot=slot, released=release is not None, seen_late=late)
+            case Movement.KEY_TAKEN:
+                self._key_taken(now, slot, release, late=late)
+            case Movement.KEY_RETURNED:
+                self._key_returned(now, slot, release, late=late)
+            case Movement.DOOR_CLOSED:
+                self._notebook.note(now, DoorClosed, slot=slot, seen_late=late)
+
+    def _shut(self, seen: SlotSeen) -> None:
+        """A slot that opened for somebody and is shut again is done with."""
+        release = self._picture.releases.get(seen.slot)
+        if release is not None and release.opened:
+            del self._picture.releases[seen.slot]
+
+    def _key_taken(self, now: Now, slot: int, release: Release | None, *, late: bool) -> None:
+        picture = self._picture.slots[slot]
+        key, identity = picture.key, picture.identity
+        picture.key, picture.identity = None, Identity.UNKNOWN
+        grant = release.grant if release else None
+        badge = release.badge if release else None
+        if key is not None:
+            self._picture.custody[key] = Custody(
+                grant=grant,
+                badge=badge,
+                badge_digest=release.badge_digest if release else None,
+                taken_ms=now.wall_ms,
+            )
+        if grant is not None:
+            use = self._picture.uses.get(grant)
+            if use is None:
+                self._picture.uses[grant] = GrantUse(taken_ms=now.wall_ms)
+            else:
+                use.returned_ms = None
+        self._notebook.note(
+            now,
+            KeyTaken,
+            slot=slot,
+            identity=identity,
+            key=key,
+            grant=grant,
+            badge=badge,
+            vehicle=self._reading_of_key(now, key),
+            seen_late=late,
+        )
+
+    def _key_returned(self, now: Now, slot: int, release: Release | None, *, late: bool) -> None:
+        lit = self._meant(now, release)
+        picture = self._picture.slots[slot]
+        key = lit.key if lit is not None else None
+        identity = Identity.UNKNOWN
+        if lit is not None and key is not None:
+            identity = lit.identity if lit.purpose is Purpose.RETURN else Identity.PRESUMED
+        custody = self._picture.custody.pop(key, None) if key is not None else None
+        self._forget_where(key)
+        picture.key, picture.identity = key, identity
+        if custody is not None and custody.grant is not None and custody.grant in self._picture.uses:
+            self._picture.uses[custody.grant].returned_ms = now.wall_ms
+        if lit is not None and custody is not None:  # taken out again before the door shuts: the same right
+            lit.grant, lit.badge, lit.badge_digest = custody.grant, custody.badge, custody.badge_digest
+        self._notebook.note(
+            now,
+            KeyReturned,
+            slot=slot,
+            identity=identity,
+            key=key,
+            grant=custody.grant if custody else None,
+            badge=custody.badge if custody else None,
+            lit_slot=lit.slot if lit is not None and lit.purpose is Purpose.RETURN else None,
+            vehicle=self._reading_of_key(now, key),
+            seen_late=late,
+        )
+        if lit is not None and lit.slot != slot:
+            self._lit_slot_not_used(lit, slot)
+
+    def _meant(self, now: Now, release: Release | None) -> Release | None:
+        """Which release a key that came belongs to: this slot's if it was lit for a return, else one lit elsewhere.
+
+        A slot that was opened for a take and left ajar says nothing about a key that comes while another
+        slot is lit for a return; without one, the key that was taken there was put back.
+        """
+        if release is not None and release.purpose is Purpose.RETURN and release.key is not None:
+            return release
+        return self._lit_elsewhere(now) or release
+
+    def _lit_elsewhere(self, now: Now) -> Release | None:
+        """The newest slot lit for a return whose key has not come: a key hung elsewhere is that one."""
+        waiting = [
+            release
+            for release in self._picture.releases.values()
+            if release.purpose is Purpose.RETURN
+            and not has_key(self._picture.slots[release.slot].state)
+            and release.key is not None
+            and now.line_ms - release.decided_line_ms <= RETURN_MATCH_MS
+        ]
+        return max(waiting, key=lambda release: release.decided_line_ms, default=None)
+
+    def _lit_slot_not_used(self, lit: Release, used: int) -> None:
+        """The key came into another slot: the right to take it out again goes with it, the lit slot keeps none."""
+        self._picture.releases[used] = lit.model_copy(
+            update={"slot": used, "opened": True, "decided_line_ms": lit.decided_line_ms}
+        )
+        lit.key = lit.grant = lit.badge = lit.badge_digest = None
+        lit.identity = Identity.UNKNOWN
+
+    def _forget_where(self, key: str | None) -> None:
+        """A key is in one place: where it was only presumed to hang, something unknown hangs."""
+        for slot in self._picture.slots.values():
+            if key is not None and slot.key == key:
+                slot.key, slot.identity = None, Identity.UNKNOWN
+
+    def _reading_of_key(self, now: Now, key: str | None) -> VehicleReading | None:
+        vehicle = self._wanted.vehicle_of(key)
+        return self._reading(now, vehicle) if vehicle in self._vehicles and vehicle else None
+
+    def _reading(self, now: Now, vehicle: str) -> VehicleReading:
+        age_s = max(0, now.wall_ms - self._read_at_ms[vehicle]) // 1000
+        return self._vehicles[vehicle].reading.model_copy(update={"age_s": age_s})

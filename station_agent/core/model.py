@@ -1,0 +1,99 @@
+"""What goes into the station's core and what comes out: events in the past tense, effects as orders.
+
+The order of effects is the order of execution: what was journalled is durable before the lock moves.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from contract.facts import Fact, VehicleReading
+from contract.messages import Desired
+from station_agent.core.device_events import DeviceEvent, ReaderSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The two times of an instant: windows are judged by the wall, hands and hardware by the line."""
+
+    wall_ms: int
+    line_ms: int
+
+
+# --- events
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredArrived:
+    """A wanted state whose signature was checked; `wire` is what was signed, `digest` its SHA-256."""
+
+    desired: Desired
+    wire: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRead:
+    """A tracker spoke: its signals, without age."""
+
+    vehicle: str
+    reading: VehicleReading
+    tracker_ms: int | None
+    """The tracker's own time; None where it had none worth believing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJudged:
+    """Who vouches for the wall clock now."""
+
+    source: Literal["kernel", "dispatcher", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """The time asked for with `wake_at_line_ms` has come."""
+
+
+Event = DeviceEvent | DesiredArrived | VehicleRead | ClockJudged | Elapsed
+
+
+# --- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Make these facts and the picture after them durable, in one transaction."""
+
+    facts: tuple[Fact, ...]
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDesired:
+    """Make the wanted state durable: it must open slots after a reboot without network."""
+
+    wire: bytes
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSlot:
+    """Pulse the lock of a slot once."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Indicate:
+    """Tell the member at a reader."""
+
+    reader: str
+    signal: ReaderSignal
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The observed state has changed: publish it."""
+
+
+Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Report

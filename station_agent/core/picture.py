@@ -1,0 +1,75 @@
+"""What the agent remembers across a power cut: the last journalled picture of its cabinet.
+
+It is written in the same transaction as the facts that changed it, so after a reboot the agent compares
+what it sees with what it last wrote down, and records the difference.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contract.facts import Identity, Purpose
+from station_agent.core.slots import SlotState
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class SlotPicture(_Part):
+    state: SlotState = SlotState.UNKNOWN
+    key: str | None = None
+    """Key that hangs here, as far as it is known."""
+    identity: Identity = Identity.UNKNOWN
+
+
+class Custody(_Part):
+    """A key that is out, and who has it."""
+
+    grant: str | None
+    badge: str | None
+    badge_digest: str | None
+    """So that the taker's badge opens a slot for the return even when the right is long gone."""
+    taken_ms: int
+
+
+class GrantUse(_Part):
+    """How far a right has been used."""
+
+    taken_ms: int
+    returned_ms: int | None = None
+    completed: bool = False
+
+
+class Release(_Part):
+    """A slot that was released, from the decision until its door is shut again."""
+
+    slot: int
+    purpose: Purpose
+    reader: str
+    grant: str | None = None
+    badge: str | None = None
+    badge_digest: str | None = None
+    key: str | None = None
+    identity: Identity = Identity.UNKNOWN
+    opened: bool = False
+    decided_line_ms: Annotated[int, Field(exclude=True)] = 0
+    """Line time means nothing after a reboot."""
+    pulsed_line_ms: Annotated[int, Field(exclude=True)] = 0
+    pulses: Annotated[int, Field(exclude=True)] = 0
+    """Orders given to the lock since this boot; 0 after a reboot: a decided release is never done later."""
+    last_result: Annotated[str, Field(exclude=True)] = "unanswered"
+
+
+class Picture(_Part):
+    slots: dict[int, SlotPicture] = {}
+    custody: dict[str, Custody] = {}
+    """By key."""
+    uses: dict[str, GrantUse] = {}
+    """By grant."""
+    releases: dict[int, Release] = {}
+    """By slot."""
+
+    def slot_of(self, key: str) -> int | None:
+        """Where a key hangs, as far as it is known."""
+        return next((slot for slot, picture in self.slots.items() if picture.key == key), None)

@@ -1,0 +1,322 @@
+"""The station's core: `(now, event) -> effects`. No clock, no randomness, no I/O.
+
+effects = station.handle(now, CardRead("entrance", 64, uid))
+# [Journal((AccessGranted(...),), ...), ReleaseSlot(3), Indicate("entrance", TAKEN), Report()]
+sleep_until(station.wake_at_line_ms)
+"""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from contract.credentials import CredentialType, credential_digest, credential_text
+from contract.facts import (
+    AccessGranted,
+    AccessRefused,
+    AgentStarted,
+    ClockTrustChanged,
+    EpochStarted,
+    Fact,
+    GrantCompleted,
+    Purpose,
+    ReleaseFailed,
+)
+from contract.messages import SlotState as SlotReport
+from contract.messages import VehicleState
+from contract.reasons import Reason
+from station_agent.core.access import Access, Complete, Decision, Open, Refuse
+from station_agent.core.device_events import (
+    CabinetLost,
+    CabinetSeen,
+    CardRead,
+    KeypadPressed,
+    LockPulsed,
+    ReaderLost,
+    ReaderSeen,
+    ReaderSignal,
+)
+from station_agent.core.devices import CABINET, Devices
+from station_agent.core.handovers import Handovers
+from station_agent.core.model import (
+    ClockJudged,
+    DesiredArrived,
+    Effect,
+    Elapsed,
+    Event,
+    Indicate,
+    KeepDesired,
+    Now,
+    ReleaseSlot,
+    Report,
+    VehicleRead,
+)
+from station_agent.core.notebook import Notebook
+from station_agent.core.picture import Picture, Release, SlotPicture
+from station_agent.core.slots import SlotState, has_key, is_open
+from station_agent.core.wanted import DesiredOutcome, Wanted
+
+CONFIRM_MS = 1500  # a pulse of 700 ms, two scans of 200 ms that agree, and as much again
+PULSES_MAX = 3  # a lock that did not move three times is stuck: a person has to look
+USES_KEPT_MS = 2 * 86_400_000  # a grant leaves `desired` hours after its end; its use is kept well beyond
+
+SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to talk to: call
+    Reason.TOO_EARLY: ReaderSignal.WAIT,
+    Reason.BUSY: ReaderSignal.WAIT,
+    Reason.UNREADABLE_BADGE: ReaderSignal.AGAIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StationSetup:
+    """What a core is built for."""
+
+    slots: tuple[int, ...]
+    readers: tuple[tuple[str, Literal["badge", "return_tag"]], ...]
+    badge_types: tuple[CredentialType, ...]
+    tag_types: tuple[CredentialType, ...]
+    digest_key: bytes
+
+
+class Station:
+    """One cabinet: decides, remembers, and says when it next wants to be called."""
+
+    def __init__(self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int) -> None:
+        self._setup = setup
+        self._boot_nonce = boot_nonce
+        self._roles = dict(setup.readers)
+        self._picture = picture
+        picture.slots = {slot: picture.slots.get(slot, SlotPicture()) for slot in setup.slots}
+        self.wanted = Wanted(boot_nonce)
+        self._notebook = Notebook(last_seq)
+        self._handovers = Handovers(picture, self.wanted, self._notebook)
+        self.devices = Devices((CABINET, *self._roles), self._notebook)
+        self.clock_source: Literal["kernel", "dispatcher", "none"] = "none"
+        self.refusals: dict[Reason, int] = dict.fromkeys(Reason, 0)
+        self.desired_outcomes: dict[DesiredOutcome, int] = dict.fromkeys(DesiredOutcome, 0)
+
+    @property
+    def last_seq(self) -> int:
+        """Number of the last fact noted in this epoch."""
+        return self._notebook.last_seq
+
+    @property
+    def wake_at_line_ms(self) -> int | None:
+        """When `Elapsed` is wanted: the next moment at which a released slot should have opened."""
+        return min((release.pulsed_line_ms + CONFIRM_MS for release in self._unconfirmed()), default=None)
+
+    def start(self, now: Now, version: str) -> list[Effect]:
+        """The first call of a boot."""
+        if self.last_seq == 0:
+            self._notebook.note(now, EpochStarted, why="new_journal")
+        self._notebook.note(now, AgentStarted, boot_nonce=self._boot_nonce, version=version)
+        return self._notebook.close(self._picture)
+
+    def start_epoch(
+        self,
+        now: Now,
+        why: Literal["acknowledged_beyond_sent", "hash_conflict"],
+        carried: tuple[Fact, ...],
+    ) -> list[Effect]:
+        """Number anew from 1: the ledger and this box disagree about the past.
+
+        Args:
+            now: the time of the first fact.
+            why: what showed the disagreement.
+            carried: facts that the ledger never took; they are told again under new numbers.
+        """
+        self._notebook.last_seq = 0
+        self._notebook.note(now, EpochStarted, why=why)
+        for fact in carried:
+            self._notebook.repeat(fact)
+        return self._notebook.close(self._picture)
+
+    def restore_desired(self, arrived: DesiredArrived) -> None:
+        """Hold again what was held before the reboot; its signature was checked anew."""
+        self.wanted.take(arrived.desired, arrived.digest)
+        self._handovers.presume_keys()
+
+    def handle(self, now: Now, event: Event) -> list[Effect]:
+        """One event in, its effects out, in the order in which they must happen."""
+        match event:
+            case CardRead():
+                self._card_read(now, event)
+            case CabinetSeen():
+                late = self.devices.online(now, CABINET)
+                if self._handovers.cabinet_seen(now, event, late=late) or late:
+                    self._notebook.then(Report())
+            case LockPulsed():
+                self._lock_pulsed(event)
+            case Elapsed():
+                self._confirm_releases(now)
+            case DesiredArrived():
+                self._desired_arrived(now, event)
+            case VehicleRead():
+                self._handovers.vehicle_read(now, event)
+            case ClockJudged():
+                self._clock_judged(now, event)
+            case CabinetLost(why):
+                self.devices.lost(now, CABINET, why)
+                self._notebook.then(Report())
+            case ReaderLost(reader, why):
+                self.devices.lost(now, reader, why)
+                self._notebook.then(Report())
+            case ReaderSeen():
+                self.devices.online(now, event.reader, event)
+                self._notebook.then(Report())
+            case KeypadPressed():
+                pass  # no badge type asks for a PIN yet
+            case _:
+                assert_never(event)
+        return self._notebook.close(self._picture)
+
+    # --- people
+
+    def _card_read(self, now: Now, card: CardRead) -> None:
+        decision = self._decide(now, card)
+        match decision:
+            case Open():
+                self._open(now, card.reader, decision)
+            case Complete(grant, badge):
+                self._picture.uses[grant].completed = True
+                self._notebook.note(now, GrantCompleted, reader=card.reader, grant=grant, badge=badge)
+                self._notebook.then(Indicate(card.reader, ReaderSignal.TAKEN))
+            case Refuse(reason, grant, badge, key):
+                self.refusals[reason] += 1
+                self._notebook.note(
+                    now, AccessRefused, reader=card.reader, reason=reason, grant=grant, badge=badge, key=key
+                )
+                self._notebook.then(Indicate(card.reader, SIGNALS.get(reason, ReaderSignal.CALL)))
+
+    def _decide(self, now: Now, card: CardRead) -> Decision:
+        role = self._roles[card.reader]
+        types = self._setup.badge_types if role == "badge" else self._setup.tag_types
+        texts = (credential_text(kind, card.bit_count, card.data) for kind in types)
+        text = next((text for text in texts if text is not None), None)
+        if text is None:
+            return Refuse(Reason.UNREADABLE_BADGE if role == "badge" else Reason.FOREIGN_TAG)
+        if not self.devices.is_online(CABINET):
+            return Refuse(Reason.CABINET_SILENT)
+        digest = credential_digest(self._setup.digest_key, text)
+        access = Access(self.wanted, self._picture, self.clock_source != "none")
+        return access.decide_badge(now.wall_ms, digest) if role == "badge" else access.decide_tag(digest)
+
+    def _open(self, now: Now, reader: str, decision: Open) -> None:
+        slot = self._picture.slots[decision.slot]
+        already_open = is_open(slot.state)
+        assert decision.purpose is Purpose.RETURN or decision.grant is not None, "a key's slot needs a right"
+        assert decision.purpose is not Purpose.RETURN or not has_key(slot.state), "a return goes to an empty slot"
+        digest = self.wanted.digest_of_badge.get(decision.badge) if decision.badge else None
+        self._picture.releases[decision.slot] = Release(
+            slot=decision.slot,
+            purpose=decision.purpose,
+            reader=reader,
+            grant=decision.grant,
+            badge=decision.badge,
+            badge_digest=digest,
+            key=decision.key,
+            identity=decision.identity,
+            opened=already_open,
+            decided_line_ms=now.line_ms,
+            pulsed_line_ms=now.line_ms,
+            pulses=1,
+        )
+        self._notebook.note(
+            now,
+            AccessGranted,
+            reader=reader,
+            slot=decision.slot,
+            purpose=decision.purpose,
+            grant=decision.grant,
+            badge=decision.badge,
+            key=decision.key,
+        )
+        if not already_open:
+            self._notebook.then(ReleaseSlot(decision.slot))
+        elsewhere = decision.purpose is Purpose.RETURN and decision.slot != self._home(decision.key)
+        self._notebook.then(Indicate(reader, ReaderSignal.ANOTHER_SLOT if elsewhere else ReaderSignal.TAKEN))
+
+    def _home(self, key: str | None) -> int | None:
+        return self.wanted.home_slot(key) if key is not None else None
+
+    # --- locks
+
+    def _unconfirmed(self) -> list[Release]:
+        return [r for r in self._picture.releases.values() if r.pulses and not r.opened]
+
+    def _lock_pulsed(self, event: LockPulsed) -> None:
+        release = self._picture.releases.get(event.slot)
+        if release is not None:
+            release.last_result = event.result.value
+
+    def _confirm_releases(self, now: Now) -> None:
+        """A slot that did not open is pulsed again, a bounded number of times, then named."""
+        for release in self._unconfirmed():
+            if now.line_ms < release.pulsed_line_ms + CONFIRM_MS:
+                continue
+            if release.pulses < PULSES_MAX:
+                release.pulses += 1
+                release.pulsed_line_ms = now.line_ms
+                self._notebook.then(ReleaseSlot(release.slot))
+                continue
+            del self._picture.releases[release.slot]
+            self._notebook.note(
+                now,
+                ReleaseFailed,
+                slot=release.slot,
+                purpose=release.purpose,
+                pulses=release.pulses,
+                last_result=release.last_result,
+                grant=release.grant,
+            )
+            self._notebook.then(Indicate(release.reader, ReaderSignal.CALL), Report())
+
+    # --- the centre and the clock
+
+    def _desired_arrived(self, now: Now, arrived: DesiredArrived) -> None:
+        outcome = self.wanted.judge(arrived)
+        self.desired_outcomes[outcome] += 1
+        if outcome is not DesiredOutcome.TAKEN:
+            return
+        self.wanted.take(arrived.desired, arrived.digest)
+        self._handovers.presume_keys()
+        for grant in [
+            grant
+            for grant, use in self._picture.uses.items()
+            if grant not in self.wanted.grants and now.wall_ms - use.taken_ms > USES_KEPT_MS
+        ]:
+            del self._picture.uses[grant]
+        self._notebook.then(KeepDesired(arrived.wire, arrived.desired.version, arrived.digest), Report())
+
+    def _clock_judged(self, now: Now, event: ClockJudged) -> None:
+        if event.source == self.clock_source:
+            return
+        self.clock_source = event.source
+        self._notebook.clock_trusted = event.source != "none"
+        self._notebook.note(now, ClockTrustChanged, source=event.source)
+        self._notebook.then(Report())
+
+    # --- what others may see
+
+    def slot_reports(self) -> tuple[SlotReport, ...]:
+        """Every slot as observed; contacts are None until the cabinet was seen once."""
+        reports = []
+        for number, slot in sorted(self._picture.slots.items()):
+            known = slot.state is not SlotState.UNKNOWN
+            reports.append(
+                SlotReport(
+                    slot=number,
+                    key_present=has_key(slot.state) if known else None,
+                    door_open=is_open(slot.state) if known else None,
+                    key=slot.key,
+                    identity=slot.identity.value if slot.key is not None else None,
+                )
+            )
+        return tuple(reports)
+
+    def vehicle_reports(self, now: Now) -> tuple[VehicleState, ...]:
+        """Each vehicle's last signals, with their age."""
+        readings = self._handovers.vehicle_readings(now)
+        return tuple(VehicleState(vehicle=vehicle, reading=reading) for vehicle, reading in readings)
+
+    def keys_out(self) -> int:
+        """Keys of this cabinet that somebody has."""
+        return len(self._picture.custody)

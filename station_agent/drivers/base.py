@@ -1,0 +1,57 @@
+"""What a driver is: a codec without I/O, made for one line.
+
+A codec is told what happened on its line (`opened`, `received`, `elapsed`, `closed`) and what the agent
+wants (methods of its own, such as `release`), and answers with bytes to send and with events. It has no
+clock: every call carries the time of the line clock in microseconds. It never raises on input, and its
+memory is bounded.
+
+    output = codec.received(now_us, b"\\x01\\x02...")
+    line.write(output.send)
+    for event in output.events: ...
+    sleep_until(codec.wake_at_us)
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from station_agent.drivers.events import DeviceEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes for the line, in order, and events for the core, in order."""
+
+    send: bytes = b""
+    events: tuple[DeviceEvent, ...] = ()
+
+
+@dataclass(slots=True)
+class LineStatistics:
+    """Counters of one line since start, read by the metrics collector at scrape time."""
+
+    frames_sent: int = 0
+    frames_received: int = 0
+    timeouts: int = 0
+    garbled: int = 0  # bad checksum, cut frame, noise between frames
+
+
+class Codec(Protocol):
+    """One protocol on one line, with all the devices that share it."""
+
+    statistics: LineStatistics
+
+    @property
+    def wake_at_us(self) -> int | None:
+        """When `elapsed` wants to be called, on the line clock; None: only input matters."""
+
+    def opened(self, now_us: int) -> Output:
+        """The line is open: whatever was half received or half sent before is forgotten."""
+
+    def received(self, now_us: int, data: bytes) -> Output:
+        """Bytes came from the line, in any portions."""
+
+    def elapsed(self, now_us: int) -> Output:
+        """The time asked for with `wake_at_us` has come, or an order was given: send what is due."""
+
+    def closed(self, now_us: int) -> Output:
+        """The line is gone: each device of it is lost until it is seen again."""

@@ -1,0 +1,97 @@
+"""Sends facts until the ledger has them: the shell around `core.uplink`."""
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from contract.messages import Acknowledged
+from runtime.clocks import LineClock
+from runtime.executor import Executor
+from runtime.link import LinkError
+from station_agent.core.uplink import Uplink
+from station_agent.journal import Journal
+from station_agent.outgoing import Outgoing
+
+
+class FactSender:
+    """Reads batches from the journal and publishes them; told of acknowledgements by the agent."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        outgoing: Outgoing,
+        executor: Executor,
+        line_clock: LineClock,
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._journal = journal
+        self._outgoing = outgoing
+        self._executor = executor
+        self._line_clock = line_clock
+        self._log = log
+        epoch = journal.epoch
+        self.uplink = Uplink(acknowledged_seq=epoch.acknowledged_seq, last_seq=epoch.last_seq)
+        self._due = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def appended(self) -> None:
+        """The journal has more."""
+        self.uplink.appended(self._journal.epoch.last_seq)
+        self._due.set()
+
+    def new_epoch(self) -> None:
+        self.uplink.new_epoch(self._journal.epoch.last_seq)
+        self._due.set()
+
+    def connected(self) -> None:
+        self.uplink.connected()
+        self._due.set()
+
+    def disconnected(self) -> None:
+        self.uplink.disconnected()
+
+    async def acknowledged(self, message: Acknowledged, *, new_ledger: bool) -> None:
+        """The ledger's word about the present epoch, already checked against the journal."""
+        before = self.uplink.acknowledged_seq
+        self.uplink.acknowledged(self._now_ms(), message.seq, lowered=new_ledger)
+        if self.uplink.acknowledged_seq != before:
+            await self._executor.run(partial(self._journal.acknowledge, self.uplink.acknowledged_seq))
+        self._due.set()
+
+    async def run(self) -> None:
+        """Send what is due, whenever something becomes due."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            await self._send_due()
+            self._set_timer()
+
+    async def _send_due(self) -> None:
+        while (first := self.uplink.next_first(self._now_ms())) is not None:
+            epoch = self._journal.epoch.number
+            batch = await self._executor.run(partial(self._journal.batch, first))
+            if batch is None:
+                self._log.error("facts_gone", first_seq=first, expected="facts kept until acknowledged")
+                return
+            if self._journal.epoch.number != epoch or self.uplink.next_first(self._now_ms()) != first:
+                continue  # an acknowledgement or a new epoch came in between
+            self.uplink.sent(self._now_ms(), first, batch.last_seq)
+            try:
+                await self._outgoing.post(batch)
+            except LinkError as error:
+                # down: sent again on connection; refused or unconfirmed: sent again when its time is over
+                self._log.info("facts_not_sent", first_seq=first, why=str(error))
+                return
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_ms = self.uplink.wake_at_line_ms
+        if wake_ms is not None:
+            delay_s = max(wake_ms - self._now_ms(), 0) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._due.set)
+
+    def _now_ms(self) -> int:
+        return self._line_clock.now_us() // 1000

@@ -1,0 +1,85 @@
+"""Builds the drivers that a configuration names, each on its line, and passes the core's orders to them."""
+
+from collections.abc import Callable
+
+from runtime.clocks import LineClock
+from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig
+from station_agent.core.device_events import DeviceEvent, ReaderSignal
+from station_agent.drivers.base import LineStatistics
+from station_agent.drivers.modbus.cabinet import ModbusCabinet
+from station_agent.drivers.modbus.wiring import CabinetWiring, Place, SlotWiring
+from station_agent.drivers.osdp.config import OsdpReaderConfig
+from station_agent.drivers.osdp.panel import OsdpPanel
+from station_agent.secrets_on_disk import StationKeys
+from station_agent.serial_line import SerialLine
+
+
+class Hardware:
+    """All lines of one cabinet."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        keys: StationKeys,
+        *,
+        line_clock: LineClock,
+        random_bytes: Callable[[int], bytes],
+        on_event: Callable[[DeviceEvent], None],
+    ) -> None:
+        self._cabinet = ModbusCabinet(cabinet_wiring(config.locks))
+        self._lock_line = SerialLine(
+            config.locks.device, config.locks.baud_rate, self._cabinet, line_clock, on_event
+        )
+        self.lines: dict[str, SerialLine] = {"locks": self._lock_line}
+        self._panels: dict[str, tuple[OsdpPanel, SerialLine]] = {}
+        self.statistics: dict[str, LineStatistics] = {"locks": self._cabinet.statistics}
+        for number, bus in enumerate(config.readers, 1):
+            panel = OsdpPanel(reader_configs(bus, keys.scbks), baud_rate=bus.baud_rate, random_bytes=random_bytes)
+            line = SerialLine(bus.device, bus.baud_rate, panel, line_clock, on_event)
+            name = f"readers-{number}"
+            self.lines[name] = line
+            self.statistics[name] = panel.statistics
+            for reader in bus.readers:
+                self._panels[reader.name] = (panel, line)
+
+    def release(self, slot: int) -> None:
+        """Pulse a slot's lock once, now."""
+        self._cabinet.release(slot)
+        self._lock_line.kick()
+
+    def indicate(self, reader: str, signal: ReaderSignal) -> None:
+        """Show a signal at a reader."""
+        panel, line = self._panels[reader]
+        panel.indicate(reader, signal)
+        line.kick()
+
+
+def cabinet_wiring(config: LockBusConfig) -> CabinetWiring:
+    """The configuration's wiring in the codec's terms: places count from 0, as on the wire."""
+    return CabinetWiring(
+        slots=tuple(
+            SlotWiring(
+                slot=slot.slot,
+                lock=_place(slot.lock),
+                key=_place(slot.key),
+                key_inverted=slot.key.inverted,
+                door=_place(slot.door),
+                door_inverted=slot.door.inverted,
+            )
+            for slot in config.slots
+        ),
+        baud_rate=config.baud_rate,
+        pulse_ms=config.pulse_ms,
+        answer_timeout_ms=config.answer_timeout_ms,
+        local_echo=config.local_echo,
+    )
+
+
+def reader_configs(bus: ReaderBusConfig, scbks: dict[str, bytes]) -> tuple[OsdpReaderConfig, ...]:
+    return tuple(
+        OsdpReaderConfig(reader.name, reader.address, scbks[reader.name], reader.poll_ms) for reader in bus.readers
+    )
+
+
+def _place(contact: Contact) -> Place:
+    return (contact.unit, contact.channel - 1)

@@ -1,0 +1,92 @@
+"""What came from the broker: checked, counted, and told to the agent as what it is."""
+
+import hashlib
+from collections.abc import Callable
+
+import structlog
+
+from contract.envelope import BadMessage, EnvelopeFault, VerifyKey, verify
+from contract.messages import Acknowledged, Command, Desired, TimeReply
+from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, parse_topic
+from runtime.link import Incoming, Subscription
+from station_agent.config import StationConfig
+from station_agent.core.model import DesiredArrived, VehicleRead
+from station_agent.drivers.teltonika import TeltonikaJson
+
+FromCentre = DesiredArrived | Acknowledged | Command | TimeReply | VehicleRead
+
+
+class Inbox:
+    """Verifies and sorts messages. What does not parse or verify is counted by reason and harms nothing."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        find_key: Callable[[str], VerifyKey | None],
+        now_ms: Callable[[], int],
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._config = config
+        self._find_key = find_key
+        self._now_ms = now_ms
+        self._log = log
+        self._vehicles = {vehicle.tracker or vehicle.id: vehicle.id for vehicle in config.vehicles}
+        self._trackers = {vehicle: TeltonikaJson() for vehicle in self._vehicles.values()}
+        self.faults: dict[EnvelopeFault, int] = dict.fromkeys(EnvelopeFault, 0)
+
+    @property
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        namespace, cabinet = self._config.namespace, self._config.cabinet
+        own = [
+            Subscription(rule.topic(namespace, cabinet), no_local=rule is TIME)
+            for rule in (DESIRED, ACKNOWLEDGED, COMMANDS, TIME)
+        ]
+        trackers = [Subscription(VEHICLE_RAW.topic(namespace, tracker)) for tracker in self._vehicles]
+        return (*own, *trackers)
+
+    @property
+    def trackers(self) -> dict[str, TeltonikaJson]:
+        """Codecs by vehicle, for their counters."""
+        return self._trackers
+
+    def read(self, incoming: Incoming) -> FromCentre | None:
+        """What a message means; None where it means nothing to this agent."""
+        topic = parse_topic(incoming.topic, self._config.namespace)
+        if topic is None:
+            self._refuse(EnvelopeFault.WRONG_TOPIC, incoming, "no topic of the contract")
+            return None
+        if topic.rule is VEHICLE_RAW:
+            return self._vehicle(topic.subject, incoming.payload)
+        try:
+            message = verify(incoming.payload, topic, self._find_key)
+        except BadMessage as error:
+            self._refuse(error.fault, incoming, error.detail)
+            return None
+        if isinstance(message, Desired):
+            digest = hashlib.sha256(incoming.payload).hexdigest()
+            return DesiredArrived(message, incoming.payload, digest)
+        if isinstance(message, Acknowledged | Command | TimeReply):
+            return message
+        return None  # our own question about the time, from a broker without no-local
+
+    def _vehicle(self, tracker: str, payload: bytes) -> VehicleRead | None:
+        vehicle = self._vehicles.get(tracker)
+        if vehicle is None:
+            return None
+        report = self._trackers[vehicle].read(self._now_ms(), payload)
+        return None if report is None else VehicleRead(vehicle, report.reading, report.tracker_ms)
+
+    def _refuse(self, fault: EnvelopeFault, incoming: Incoming, detail: str) -> None:
+        self.faults[fault] += 1
+        if self.faults[fault] in _LOGGED_COUNTS or self.faults[fault] % 1000 == 0:
+            self._log.warning(
+                "message_refused",
+                fault=fault,
+                topic=incoming.topic[:200],
+                detail=detail,
+                bytes=len(incoming.payload),
+                count=self.faults[fault],
+            )
+
+
+_LOGGED_COUNTS = frozenset({1, 10, 100})  # a flood says it is one, without filling the disk with it

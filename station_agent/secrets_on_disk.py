@@ -1,0 +1,92 @@
+"""Reads the key files that a configuration names. A wrong file is a sentence with its path, never its content."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from joserfc.jwk import OKPKey
+
+from contract.credentials import DIGEST_KEY_BYTES
+from contract.envelope import BadKey, VerifyKey, private_key_from_pem, public_key_from_text
+from contract.topics import Author
+from runtime.config import ConfigError
+from station_agent.config import StationConfig
+
+SCBK_BYTES = 16  # OSDP's secure channel is AES-128
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StationKeys:
+    """All secrets of one box."""
+
+    signing: OKPKey
+    digest_key: bytes
+    dispatchers: dict[str, VerifyKey]
+    """By `kid`."""
+    scbks: dict[str, bytes]
+    """By reader."""
+
+
+class _Reader:
+    """Collects faults, so that all wrong files are named at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def read(self, field: str, path: Path, parse: Callable[[bytes], T]) -> T | None:
+        try:
+            return parse(path.read_bytes())
+        except OSError as error:
+            self.faults.append(f"{field} = {str(path)!r}: cannot be read: {error.strerror}")
+        except ValueError as error:  # BadKey is one
+            self.faults.append(f"{field} = {str(path)!r}: {error}")
+        return None
+
+
+def load_keys(config: StationConfig) -> StationKeys:
+    """Read every key file.
+
+    Raises:
+        ConfigError: naming each file or key that cannot be used and what was expected, all at once.
+    """
+    reader = _Reader()
+    identity = config.identity
+    signing = reader.read("identity.signing_key_file", identity.signing_key_file, private_key_from_pem)
+    digest_key = reader.read("identity.digest_key_file", identity.digest_key_file, _hexadecimal(DIGEST_KEY_BYTES))
+    scbks = {}
+    for bus_index, bus in enumerate(config.readers):
+        for index, one in enumerate(bus.readers):
+            field = f"readers[{bus_index}].readers[{index}].scbk_file"
+            scbk = reader.read(field, one.scbk_file, _hexadecimal(SCBK_BYTES))
+            if scbk is not None:
+                scbks[one.name] = scbk
+    if len(set(scbks.values())) != len(scbks):
+        reader.faults.append("readers: two readers share one scbk; expected a key of its own for each")
+    dispatchers = {}
+    for index, dispatcher in enumerate(identity.dispatchers):
+        try:
+            jwk = public_key_from_text(dispatcher.public_key)
+        except BadKey as error:
+            reader.faults.append(f"identity.dispatchers[{index}].public_key: {error}")
+        else:
+            key = VerifyKey(Author.DISPATCHER, dispatcher.id, jwk)
+            dispatchers[f"{Author.DISPATCHER}/{dispatcher.id}"] = key
+    if reader.faults or signing is None or digest_key is None:
+        raise ConfigError(*reader.faults)
+    return StationKeys(signing, digest_key, dispatchers, scbks)
+
+
+def _hexadecimal(byte_count: int) -> Callable[[bytes], bytes]:
+    def parse(content: bytes) -> bytes:
+        try:
+            value = bytes.fromhex(content.decode("ascii").strip())
+        except ValueError as error:
+            raise ValueError(f"expected {byte_count * 2} hexadecimal digits") from error
+        if len(value) != byte_count:
+            raise ValueError(f"expected {byte_count * 2} hexadecimal digits, found {len(value) * 2}")
+        return value
+
+    return parse

@@ -1,0 +1,215 @@
+"""A box in a test: the core alone, its cabinet moved by hand, everything it noted and ordered at hand.
+
+    box = Box(); box.grant("booking-1", badge="ann", key="key-1")
+    box.badge("ann"); box.opens(1); box.take(1); box.shut(1)
+    assert box.kinds() == [...]
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from contract.credentials import CredentialType, credential_digest
+from contract.facts import Fact
+from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from station_agent.core import model
+from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSignal, SlotSeen
+from station_agent.core.picture import Picture
+from station_agent.core.station import Station, StationSetup
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+START_MS = 1_800_000_000_000
+DIGEST_KEY = bytes(32)
+NONCE = "a" * 32
+BADGE_TYPE = CredentialType(name="calypso", bits=64)
+TAG_TYPE = CredentialType(name="em4100", bits=40)
+AnyFact = TypeVar("AnyFact", bound=Fact)
+
+
+def number_of(name: str, size: int) -> bytes:
+    """A stable UID for a name."""
+    return name.encode().rjust(size, b"\0")[-size:]
+
+
+def badge_digest(name: str) -> str:
+    return credential_digest(DIGEST_KEY, f"calypso:{number_of(name, 8).hex().upper()}")
+
+
+def tag_digest(name: str) -> str:
+    return credential_digest(DIGEST_KEY, f"em4100:{number_of(name, 5).hex().upper()}")
+
+
+@dataclass
+class Box:
+    """Slots 1 to 4; keys key-1, key-2, key-3 at home in slots 1, 2, 3; key-9 belongs elsewhere."""
+
+    now_ms: int = START_MS
+    line_ms: int = 0
+    contacts: dict[int, tuple[bool, bool]] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    effects: list[model.Effect] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
+    badges: set[str] = field(default_factory=set)
+    version: int = 0
+    picture: str = "{}"
+    settings: StationSettings = field(default_factory=StationSettings)
+
+    def __post_init__(self) -> None:
+        self.contacts = {1: (True, False), 2: (True, False), 3: (True, False), 4: (False, False)}
+        self.boot()
+        self.see()
+        self.trust()
+        self.desire()
+        self.forget()
+
+    def boot(self) -> None:
+        """A fresh core over what was journalled."""
+        setup = StationSetup(
+            slots=(1, 2, 3, 4),
+            readers=(("entrance", "badge"), ("returns", "return_tag")),
+            badge_types=(BADGE_TYPE,),
+            tag_types=(TAG_TYPE,),
+            digest_key=DIGEST_KEY,
+        )
+        last_seq = self.facts[-1].seq if self.facts else 0
+        picture = Picture.model_validate_json(self.picture)
+        self.station = Station(setup, boot_nonce=NONCE, picture=picture, last_seq=last_seq)
+        self._carry_out(self.station.start(self.now, "1"))
+
+    def reboot(self) -> None:
+        """Power cut and back: the journal's picture and the held `desired` are all that is left."""
+        self.boot()
+        self.station.restore_desired(self._arrived(self.version))
+        self.trust()
+
+    # --- what happens
+
+    @property
+    def now(self) -> model.Now:
+        return model.Now(self.now_ms, self.line_ms)
+
+    def pass_time(self, ms: int) -> None:
+        self.now_ms += ms
+        self.line_ms += ms
+
+    def handle(self, event: model.Event) -> list[model.Effect]:
+        effects = self.station.handle(self.now, event)
+        self._carry_out(effects)
+        return effects
+
+    def see(self) -> list[model.Effect]:
+        slots = tuple(SlotSeen(slot, key, door) for slot, (key, door) in sorted(self.contacts.items()))
+        return self.handle(CabinetSeen(slots))
+
+    def move(self, slot: int, *, key: bool, door: bool) -> None:
+        self.pass_time(500)
+        self.contacts[slot] = (key, door)
+        self.see()
+
+    def opens(self, slot: int) -> None:
+        self.move(slot, key=self.contacts[slot][0], door=True)
+
+    def take(self, slot: int) -> None:
+        self.move(slot, key=False, door=self.contacts[slot][1])
+
+    def hang(self, slot: int) -> None:
+        self.move(slot, key=True, door=self.contacts[slot][1])
+
+    def shut(self, slot: int) -> None:
+        self.move(slot, key=self.contacts[slot][0], door=False)
+
+    def badge(self, name: str) -> list[model.Effect]:
+        return self.handle(CardRead("entrance", 64, number_of(name, 8)))
+
+    def tag(self, name: str) -> list[model.Effect]:
+        return self.handle(CardRead("returns", 40, number_of(name, 5)))
+
+    def trust(self) -> None:
+        self.handle(model.ClockJudged("kernel"))
+
+    def event(self, event: DeviceEvent) -> list[model.Effect]:
+        return self.handle(event)
+
+    def elapse(self) -> list[model.Effect]:
+        wake_ms = self.station.wake_at_line_ms
+        assert wake_ms is not None
+        self.pass_time(max(0, wake_ms - self.line_ms))
+        return self.handle(model.Elapsed())
+
+    # --- what is wanted
+
+    def grant(
+        self, name: str, *, badge: str, key: str = "key-1", start_ms: int = 0, hours: float = 2, take_by_ms: int = 0
+    ) -> Grant:
+        """A right from now (plus `start_ms`) on; the new wanted state arrives at once."""
+        start = self.now_ms + start_ms
+        end = start + int(hours * HOUR_MS)
+        grant = Grant(
+            grant=name,
+            badges=(f"ref-{badge}",),
+            key=key,
+            start_ms=start,
+            end_ms=end,
+            take_by_ms=min(start + (take_by_ms or 30 * MINUTE_MS), end),
+        )
+        self.grants.append(grant)
+        self.badges.add(badge)
+        self.desire()
+        return grant
+
+    def desire(self, *, revoked: tuple[str, ...] = (), blocked: tuple[str, ...] = ()) -> None:
+        self.version += 1
+        self.revoked, self.blocked = revoked, blocked
+        self.handle(self._arrived(self.version))
+
+    def _arrived(self, version: int) -> model.DesiredArrived:
+        keys = tuple(
+            KeyEntry(
+                key=f"key-{n}",
+                vehicle=f"car-{n}",
+                tag_digests=(tag_digest(f"tag-{n}"),),
+                home_slot=n if n < 9 else None,
+            )
+            for n in (1, 2, 3, 9)
+        )
+        desired = Desired(
+            cabinet="gare-1",
+            version=version,
+            boot_nonce=NONCE,
+            badges=tuple(BadgeEntry(ref=f"ref-{name}", digest=badge_digest(name)) for name in sorted(self.badges)),
+            keys=keys,
+            grants=tuple(self.grants),
+            revoked=getattr(self, "revoked", ()),
+            blocked=getattr(self, "blocked", ()),
+            settings=self.settings,
+        )
+        return model.DesiredArrived(desired, b"wire", f"digest-{version}")
+
+    # --- what came of it
+
+    def _carry_out(self, effects: list[model.Effect]) -> None:
+        for effect in effects:
+            self.effects.append(effect)
+            if isinstance(effect, model.Journal):
+                self.facts.extend(effect.facts)
+                self.picture = effect.picture
+
+    def forget(self) -> None:
+        """Only what comes from now on counts; numbers go on."""
+        self.seen_facts = len(self.facts)
+        self.effects.clear()
+
+    def new(self) -> list[Fact]:
+        return self.facts[self.seen_facts :]
+
+    def kinds(self) -> list[str]:
+        return [fact.kind for fact in self.new()]
+
+    def last(self, kind: type[AnyFact]) -> AnyFact:
+        return next(fact for fact in reversed(self.facts) if isinstance(fact, kind))
+
+    def released(self) -> list[int]:
+        return [effect.slot for effect in self.effects if isinstance(effect, model.ReleaseSlot)]
+
+    def signals(self) -> list[ReaderSignal]:
+        return [effect.signal for effect in self.effects if isinstance(effect, model.Indicate)]

@@ -1,0 +1,157 @@
+"""The journal on a real disk: what was written is there, whoever pulled the plug."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contract.chain import genesis_hash
+from contract.facts import DoorClosed, EpochStarted, Fact
+from contract.limits import BATCH_BYTES_MAX
+from contract.messages import FACTS_PER_BATCH_MAX
+from station_agent.journal import HeldDesired, Journal, JournalUnusable
+
+
+def open_journal(file: Path, cabinet: str = "gare-1") -> Journal:
+    return Journal.open(file, cabinet, now_ms=1000, random_bytes=os.urandom)
+
+
+def facts(first: int, last: int) -> tuple[Fact, ...]:
+    return tuple(DoorClosed(seq=seq, at_ms=seq, clock_trusted=True, slot=1) for seq in range(first, last + 1))
+
+
+def test_a_new_journal_starts_an_epoch_of_its_own(tmp_path: Path) -> None:
+    one, two = open_journal(tmp_path / "one.sqlite"), open_journal(tmp_path / "two.sqlite")
+    assert one.epoch.epoch != two.epoch.epoch
+    assert one.epoch.last_hash == genesis_hash("gare-1", one.epoch.epoch)
+    assert (one.epoch.last_seq, one.depth, one.picture()) == (0, 0, "{}")
+    one.close()
+    two.close()
+
+
+def test_facts_picture_and_desired_are_there_after_reopening(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(facts(1, 3), '{"slots":{}}')
+    journal.keep_desired(HeldDesired(b"wire", 17, "digest"))
+    journal.acknowledge(2)
+    journal.keep_ledger("ledger-1")
+    epoch = journal.epoch
+    journal.close()
+    again = open_journal(tmp_path / "j.sqlite")
+    assert again.epoch == epoch
+    assert (again.depth, again.picture(), again.ledger()) == (1, '{"slots":{}}', "ledger-1")
+    assert again.held_desired() == HeldDesired(b"wire", 17, "digest")
+    again.close()
+
+
+def test_batches_follow_each_other_and_their_chain_holds(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(facts(1, 250), "{}")
+    first = journal.batch(1)
+    assert first is not None
+    assert len(first.facts) == FACTS_PER_BATCH_MAX
+    assert sum(map(len, first.facts)) <= BATCH_BYTES_MAX
+    second = journal.batch(first.last_seq + 1)
+    assert second is not None
+    assert second.hash_before == first.last_hash
+    assert journal.batch(251) is None
+    journal.close()
+
+
+def test_a_gap_in_the_numbers_is_our_own_mistake_and_writes_nothing(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    with pytest.raises(AssertionError):
+        journal.append(facts(2, 2), "{}")
+    assert journal.batch(1) is None
+    journal.close()
+
+
+def test_a_new_epoch_counts_from_one_and_the_old_facts_stay(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(facts(1, 3), "{}")
+    journal.acknowledge(1)
+    assert len(journal.unacknowledged_texts()) == 2
+    journal.start_epoch("b" * 32, 2000)
+    assert journal.epoch.last_seq == 0
+    start = EpochStarted(seq=1, at_ms=5, clock_trusted=True, why="hash_conflict")
+    journal.append((start,), "{}")
+    batch = journal.batch(1)
+    assert batch is not None
+    assert (batch.epoch, batch.epoch_created_ms) == ("b" * 32, 2000)
+    journal.close()
+
+
+def test_only_old_acknowledged_facts_are_forgotten(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(facts(1, 10), "{}")
+    journal.acknowledge(6)
+    assert journal.forget(before_ms=4) == 3
+    assert journal.forget(before_ms=1000) == 2
+    assert journal.hash_at(6) is not None, "the last acknowledged one stays, to compare hashes"
+    batch = journal.batch(7)
+    assert batch is not None
+    assert batch.last_seq == 10
+    journal.close()
+
+
+def test_two_agents_never_share_a_journal(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    with pytest.raises(JournalUnusable, match="another agent"):
+        open_journal(tmp_path / "j.sqlite")
+    journal.close()
+
+
+def test_what_is_no_journal_of_this_cabinet_is_named(tmp_path: Path) -> None:
+    open_journal(tmp_path / "j.sqlite").close()
+    with pytest.raises(JournalUnusable, match="'gare-1', expected 'gare-2'"):
+        open_journal(tmp_path / "j.sqlite", "gare-2")
+    (tmp_path / "text.sqlite").write_text("no database, though long enough to be looked at " * 20)
+    with pytest.raises(JournalUnusable, match="text.sqlite"):
+        open_journal(tmp_path / "text.sqlite")
+    with pytest.raises(JournalUnusable, match="nowhere"):
+        open_journal(tmp_path / "nowhere" / "j.sqlite")
+    newer = sqlite3.connect(tmp_path / "newer.sqlite")
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(JournalUnusable, match="schema 99"):
+        open_journal(tmp_path / "newer.sqlite")
+
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from contract.facts import DoorClosed
+from station_agent.journal import Journal
+
+journal = Journal.open(Path(sys.argv[1]), "gare-1", now_ms=1, random_bytes=os.urandom)
+seq = journal.epoch.last_seq
+while True:
+    seq += 1
+    journal.append((DoorClosed(seq=seq, at_ms=seq, clock_trusted=True, slot=1),), str(seq))
+    print(seq, flush=True)
+"""
+
+
+def test_a_killed_writer_loses_nothing_it_had_told(tmp_path: Path) -> None:
+    file = tmp_path / "j.sqlite"
+    told = 0
+    for kill in range(5):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(file)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+        )
+        assert writer.stdout is not None
+        for _ in range(20 + 7 * kill):
+            told = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        told = max([told, *(int(line) for line in writer.stdout.read().split())])
+        writer.stdout.close()
+        writer.wait()
+        journal = open_journal(file)
+        assert journal.epoch.last_seq in {told, told + 1}, "one may be durable and not yet told"
+        assert journal.picture() == str(journal.epoch.last_seq), "facts and picture are one transaction"
+        told = journal.epoch.last_seq
+        journal.close()
