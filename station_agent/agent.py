@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from random import Random
 from typing import assert_never
 
@@ -19,24 +18,13 @@ import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
 from contract.facts import Fact, UnknownFact, parse_fact
-from contract.limits import fit_reported
-from contract.messages import (
-    Acknowledged,
-    Command,
-    CommandReply,
-    Desired,
-    Presence,
-    ReplyOutcome,
-    Reported,
-    TimeReply,
-    TimeRequest,
-)
+from contract.messages import Acknowledged, Command, CommandReply, Desired, ReplyOutcome, TimeReply
 from contract.reasons import Reason
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
-from runtime.link import Incoming, Link, LinkEnd, LinkError, LinkOwner
-from station_agent.clock_trust import ClockTrust
+from runtime.link import Incoming, Link, LinkEnd, LinkOwner
+from station_agent.clock_trust import ClockKeeper, Source
 from station_agent.config import StationConfig
 from station_agent.core import model
 from station_agent.core.device_events import CardRead, DeviceEvent
@@ -48,17 +36,12 @@ from station_agent.journal import HeldDesired, Journal
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
-from station_agent.secrets_on_disk import StationKeys, load_keys
+from station_agent.reporting import VERSION, Boot, Reporter, presence
+from station_agent.secrets_on_disk import load_keys
 
-VERSION = version("carshare-controller")
-REPORT_EVERY_S = 600  # the contract: on change, at least every ten minutes
-REPORT_GAP_S = 0.2  # changes within a blink are one report
-CLOCK_CHECK_S = 10  # the kernel's word costs one system call
 TIDY_S = 60  # how often the write-ahead log is folded back and old facts are deleted
 DAY_MS = 86_400_000
 TELEMETRY_WAITING_MAX = 1000  # beyond it a vehicle's signals are left out: the next ones repeat them
-
-LinkFactory = Callable[[LinkOwner], Link]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,106 +53,123 @@ class Surroundings:
     executor: Executor
     random: Random
     random_bytes: Callable[[int], bytes]
-    make_link: LinkFactory
+    make_link: Callable[[LinkOwner], Link]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an agent has from the moment its journal is open."""
+
+    journal: Journal
+    station: Station
+    sender: FactSender
+    reporter: Reporter
 
 
 @dataclass(frozen=True, slots=True)
 class _Stamped:
-    """Something to handle, and when it came."""
+    """Something to handle, and when it came on the line clock."""
 
     what: model.Event | FromCentre
     at_us: int
 
 
 class Agent:
-    """One agent. `run` raises ConfigError or JournalUnusable if it cannot start."""
+    """One agent. The constructor raises ConfigError, `run` raises JournalUnusable, if it cannot start."""
 
     def __init__(self, config: StationConfig, surroundings: Surroundings) -> None:
         self.config = config
         self._around = surroundings
-        self._keys: StationKeys = load_keys(config)
+        keys = load_keys(config)
+        self._digest_key = keys.digest_key
         self._log = structlog.get_logger().bind(cabinet=config.cabinet)
-        self._boot_nonce = surroundings.random_bytes(16).hex()
-        self._boot_ms = surroundings.clock.now_ms()
+        self._boot = Boot(surroundings.random_bytes(16).hex(), surroundings.clock.now_ms())
         self._queue: asyncio.Queue[_Stamped] = asyncio.Queue()
-        self._report_wanted = asyncio.Event()
-        self._revision = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms: int | None = None
         self.telemetry_left_out = 0
-        self.clock_trust = ClockTrust()
         self.latency = ReleaseLatency()
-        signer = Signer(Author.AGENT, config.cabinet, self._keys.signing)
-        own = VerifyKey(Author.AGENT, config.cabinet, public_key_from_text(public_key_text(self._keys.signing)))
-        known = {**self._keys.dispatchers, f"{Author.AGENT}/{config.cabinet}": own}
-        self._find_key = known.get
+        self.opened: Opened | None = None
+        own_key = public_key_from_text(public_key_text(keys.signing))
+        own = VerifyKey(Author.AGENT, config.cabinet, own_key)
+        self._find_key = {**keys.dispatchers, f"{Author.AGENT}/{config.cabinet}": own}.get
         self.inbox = Inbox(config, self._find_key, surroundings.clock.now_ms, self._log)
-        self.outgoing = Outgoing(config.namespace, signer)
+        self.outgoing = Outgoing(config.namespace, Signer(Author.AGENT, config.cabinet, keys.signing), self._log)
+        self._clock_keeper = ClockKeeper(
+            (surroundings.clock, surroundings.line_clock),
+            self.outgoing,
+            surroundings.random_bytes,
+            self._clock_judged,
+        )
         self.hardware = Hardware(
             config,
-            self._keys,
+            keys,
             line_clock=surroundings.line_clock,
             random_bytes=surroundings.random_bytes,
-            on_event=self._queue_event,
+            on_event=self._put,
         )
-        self.link = surroundings.make_link(
-            LinkOwner(
-                subscriptions=self.inbox.subscriptions,
-                on_message=self._on_message,
-                on_connected=self._on_connected,
-                on_disconnected=self._on_disconnected,
-                will=lambda connection: self.outgoing.publication(self._presence(connection, online=False)),
-            )
+        owner = LinkOwner(
+            subscriptions=self.inbox.subscriptions,
+            on_message=self._on_message,
+            on_connected=self._on_connected,
+            on_disconnected=self._on_disconnected,
+            will=lambda connection: self.outgoing.publication(
+                presence(config.cabinet, self._boot, connection, online=False)
+            ),
         )
-        self.outgoing.link = self.link
-        self.journal: Journal | None = None
-        self.station: Station | None = None
-        self.sender: FactSender | None = None
+        self.link = self.outgoing.link = surroundings.make_link(owner)
 
     # --- life
 
     async def run(self) -> None:
-        """Run until cancelled; what is under way is finished, then the centre is told."""
-        await self._open()
-        assert self.station is not None
-        assert self.sender is not None
-        self._log.info("agent_started", version=VERSION, boot_nonce=self._boot_nonce)
+        """Run until cancelled. Every fact is durable when it is told, so there is nothing to flush."""
+        opened = self.opened = await self._open()
+        self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
         try:
-            await self._carry_out(self.station.start(self._now(), VERSION), None)
-            self._judge_clock()
+            await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
+            self._clock_keeper.judge()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._work(), name="core")
-                tasks.create_task(self.sender.run(), name="facts")
-                tasks.create_task(self._report(), name="report")
-                tasks.create_task(self._keep_clock(), name="clock")
-                tasks.create_task(self._tidy(), name="tidy")
+                tasks.create_task(self._work(opened), name="core")
+                tasks.create_task(opened.sender.run(), name="facts")
+                tasks.create_task(opened.reporter.run(), name="report")
+                tasks.create_task(self._clock_keeper.run(), name="clock")
+                tasks.create_task(self._tidy(opened.journal), name="tidy")
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
         finally:
-            await self._close()
+            if self._timer is not None:
+                self._timer.cancel()
+            await self._around.executor.run(opened.journal.close)
+            self._log.info("agent_stopped")
 
-    async def _open(self) -> None:
-        now_ms = self._around.clock.now_ms()
-        self.journal = journal = await self._around.executor.run(
-            partial(
-                Journal.open,
-                self.config.journal.file,
-                self.config.cabinet,
-                now_ms=now_ms,
-                random_bytes=self._around.random_bytes,
-            )
+    async def stop(self) -> None:
+        """Tell the centre that this is a farewell and no loss; the caller cancels `run` afterwards."""
+        farewell = presence(self.config.cabinet, self._boot, self.link.connection_count, online=False)
+        await self.link.stop(self.outgoing.publication(farewell))
+
+    async def _open(self) -> Opened:
+        around = self._around
+        opening = partial(
+            Journal.open,
+            self.config.journal.file,
+            self.config.cabinet,
+            now_ms=around.clock.now_ms(),
+            random_bytes=around.random_bytes,
         )
-        picture, held = await self._around.executor.run(lambda: (journal.picture(), journal.held_desired()))
-        self.station = Station(
-            station_setup(self.config, self._keys.digest_key),
-            boot_nonce=self._boot_nonce,
+        journal = await around.executor.run(opening)
+        picture, held = await around.executor.run(lambda: (journal.picture(), journal.held_desired()))
+        station = Station(
+            station_setup(self.config, self._digest_key),
+            boot_nonce=self._boot.nonce,
             picture=Picture.model_validate_json(picture),
             last_seq=journal.epoch.last_seq,
         )
-        self.sender = FactSender(journal, self.outgoing, self._around.executor, self._around.line_clock, self._log)
         if held is not None:
-            self._restore(self.station, held)
+            self._restore(station, held)
+        sender = FactSender(journal, self.outgoing, around.executor, around.line_clock, self._log)
+        clocks = (around.clock, around.line_clock)
+        return Opened(journal, station, sender, Reporter(self._boot, station, journal, self.outgoing, clocks))
 
     def _restore(self, station: Station, held: HeldDesired) -> None:
         """The wanted state from before the reboot, if its signature still holds under today's keys."""
@@ -181,73 +181,57 @@ class Agent:
         assert isinstance(message, Desired)
         station.restore_desired(model.DesiredArrived(message, held.wire, held.digest))
 
-    async def _close(self) -> None:
-        """Say goodbye, then let go of the journal: every fact in it is durable already."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.journal is not None:
-            await self._around.executor.run(self.journal.close)
-        self._log.info("agent_stopped")
-
-    async def stop(self) -> None:
-        """Tell the centre that this is a farewell and no loss; `run` is cancelled by the caller afterwards."""
-        farewell = self._presence(max(self.link.connection_count, 1), online=False)
-        await self.link.stop(self.outgoing.publication(farewell))
-
     # --- what comes in
 
-    def _queue_event(self, event: DeviceEvent) -> None:
-        self._queue.put_nowait(_Stamped(event, self._around.line_clock.now_us()))
+    def _put(self, what: DeviceEvent | model.Event | FromCentre) -> None:
+        self._queue.put_nowait(_Stamped(what, self._around.line_clock.now_us()))
 
     def _on_message(self, incoming: Incoming) -> None:
         told = self.inbox.read(incoming)
-        if told is None:
-            return
         if isinstance(told, model.VehicleRead) and self._queue.qsize() >= TELEMETRY_WAITING_MAX:
             self.telemetry_left_out += 1
-            return
-        self._queue.put_nowait(_Stamped(told, self._around.line_clock.now_us()))
+        elif told is not None:
+            self._put(told)
 
     async def _on_connected(self, connection: int) -> None:
-        assert self.sender is not None
-        await self.outgoing.post(self._presence(connection, online=True))
-        await self.outgoing.post(self._reported())
-        self.sender.connected()
-        if self.clock_trust.wants_to_ask(self._line_ms()):
-            await self._ask_time()
+        assert self.opened is not None, "the link runs after the journal is open"
+        await self.outgoing.post(presence(self.config.cabinet, self._boot, connection, online=True))
+        await self.outgoing.post(self.opened.reporter.reported())
+        self.opened.sender.connected()
+        await self._clock_keeper.ask()
 
     def _on_disconnected(self, _end: LinkEnd) -> None:
-        assert self.sender is not None
-        self.sender.disconnected()
+        assert self.opened is not None, "the link runs after the journal is open"
+        self.opened.sender.disconnected()
+
+    def _clock_judged(self, source: Source) -> None:
+        if self.opened is not None and source != self.opened.station.clock_source:
+            self._put(model.ClockJudged(source))
 
     # --- the one task that acts
 
-    async def _work(self) -> None:
-        assert self.station is not None
+    async def _work(self, opened: Opened) -> None:
         while True:
             stamped = await self._queue.get()
             match stamped.what:
                 case Acknowledged():
-                    await self._acknowledged(stamped.what)
+                    await self._acknowledged(opened, stamped.what)
                 case Command():
-                    await self._command(stamped.what)
+                    await self._command(opened, stamped.what)
                 case TimeReply():
-                    now = self._now()
-                    self.clock_trust.answered(now.line_ms, now.wall_ms, stamped.what)
-                    self._judge_clock()
+                    self._clock_keeper.answered(stamped.what)
                 case event:
-                    await self._carry_out(self.station.handle(self._now(), event), stamped)
-            self._set_timer()
+                    await self._carry_out(opened, opened.station.handle(self._now(), event), stamped)
+            self._set_timer(opened.station)
 
-    async def _carry_out(self, effects: list[model.Effect], cause: _Stamped | None) -> None:
+    async def _carry_out(self, opened: Opened, effects: list[model.Effect], cause: _Stamped | None) -> None:
         for effect in effects:
             match effect:
                 case model.Journal(facts, picture):
-                    await self._journal_facts(facts, picture)
-                case model.KeepDesired(wire, wanted_version, digest):
-                    assert self.journal is not None
-                    held = HeldDesired(wire, wanted_version, digest)
-                    await self._around.executor.run(partial(self.journal.keep_desired, held))
+                    await self._journal_facts(opened, facts, picture)
+                case model.KeepDesired(wire, version, digest):
+                    held = HeldDesired(wire, version, digest)
+                    await self._around.executor.run(partial(opened.journal.keep_desired, held))
                 case model.ReleaseSlot(slot):
                     self.hardware.release(slot)
                     if cause is not None and isinstance(cause.what, CardRead):
@@ -255,24 +239,21 @@ class Agent:
                 case model.Indicate(reader, signal):
                     self.hardware.indicate(reader, signal)
                 case model.Report():
-                    self._report_wanted.set()
+                    opened.reporter.want()
                 case _:
                     assert_never(effect)
 
-    async def _journal_facts(self, facts: tuple[Fact, ...], picture: str) -> None:
-        assert self.journal is not None
-        assert self.sender is not None
-        await self._around.executor.run(partial(self.journal.append, facts, picture))
-        self.sender.appended()
+    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> None:
+        await self._around.executor.run(partial(opened.journal.append, facts, picture))
+        opened.sender.appended()
         for fact in facts:
             fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            fields["badge_ref"] = fields.pop("badge", None)
-            self._log.info(fact.kind, **fields)
+            badge = fields.pop("badge", None)  # a random reference, but the log masks what is called a badge
+            self._log.info(fact.kind, **fields, **({"badge_ref": badge} if badge else {}))
 
-    def _set_timer(self) -> None:
-        assert self.station is not None
-        wake_ms = self.station.wake_at_line_ms
-        if wake_ms == self._timer_at_ms and self._timer is not None:
+    def _set_timer(self, station: Station) -> None:
+        wake_ms = station.wake_at_line_ms
+        if wake_ms == self._timer_at_ms:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -284,140 +265,62 @@ class Agent:
 
     def _elapsed(self) -> None:
         self._timer = self._timer_at_ms = None
-        self._queue.put_nowait(_Stamped(model.Elapsed(), self._around.line_clock.now_us()))
+        self._put(model.Elapsed())
 
     # --- the centre's words
 
-    async def _acknowledged(self, message: Acknowledged) -> None:
+    async def _acknowledged(self, opened: Opened, message: Acknowledged) -> None:
         """Move the watermark; where ledger and journal disagree about the past, start a new epoch."""
-        assert self.journal is not None
-        assert self.sender is not None
-        journal = self.journal
+        journal = opened.journal
         if message.epoch != journal.epoch.epoch:
             return  # of an epoch that ended
         known_hash = await self._around.executor.run(partial(journal.hash_at, message.seq))
         if message.seq > journal.epoch.last_seq:
-            await self._start_epoch("acknowledged_beyond_sent")
+            await self._start_epoch(opened, beyond=True)
         elif message.conflict or known_hash not in {None, message.hash}:
-            await self._start_epoch("hash_conflict")
+            await self._start_epoch(opened, beyond=False)
         else:
             ledger = await self._around.executor.run(journal.ledger)
             if ledger != message.ledger:
                 await self._around.executor.run(partial(journal.keep_ledger, message.ledger))
             new_ledger = ledger not in {None, message.ledger}
-            await self.sender.acknowledged(message, new_ledger=new_ledger)
+            await opened.sender.acknowledged(message, new_ledger=new_ledger)
 
-    async def _start_epoch(self, why: str) -> None:
-        assert self.journal is not None
-        assert self.sender is not None
-        assert self.station is not None
-        journal, sender = self.journal, self.sender
-        self._log.error("epoch_started", why=why, was=journal.epoch.epoch, at_seq=journal.epoch.last_seq)
-        texts = await self._around.executor.run(journal.unacknowledged_texts)
+    async def _start_epoch(self, opened: Opened, *, beyond: bool) -> None:
+        journal, run = opened.journal, self._around.executor.run
+        self._log.error("epoch_starts", beyond_sent=beyond, was=journal.epoch.epoch, at_seq=journal.epoch.last_seq)
+        texts = await run(journal.unacknowledged_texts)
         facts = (parse_fact(text) for text in texts)
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
         epoch = self._around.random_bytes(16).hex()
-        await self._around.executor.run(partial(journal.start_epoch, epoch, self._around.clock.now_ms()))
-        sender.new_epoch()
-        beyond = why == "acknowledged_beyond_sent"
-        effects = self.station.start_epoch(
+        await run(partial(journal.start_epoch, epoch, self._around.clock.now_ms()))
+        opened.sender.new_epoch()
+        effects = opened.station.start_epoch(
             self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
         )
-        await self._carry_out(effects, None)
+        await self._carry_out(opened, effects, None)
 
-    async def _command(self, command: Command) -> None:
-        """Commands that open slots come with a later contract of this agent; until then they are refused."""
+    async def _command(self, opened: Opened, command: Command) -> None:
+        """Commands that open slots come with a later version of this agent; until then they are refused."""
+        reason: Reason | None = None
         if self._around.clock.now_ms() >= command.expires_ms:
             outcome, reason = ReplyOutcome.EXPIRED, Reason.EXPIRED
         elif command.action == "report_now":
-            self._report_wanted.set()
-            outcome, reason = ReplyOutcome.COMPLETED, None
+            opened.reporter.want()
+            outcome = ReplyOutcome.COMPLETED
         else:
             outcome, reason = ReplyOutcome.REFUSED, Reason.UNSUPPORTED
         reply = CommandReply(cabinet=self.config.cabinet, command=command.command, outcome=outcome, reason=reason)
-        await self._post_or_leave(reply)
+        await self.outgoing.post_or_leave(reply)
 
-    # --- what goes out
+    # --- housekeeping
 
-    def _presence(self, connection: int, *, online: bool) -> Presence:
-        return Presence(
-            cabinet=self.config.cabinet,
-            online=online,
-            boot_nonce=self._boot_nonce,
-            boot_ms=self._boot_ms,
-            connection=connection,
-            version=VERSION,
-        )
-
-    def _reported(self) -> Reported:
-        assert self.station is not None
-        assert self.journal is not None
-        self._revision += 1
-        now = self._now()
-        reported = Reported(
-            cabinet=self.config.cabinet,
-            boot_nonce=self._boot_nonce,
-            boot_ms=self._boot_ms,
-            connection=max(self.link.connection_count, 1),
-            revision=self._revision,
-            at_ms=now.wall_ms,
-            epoch=self.journal.epoch.epoch,
-            seq=self.journal.epoch.last_seq,
-            desired_version=self.station.wanted.version,
-            desired_high_water=self.station.wanted.high_water,
-            journal_depth=self.journal.depth,
-            clock_trusted=self.station.clock_source != "none",
-            slots=self.station.slot_reports(),
-            devices=self.station.devices.states(),
-            vehicles=self.station.vehicle_reports(now),
-        )
-        return fit_reported(reported)
-
-    async def _report(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(REPORT_EVERY_S):
-                    await self._report_wanted.wait()
-            except TimeoutError:
-                pass  # nothing changed for long: say so
-            self._report_wanted.clear()
-            if self.link.connected:
-                await self._post_or_leave(self._reported())
-            await asyncio.sleep(REPORT_GAP_S)
-
-    async def _post_or_leave(self, message: Reported | CommandReply | TimeRequest) -> None:
-        """What may be lost: it is repeated, or asked for again."""
-        try:
-            await self.outgoing.post(message)
-        except LinkError as error:
-            self._log.info("not_published", kind=message.kind, why=str(error))
-
-    # --- the clock, and housekeeping
-
-    def _judge_clock(self) -> None:
-        source = self.clock_trust.source(self._line_ms(), kernel_synchronised=self._around.clock.synchronised())
-        if self.station is not None and source != self.station.clock_source:
-            self._queue.put_nowait(_Stamped(model.ClockJudged(source), self._around.line_clock.now_us()))
-
-    async def _keep_clock(self) -> None:
-        while True:
-            await asyncio.sleep(CLOCK_CHECK_S)
-            self._judge_clock()
-            if self.link.connected and self.clock_trust.wants_to_ask(self._line_ms()):
-                await self._ask_time()
-
-    async def _ask_time(self) -> None:
-        nonce = self._around.random_bytes(16).hex()
-        self.clock_trust.asks(self._line_ms(), nonce)
-        await self._post_or_leave(TimeRequest(cabinet=self.config.cabinet, nonce=nonce))
-
-    async def _tidy(self) -> None:
-        assert self.journal is not None
+    async def _tidy(self, journal: Journal) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
             oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
-            await self._around.executor.run(partial(self.journal.forget, oldest_ms))
-            await self._around.executor.run(self.journal.checkpoint)
+            await self._around.executor.run(partial(journal.forget, oldest_ms))
+            await self._around.executor.run(journal.checkpoint)
 
     def _now(self) -> model.Now:
         return model.Now(self._around.clock.now_ms(), self._line_ms())

@@ -4,10 +4,15 @@ The dispatcher's word is an answer to a nonce of this box, so it cannot be recor
 only when it came back soon and agrees with the clock.
 """
 
+import asyncio
+from collections.abc import Callable
 from typing import Literal
 
-from contract.messages import TimeReply
+from contract.messages import TimeReply, TimeRequest
+from runtime.clocks import Clock, LineClock
+from station_agent.outgoing import Outgoing
 
+CHECK_S = 10  # the kernel's word costs one system call
 ROUND_TRIP_MAX_MS = 5_000  # a slower answer says too little about now
 OFFSET_MAX_MS = 30_000  # booking windows have allowances of minutes; a wrong hour or day is what must show
 WORD_LASTS_MS = 24 * 3_600_000  # a crystal of 100 ppm drifts 9 s in a day
@@ -50,3 +55,45 @@ class ClockTrust:
         if self._agreed_at_ms is not None and line_ms - self._agreed_at_ms < WORD_LASTS_MS:
             return "dispatcher"
         return "none"
+
+
+class ClockKeeper:
+    """Asks the kernel again and again, and the dispatcher now and then; tells who vouches."""
+
+    def __init__(
+        self,
+        clocks: tuple[Clock, LineClock],
+        outgoing: Outgoing,
+        random_bytes: Callable[[int], bytes],
+        on_judged: Callable[[Source], None],
+    ) -> None:
+        self._clock, self._line_clock = clocks
+        self._outgoing = outgoing
+        self._random_bytes = random_bytes
+        self._on_judged = on_judged
+        self.trust = ClockTrust()
+
+    def judge(self) -> None:
+        """Tell who vouches for the clock now."""
+        self._on_judged(self.trust.source(self._line_ms(), kernel_synchronised=self._clock.synchronised()))
+
+    def answered(self, reply: TimeReply) -> None:
+        self.trust.answered(self._line_ms(), self._clock.now_ms(), reply)
+        self.judge()
+
+    async def ask(self) -> None:
+        """Ask the dispatcher for the time, where it is time to ask."""
+        if self.trust.wants_to_ask(self._line_ms()):
+            nonce = self._random_bytes(16).hex()
+            self.trust.asks(self._line_ms(), nonce)
+            await self._outgoing.post_or_leave(TimeRequest(cabinet=self._outgoing.cabinet, nonce=nonce))
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_S)
+            self.judge()
+            if self._outgoing.link.connected:
+                await self.ask()
+
+    def _line_ms(self) -> int:
+        return self._line_clock.now_us() // 1000

@@ -9,9 +9,10 @@ from prometheus_client.registry import Collector
 
 from runtime.health import Check, Monitored
 from runtime.link import LinkEnd
-from station_agent.agent import VERSION, Agent
+from station_agent.agent import Agent
 from station_agent.core.station import Station
 from station_agent.journal import Journal
+from station_agent.reporting import VERSION
 
 _Word = TypeVar("_Word", bound=str)
 
@@ -27,18 +28,19 @@ def monitored(agent: Agent) -> Monitored:
 
 def health(agent: Agent) -> list[Check]:
     """Whether the agent does its work; a broker that is away is no illness of the agent."""
-    running = agent.station is not None and agent.journal is not None
+    running = agent.opened is not None
     return [Check("core", running, "" if running else "not started")]
 
 
 def readiness(agent: Agent) -> list[Check]:
     """Whether a member could be served now."""
-    if agent.station is None:
+    if agent.opened is None:
         return [Check("core", ok=False, detail="not started")]
-    devices = [Check(state.device, state.online, state.why or "") for state in agent.station.devices.states()]
-    trusted = agent.station.clock_source != "none"
+    station = agent.opened.station
+    devices = [Check(state.device, state.online, state.why or "") for state in station.devices.states()]
+    trusted = station.clock_source != "none"
     clock = Check("clock", trusted, "" if trusted else "neither kernel nor dispatcher vouches for it")
-    held = agent.station.wanted.version > 0
+    held = station.wanted.version > 0
     return [*devices, clock, Check("desired", held, "" if held else "no wanted state held yet")]
 
 
@@ -58,10 +60,9 @@ class AgentCollector(Collector):
         yield _counter("telemetry_left_out", "Vehicle messages left out under load", agent.telemetry_left_out)
         yield from self._lines()
         yield from self._vehicles()
-        if agent.journal is not None and agent.sender is not None:
-            yield from self._journal(agent.journal, agent.sender.uplink.resends)
-        if agent.station is not None:
-            yield from self._station(agent.station)
+        if agent.opened is not None:
+            yield from self._journal(agent.opened.journal, agent.opened.sender.uplink.resends)
+            yield from self._station(agent.opened.station)
         yield agent.latency.family()
 
     def _lines(self) -> Iterable[Metric]:

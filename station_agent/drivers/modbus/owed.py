@@ -1,0 +1,29 @@
+"""Answers that did not come in time and may still come: what looks like one of them proves nothing.
+
+Modbus RTU has no transaction id, so a late answer differs from the answer to a later request only if the two
+requests had different functions or units. A board answers in the order in which it was asked. Hence:
+- while the answer to a function is owed, that function is not asked again, but another one;
+- an answer to that other one shows that whatever was owed before it has come or never will.
+"""
+
+from station_agent.drivers.modbus.frames import Request
+
+
+class OwedAnswers:
+    """What the boards of one bus still owe, by unit and function; each for a limited time."""
+
+    def __init__(self, *, owed_for_us: int) -> None:
+        self._owed_for_us = owed_for_us
+        self._until_us: dict[tuple[int, int], int] = {}
+
+    def add(self, now_us: int, request: Request) -> None:
+        self._until_us[request.unit, request.function] = now_us + self._owed_for_us
+
+    def until_us(self, request: Request) -> int:
+        """Before this instant an answer to the request may be an older one's."""
+        return self._until_us.get((request.unit, request.function), 0)
+
+    def settle(self, unit: int) -> None:
+        """This unit answered something that could not be an older answer."""
+        for key in [key for key in self._until_us if key[0] == unit]:
+            del self._until_us[key]

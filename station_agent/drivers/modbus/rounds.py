@@ -1,0 +1,62 @@
+"""Which board to look at next, and when: slowly while nothing happens, fast while somebody is at the cabinet."""
+
+from typing import Final
+
+FAST_ROUND_US: Final = 50_000  # beyond a contact's bouncing (a few ms, 20 at worst), and no one notices 50 ms
+FAST_FOR_US: Final = 10_000_000  # a member opens the door and takes the key within seconds of the click
+FAILED_ROUNDS: Final = 3  # one lost answer is weather, three in a row are a fault
+RETRY_FIRST_US: Final = 500_000  # a board that was reset is back within a second
+RETRY_MAX_US: Final = 10_000_000  # the network's promise to converge counts on this
+
+
+class Rounds:
+    """One round looks at each board once; `position` is the next of them, due at `due_us`."""
+
+    def __init__(self, *, board_count: int, idle_us: int) -> None:
+        self.position = 0
+        self.due_us = 0
+        self._board_count = board_count
+        self._idle_us = idle_us
+        self._started_us = 0
+        self._failed_count = 0  # in a row
+        self._fast_until_us = 0
+
+    def restart(self, now_us: int) -> None:
+        self.position = 0
+        self.due_us = now_us
+        self._failed_count = 0
+        self._fast_until_us = 0
+
+    def hurry(self, now_us: int) -> None:
+        """A lock was pulsed: look at once, and often for a while."""
+        self.due_us = now_us
+        self._fast_until_us = now_us + FAST_FOR_US
+
+    def wait_until(self, at_us: int) -> None:
+        self.due_us = at_us
+
+    def look(self, now_us: int) -> None:
+        """The board at `position` is being asked."""
+        if self.position == 0:
+            self._started_us = now_us
+
+    def seen(self, now_us: int, *, is_settled: bool) -> None:
+        """The board at `position` answered; `is_settled`: no contact of the cabinet waits for its second read."""
+        self.position += 1
+        if self.position < self._board_count:
+            return
+        self.position = 0
+        self._failed_count = 0
+        is_fast = now_us < self._fast_until_us or not is_settled
+        self.due_us = self._started_us + (FAST_ROUND_US if is_fast else self._idle_us)
+
+    def failed(self, now_us: int) -> bool:
+        """The round is over; True if so many failed in a row that the cabinet is lost."""
+        self.position = 0
+        self._failed_count += 1
+        if self._failed_count < FAILED_ROUNDS:
+            self.due_us = now_us
+            return False
+        doublings = min(self._failed_count - FAILED_ROUNDS, 5)  # the fifth reaches the longest wait
+        self.due_us = now_us + min(RETRY_FIRST_US << doublings, RETRY_MAX_US)
+        return True

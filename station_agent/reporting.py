@@ -1,0 +1,91 @@
+"""What the agent says about itself: presence, and the whole observed state on every change."""
+
+import asyncio
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from contract.limits import fit_reported
+from contract.messages import Presence, Reported
+from runtime.clocks import Clock, LineClock
+from station_agent.core.model import Now
+from station_agent.core.station import Station
+from station_agent.journal import Journal
+from station_agent.outgoing import Outgoing
+
+VERSION = version("carshare-controller")
+REPORT_EVERY_S = 600  # the contract: on change, at least every ten minutes
+REPORT_GAP_S = 0.2  # changes within a blink are one report
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Which life of this box speaks."""
+
+    nonce: str
+    at_ms: int
+
+
+def presence(cabinet: str, boot: Boot, connection: int, *, online: bool) -> Presence:
+    return Presence(
+        cabinet=cabinet,
+        online=online,
+        boot_nonce=boot.nonce,
+        boot_ms=boot.at_ms,
+        connection=max(connection, 1),
+        version=VERSION,
+    )
+
+
+class Reporter:
+    """Publishes `reported`; a lost one is repeated by the next."""
+
+    def __init__(
+        self, boot: Boot, station: Station, journal: Journal, outgoing: Outgoing, clocks: tuple[Clock, LineClock]
+    ) -> None:
+        self._boot = boot
+        self._station = station
+        self._journal = journal
+        self._outgoing = outgoing
+        self._clock, self._line_clock = clocks
+        self._revision = 0
+        self._wanted = asyncio.Event()
+
+    def want(self) -> None:
+        """Something changed."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Report when something changed, and when nothing did for long."""
+        while True:
+            try:
+                async with asyncio.timeout(REPORT_EVERY_S):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass  # nothing changed for long: say so
+            self._wanted.clear()
+            if self._outgoing.link.connected:
+                await self._outgoing.post_or_leave(self.reported())
+            await asyncio.sleep(REPORT_GAP_S)
+
+    def reported(self) -> Reported:
+        """The whole observed state, with the next revision."""
+        self._revision += 1
+        now = Now(self._clock.now_ms(), self._line_clock.now_us() // 1000)
+        reported = Reported(
+            cabinet=self._outgoing.cabinet,
+            boot_nonce=self._boot.nonce,
+            boot_ms=self._boot.at_ms,
+            connection=max(self._outgoing.link.connection_count, 1),
+            revision=self._revision,
+            at_ms=now.wall_ms,
+            epoch=self._journal.epoch.epoch,
+            seq=self._journal.epoch.last_seq,
+            desired_version=self._station.wanted.version,
+            desired_high_water=self._station.wanted.high_water,
+            journal_depth=self._journal.depth,
+            clock_trusted=self._station.clock_source != "none",
+            slots=self._station.slot_reports(),
+            devices=self._station.devices.states(),
+            vehicles=self._station.vehicle_reports(now),
+        )
+        return fit_reported(reported)
