@@ -8,7 +8,7 @@ RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo test check format schemas lock setup-run setup-dev clean
+.PHONY: demo test check format docs lock setup-run setup-dev clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -21,14 +21,15 @@ check: setup-dev
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
-	$(RUN) -m contract.schema --check docs/schemas
+	PYTHONPATH=. $(RUN) docs/generate.py --check
 
 format: setup-dev
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-schemas: setup-run
-	$(RUN) -m contract.schema docs/schemas
+# what the documents take from the code: schemas, configuration, diagrams
+docs: setup-run
+	PYTHONPATH=. $(RUN) docs/generate.py
 
 # pins everything anew, with hashes and without the address of any registry
 lock: setup-dev

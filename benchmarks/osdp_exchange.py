@@ -11,7 +11,7 @@ import sys
 from time import process_time_ns
 
 from simulator.devices.osdp_reader import OsdpReader
-from station_agent.drivers.events import CardRead, ReaderSeen
+from station_agent.core.device_events import CardRead, ReaderSeen
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.framing import FRAME_BYTES_MAX
 from station_agent.drivers.osdp.panel import OsdpPanel

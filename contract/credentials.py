@@ -20,6 +20,7 @@ class CredentialType(Frozen):
     """What one kind of card or fob delivers at a reader."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    """First part of a credential's text."""
     bits: Annotated[int, Field(ge=8, le=128)]
     """Bits that the reader delivers; two types at one reader never share a length."""
     byte_order: Literal["as_read", "reversed"] = "as_read"

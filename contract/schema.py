@@ -29,34 +29,3 @@ def schemas() -> dict[str, str]:
         whole = {"$schema": DIALECT, "$id": f"urn:carshare:{MAJOR}:{name.split('.')[0]}", **schema}
         texts[name] = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
     return texts
-
-
-def differing(directory: Path) -> list[str]:
-    """Names of the files that are missing, changed or too many in `directory`."""
-    wanted = schemas()
-    present = {path.name: path.read_text(encoding="utf-8") for path in directory.glob("*.schema.json")}
-    return sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m contract.schema", description="JSON Schema of the contract"
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    parser.add_argument("directory", type=Path)
-    options = parser.parse_args(arguments)
-    if options.check:
-        names = differing(options.directory)
-        for name in names:
-            sys.stderr.write(f"{options.directory / name}: differs from the models; run `make schemas`\n")
-        return 1 if names else 0
-    options.directory.mkdir(parents=True, exist_ok=True)
-    for path in options.directory.glob("*.schema.json"):
-        path.unlink()
-    for name, text in schemas().items():
-        (options.directory / name).write_text(text, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

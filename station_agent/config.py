@@ -67,16 +67,19 @@ class LockBusConfig(Settings):
     """Key cabinet over Modbus RTU. The lock bus never leaves the cabinet."""
 
     driver: Literal["modbus-io"] = "modbus-io"
+    """What the boards speak."""
     device: str
     """Any pyserial URL: `/dev/serial/by-id/...`, `socket://host:port`, `rfc2217://host:port`."""
     baud_rate: BaudRate = 9600
+    """8 data bits, no parity, 1 stop bit: as the boards leave the factory."""
     pulse_ms: Annotated[int, Field(ge=100, le=5000, multiple_of=100)] = 700
     """How long the board holds a lock open; the board itself ends the pulse."""
-    answer_timeout_ms: Annotated[int, Field(ge=20, le=2000)] = 100
+    answer_timeout_ms: Annotated[int, Field(ge=20, le=700)] = 200
     """At least twice the board's worst case."""
     local_echo: bool = False
     """True for an adapter that hands back what it sends."""
     slots: Annotated[tuple[SlotConfig, ...], Field(min_length=1, max_length=128)]
+    """How each slot is wired."""
 
     @model_validator(mode="after")
     def _nothing_wired_twice(self) -> Self:
@@ -100,19 +103,24 @@ class ReaderConfig(Settings):
     role: Literal["badge", "return_tag"]
     """`return_tag`: reads the fob of a key that is brought back."""
     address: Annotated[int, Field(ge=0, le=126)]
+    """OSDP address of the reader."""
     scbk_file: LocalFile
     """This reader's secure channel base key, 32 hexadecimal digits; one key per reader."""
     poll_ms: Annotated[int, Field(ge=20, le=1000)] = 50
+    """How often it is asked; a swipe waits half of it on average."""
 
 
 class ReaderBusConfig(Settings):
     """Badge and tag readers over OSDP, several on one bus."""
 
     driver: Literal["osdp"] = "osdp"
+    """What the readers speak."""
     device: str
     """Any pyserial URL."""
     baud_rate: BaudRate = 38400
+    """Two readers polled every 50 ms need 38400; one alone runs at 9600."""
     readers: Annotated[tuple[ReaderConfig, ...], Field(min_length=1, max_length=8)]
+    """The readers on this bus."""
 
     @model_validator(mode="after")
     def _addresses_differ(self) -> Self:
@@ -133,7 +141,9 @@ class VehicleConfig(Settings):
     """A vehicle whose keys live here, and its tracker."""
 
     id: OpaqueId
+    """As at the dispatcher."""
     driver: Literal["teltonika"] = "teltonika"
+    """What the tracker speaks."""
     tracker: OpaqueId | None = None
     """Level of the tracker's topic `vehicles/{tracker}/raw`; the vehicle's id where absent."""
     model: Literal["fmb"] = "fmb"
@@ -151,6 +161,7 @@ class LogConfig(Settings):
     format: Literal["auto", "json", "text"] = "auto"
     """`auto`: text on a terminal, JSON elsewhere."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important events that are logged."""
 
 
 class StationConfig(Settings):
@@ -159,15 +170,25 @@ class StationConfig(Settings):
     namespace: Namespace = "carshare"
     """First level of every topic."""
     cabinet: CabinetId
+    """Id of this cabinet, and of its box."""
     journal: JournalConfig
+    """Where facts are kept."""
     identity: IdentityConfig
+    """Whose word this box gives, and whose it takes."""
     mqtt: MqttSettings
+    """The broker."""
     locks: LockBusConfig
+    """The key cabinet."""
     readers: Annotated[tuple[ReaderBusConfig, ...], Field(min_length=1, max_length=4)]
+    """Buses with badge and tag readers."""
     credential_types: Annotated[tuple[CredentialConfig, ...], Field(min_length=1, max_length=16)]
+    """What kinds of cards and fobs are read here."""
     vehicles: Annotated[tuple[VehicleConfig, ...], Field(max_length=128)] = ()
+    """Vehicles whose keys live here."""
     http: HttpConfig = HttpConfig()
+    """Metrics and health."""
     logs: LogConfig = LogConfig()
+    """What is logged, and how."""
 
     @model_validator(mode="after")
     def _lines_and_readers_are_apart(self) -> Self:

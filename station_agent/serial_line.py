@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from runtime.clocks import LineClock
+from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Codec, Output
-from station_agent.drivers.events import DeviceEvent
 from station_agent.serial_port import LINK_ERRORS, Port, open_port
 
 RETRY_FIRST_S: Final = 0.1  # a hub that resets is back at once

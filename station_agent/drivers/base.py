@@ -1,11 +1,11 @@
-"""What a driver is: a codec without I/O, made for one line.
+r"""What a driver is: a codec without I/O, made for one line.
 
 A codec is told what happened on its line (`opened`, `received`, `elapsed`, `closed`) and what the agent
 wants (methods of its own, such as `release`), and answers with bytes to send and with events. It has no
 clock: every call carries the time of the line clock in microseconds. It never raises on input, and its
 memory is bounded.
 
-    output = codec.received(now_us, b"\\x01\\x02...")
+    output = codec.received(now_us, b"\x01\x02...")
     line.write(output.send)
     for event in output.events: ...
     sleep_until(codec.wake_at_us)
@@ -14,7 +14,7 @@ memory is bounded.
 from dataclasses import dataclass
 from typing import Protocol
 
-from station_agent.drivers.events import DeviceEvent
+from station_agent.core.device_events import DeviceEvent
 
 
 @dataclass(frozen=True, slots=True)

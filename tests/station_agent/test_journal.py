@@ -110,7 +110,7 @@ def test_what_is_no_journal_of_this_cabinet_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalUnusable, match="'gare-1', expected 'gare-2'"):
         open_journal(tmp_path / "j.sqlite", "gare-2")
     (tmp_path / "text.sqlite").write_text("no database, though long enough to be looked at " * 20)
-    with pytest.raises(JournalUnusable, match="text.sqlite"):
+    with pytest.raises(JournalUnusable, match=r"text\.sqlite"):
         open_journal(tmp_path / "text.sqlite")
     with pytest.raises(JournalUnusable, match="nowhere"):
         open_journal(tmp_path / "nowhere" / "j.sqlite")

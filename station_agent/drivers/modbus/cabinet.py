@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from station_agent.core.device_events import CabinetLost, DeviceEvent, LockPulsed, PulseResult
 from station_agent.drivers.base import LineStatistics, Output
-from station_agent.drivers.events import CabinetLost, DeviceEvent, LockPulsed, PulseResult
 from station_agent.drivers.modbus.contacts import Contacts
 from station_agent.drivers.modbus.frames import (
     READ_INPUTS,

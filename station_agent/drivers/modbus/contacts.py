@@ -6,7 +6,7 @@ believed one by one: an input that never rests holds up no other slot.
 
 from dataclasses import dataclass, field
 
-from station_agent.drivers.events import CabinetSeen, SlotSeen
+from station_agent.core.device_events import CabinetSeen, SlotSeen
 from station_agent.drivers.modbus.frames import Request, read_inputs
 from station_agent.drivers.modbus.wiring import CabinetWiring, Place
 

@@ -4,7 +4,7 @@ from typing import Final
 
 FAST_ROUND_US: Final = 50_000  # beyond a contact's bouncing (a few ms, 20 at worst), and no one notices 50 ms
 FAST_FOR_US: Final = 10_000_000  # a member opens the door and takes the key within seconds of the click
-FAILED_ROUNDS: Final = 3  # one lost answer is weather, three in a row are a fault
+FAILED_ROUNDS: Final = 4  # where one answer in 100 is lost, so many in a row by chance are months apart
 RETRY_FIRST_US: Final = 500_000  # a board that was reset is back within a second
 RETRY_MAX_US: Final = 10_000_000  # the network's promise to converge counts on this
 

@@ -7,7 +7,7 @@ reader repeat its reply: a swipe in a reply that got lost comes again, and none 
 from collections.abc import Callable
 from hmac import compare_digest
 
-from station_agent.drivers.events import (
+from station_agent.core.device_events import (
     CardRead,
     DeviceEvent,
     KeypadPressed,

@@ -7,8 +7,8 @@ makes its reader due at once. What a reader says is judged in `link`; here is on
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from station_agent.core.device_events import DeviceEvent, ReaderSignal
 from station_agent.drivers.base import LineStatistics, Output
-from station_agent.drivers.events import DeviceEvent, ReaderSignal
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.framing import FRAME_BYTES_MAX, MARK, Frame, FrameDecoder
 from station_agent.drivers.osdp.link import ReaderLink

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
-from station_agent.drivers.events import ReaderSignal
+from station_agent.core.device_events import ReaderSignal
 from station_agent.drivers.osdp.messages import Command
 
 

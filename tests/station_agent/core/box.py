@@ -1,8 +1,8 @@
 """A box in a test: the core alone, its cabinet moved by hand, everything it noted and ordered at hand.
 
-    box = Box(); box.grant("booking-1", badge="ann", key="key-1")
-    box.badge("ann"); box.opens(1); box.take(1); box.shut(1)
-    assert box.kinds() == [...]
+box = Box(); box.grant("booking-1", badge="ann", key="key-1")
+box.badge("ann"); box.opens(1); box.take(1); box.shut(1)
+assert box.kinds() == [...]
 """
 
 from dataclasses import dataclass, field

@@ -8,7 +8,6 @@ from contract.facts import (
     Identity,
     KeyReturned,
     KeyTaken,
-    Purpose,
     ReleaseFailed,
     VehicleReading,
 )
@@ -341,5 +340,3 @@ def test_a_new_epoch_tells_again_what_the_ledger_never_took() -> None:
     fresh = box.facts[-3:]
     assert [fact.kind for fact in fresh] == ["epoch_started", "door_opened", "key_taken"]
     assert [fact.seq for fact in fresh] == [1, 2, 3]
-
-

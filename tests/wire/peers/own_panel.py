@@ -4,8 +4,8 @@ import secrets
 import sys
 import time
 
+from station_agent.core.device_events import CardRead, ReaderLost, ReaderSeen
 from station_agent.drivers.base import Output
-from station_agent.drivers.events import CardRead, ReaderLost, ReaderSeen
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
 from tests.wire.peers.talk import Port, say, ticks

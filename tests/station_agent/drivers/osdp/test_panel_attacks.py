@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station_agent.drivers.events import CardRead, DeviceEvent, ReaderLost
+from station_agent.core.device_events import CardRead, DeviceEvent, ReaderLost
 from station_agent.drivers.osdp import framing, secure
 from station_agent.drivers.osdp.link import ATTEMPTS
 from station_agent.drivers.osdp.messages import Reply

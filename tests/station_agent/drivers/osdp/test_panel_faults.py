@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.devices.osdp_reader import OsdpReader
-from station_agent.drivers.events import DeviceEvent, ReaderLost, ReaderSeen
+from station_agent.core.device_events import DeviceEvent, ReaderLost, ReaderSeen
 from station_agent.drivers.osdp import framing
 from station_agent.drivers.osdp.link import RECONNECT_US
 from station_agent.drivers.osdp.messages import Command, Refusal, Reply

@@ -1,4 +1,4 @@
-from station_agent.drivers.events import ReaderSignal
+from station_agent.core.device_events import ReaderSignal
 from station_agent.drivers.osdp.signals import COMMANDS, LOOKS
 
 

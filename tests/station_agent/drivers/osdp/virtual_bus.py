@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from simulator.devices.osdp_reader import OsdpReader
+from station_agent.core.device_events import CardRead, DeviceEvent, ReaderLost, ReaderSeen
 from station_agent.drivers.base import Output
-from station_agent.drivers.events import CardRead, DeviceEvent, ReaderLost, ReaderSeen
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
 

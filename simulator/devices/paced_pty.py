@@ -1,0 +1,107 @@
+"""Simulated devices behind a pseudo-terminal, at a real bus's pace: any serial program can talk to them.
+
+A pty knows no baud rate, recycles its names and, left as it is, echoes; and its master reads an error while
+no client is attached. So the pace comes from a `Wire`, the caller gives a stable path for a symlink, the
+terminal is raw before anyone opens it, and one client end is kept open here.
+"""
+
+import asyncio
+import os
+import tty
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from runtime.clocks import LineClock
+from simulator.devices.wire import Wire, WireDevice
+
+READ_BYTES: Final = 4096  # a terminal holds no more
+TURNAROUND_US: Final = 4000  # 3.5 characters at 9600 baud: sooner no device knows that a request has ended
+
+
+class PacedPty:
+    """One simulated port. Needs a running event loop from `open` to `close`."""
+
+    def __init__(
+        self,
+        link: Path,
+        devices: Sequence[WireDevice],
+        clock: LineClock,
+        *,
+        baud_rate: int = 9600,
+        turnaround_us: int = TURNAROUND_US,
+    ) -> None:
+        self.link = link
+        """Path for programs to open; a symlink to whichever pty there is."""
+        self.wire = Wire(devices, baud_rate=baud_rate, turnaround_us=turnaround_us)
+        """Its faults may be switched: echo, turnaround."""
+        self._clock = clock
+        self._master = -1
+        self._client = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_us: int | None = None
+
+    @property
+    def is_plugged(self) -> bool:
+        return self._master >= 0
+
+    def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.replug()
+
+    def close(self) -> None:
+        self.unplug()
+
+    def replug(self) -> None:
+        """The adapter is back, as a new terminal under the same path. Nothing if it never left."""
+        if self.is_plugged:
+            return
+        assert self._loop is not None, "a port is plugged in after it was opened"
+        self._master, self._client = os.openpty()
+        tty.setraw(self._client)
+        os.set_blocking(self._master, False)
+        new_link = self.link.with_name(f"{self.link.name}.new")
+        new_link.unlink(missing_ok=True)
+        new_link.symlink_to(os.ttyname(self._client))
+        new_link.replace(self.link)
+        self._loop.add_reader(self._master, self._readable)
+
+    def unplug(self) -> None:
+        """The adapter is pulled: its path is gone, and open clients find themselves hung up."""
+        if not self.is_plugged:
+            return
+        assert self._loop is not None, "a plugged port has a loop"
+        self._loop.remove_reader(self._master)
+        self.link.unlink(missing_ok=True)
+        os.close(self._master)
+        os.close(self._client)
+        self._master = self._client = -1
+        self.wire.clear()
+        self._arm()
+
+    def _readable(self) -> None:
+        with suppress(BlockingIOError):
+            self.wire.sent(self._clock.now_us(), os.read(self._master, READ_BYTES))
+        self._arm()
+
+    def _due(self) -> None:
+        self._timer_due_us = None
+        arrived = self.wire.elapsed(self._clock.now_us())
+        if arrived:
+            with suppress(BlockingIOError):  # nobody reads: on a wire it would be lost as well
+                os.write(self._master, arrived)
+        self._arm()
+
+    def _arm(self) -> None:
+        due_us = self.wire.wake_at_us
+        if due_us == self._timer_due_us:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_us = due_us
+        if due_us is None or self._loop is None:
+            return
+        delay_s = max(due_us - self._clock.now_us(), 0) / 1e6
+        self._timer = self._loop.call_later(delay_s, self._due)
