@@ -14,6 +14,8 @@ from contract.facts import VehicleReading
 from contract.reasons import Reason
 from contract.values import CabinetId, Digest, EpochId, Frozen, Hash, Nonce, OpaqueId, Slot, Text, UnixMs
 
+Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", description="such as city, van")]
+
 FACTS_PER_BATCH_MAX = 100  # about 30 KB: a few seconds on a 2G uplink, half the batch limit of limits.py
 
 
@@ -41,9 +43,9 @@ class Presence(CabinetMessage):
 
 class SlotState(Frozen):
     slot: Slot
-    key_present: bool | None
+    key_present: bool | None = None
     """None: the cabinet was not seen since boot."""
-    door_open: bool | None
+    door_open: bool | None = None
     key: OpaqueId | None = None
     identity: Literal["read", "presumed", "unknown"] | None = None
 
@@ -154,7 +156,7 @@ class Grant(Frozen):
     badges: Annotated[tuple[OpaqueId, ...], Field(max_length=200)]
     pools: Annotated[tuple[OpaqueId, ...], Field(max_length=8)] = ()
     key: OpaqueId
-    category: OpaqueId | None = None
+    category: Category | None = None
     stand_in: bool = False
     """Whether another key of the category may be handed out."""
     start_ms: UnixMs

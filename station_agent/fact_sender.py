@@ -54,7 +54,7 @@ class FactSender:
     async def acknowledged(self, message: Acknowledged, *, new_ledger: bool) -> None:
         """The ledger's word about the present epoch, already checked against the journal."""
         before = self.uplink.acknowledged_seq
-        self.uplink.acknowledged(self._now_ms(), message.seq, lowered=new_ledger)
+        self.uplink.acknowledged(message.seq, lowered=new_ledger)
         if self.uplink.acknowledged_seq != before:
             await self._executor.run(partial(self._journal.acknowledge, self.uplink.acknowledged_seq))
         self._due.set()

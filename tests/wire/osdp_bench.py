@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import pytest
 
 from simulator.devices.osdp_reader import OsdpReader
+from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Output
-from station_agent.drivers.events import DeviceEvent
 from station_agent.drivers.osdp.panel import OsdpPanel
 
 ROOT = Path(__file__).resolve().parents[2]

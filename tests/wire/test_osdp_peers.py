@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from simulator.devices.osdp_reader import Beeps, Identity, OsdpReader
-from station_agent.drivers.events import CardRead, KeypadPressed, ReaderLost, ReaderSeen
+from station_agent.core.device_events import CardRead, KeypadPressed, ReaderLost, ReaderSeen
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
 from station_agent.drivers.osdp.signals import LOOKS

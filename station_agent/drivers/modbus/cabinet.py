@@ -82,6 +82,7 @@ class ModbusCabinet:
         self._exchange: _Exchange | None = None
         self._deadline_us = 0  # of the exchange
         self._answers_proved = False  # a read was answered, so what comes back is not the adapter's echo
+        self._has_news = False  # something believed changed and was not told yet
 
     @property
     def wake_at_us(self) -> int | None:
@@ -221,11 +222,13 @@ class ModbusCabinet:
             self._round_failed(now_us, why, events)
 
     def _board_read(self, now_us: int, bits: int, events: list[DeviceEvent]) -> None:
-        changed = self._contacts.read(self._rounds.position, bits)
-        if (changed or self._told is not _Told.SEEN) and self._contacts.are_known:
+        self._has_news |= self._contacts.read(self._rounds.position, bits)
+        round_over = self._rounds.seen(now_us, is_settled=self._contacts.are_settled)
+        # told by the round: a door and a key that moved in one moment are two boards' news, and belong together
+        if round_over and (self._has_news or self._told is not _Told.SEEN) and self._contacts.are_known:
             self._told = _Told.SEEN
+            self._has_news = False
             events.append(self._contacts.seen())
-        self._rounds.seen(now_us, is_settled=self._contacts.are_settled)
 
     def _take_unasked(self, now_us: int, byte_count: int) -> None:
         if self._rest.heard_unasked(now_us, byte_count):

@@ -40,15 +40,19 @@ class Rounds:
         if self.position == 0:
             self._started_us = now_us
 
-    def seen(self, now_us: int, *, is_settled: bool) -> None:
-        """The board at `position` answered; `is_settled`: no contact of the cabinet waits for its second read."""
+    def seen(self, now_us: int, *, is_settled: bool) -> bool:
+        """The board at `position` answered; True if it was the round's last.
+
+        `is_settled`: no contact of the cabinet waits for its second read.
+        """
         self.position += 1
         if self.position < self._board_count:
-            return
+            return False
         self.position = 0
         self._failed_count = 0
         is_fast = now_us < self._fast_until_us or not is_settled
         self.due_us = self._started_us + (FAST_ROUND_US if is_fast else self._idle_us)
+        return True
 
     def failed(self, now_us: int) -> bool:
         """The round is over; True if so many failed in a row that the cabinet is lost."""

@@ -1,11 +1,12 @@
 """Which facts are sent when; a model of ledger and link that loses, delays and repeats."""
 
+import itertools
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station_agent.core.uplink import IN_FLIGHT_MAX, RESEND_MAX_MS, RESEND_MS, Uplink
+from station_agent.core.uplink import DOUBT_MS, IN_FLIGHT_MAX, RESEND_MAX_MS, RESEND_MS, Uplink
 
 BATCH = 10
 
@@ -31,7 +32,7 @@ def test_only_so_many_batches_are_under_way() -> None:
     uplink = Uplink(acknowledged_seq=0, last_seq=1000)
     uplink.connected()
     assert len(send_all(uplink, 0)) == IN_FLIGHT_MAX
-    uplink.acknowledged(1, BATCH)
+    uplink.acknowledged(BATCH)
     assert send_all(uplink, 1) == [(4 * BATCH + 1, 5 * BATCH)]
 
 
@@ -62,9 +63,9 @@ def test_a_new_connection_sends_again_at_once() -> None:
 def test_a_restored_ledger_lowers_the_watermark_and_a_stale_word_does_not() -> None:
     uplink = Uplink(acknowledged_seq=5, last_seq=5)
     uplink.connected()
-    uplink.acknowledged(0, 2)
+    uplink.acknowledged(2)
     assert send_all(uplink, 0) == []
-    uplink.acknowledged(0, 2, lowered=True)
+    uplink.acknowledged(2, lowered=True)
     assert send_all(uplink, 0) == [(3, 5)]
 
 
@@ -72,10 +73,23 @@ def test_an_acknowledgement_without_progress_shows_that_something_is_missing() -
     uplink = Uplink(acknowledged_seq=0, last_seq=20)
     uplink.connected()
     send_all(uplink, 0)
-    uplink.acknowledged(100, 0)
-    assert send_all(uplink, 100) == [], "perhaps it crossed the batch on its way"
-    uplink.acknowledged(2000, 0)
-    assert send_all(uplink, 2000) == [(1, 10), (11, 20)]
+    uplink.acknowledged(0)
+    assert send_all(uplink, DOUBT_MS - 1) == [], "perhaps it crossed the batch on its way"
+    assert send_all(uplink, DOUBT_MS) == [(1, 10), (11, 20)]
+
+
+def test_a_ledger_that_never_gets_on_is_not_flooded() -> None:
+    uplink = Uplink(acknowledged_seq=0, last_seq=20)
+    uplink.connected()
+    now_ms, times = 0, []
+    while now_ms < 200_000:
+        if send_all(uplink, now_ms):
+            times.append(now_ms)
+            uplink.acknowledged(0)
+        now_ms += 100
+    waits = [after - before for before, after in itertools.pairwise(times)]
+    assert waits[:4] == [DOUBT_MS, 2 * DOUBT_MS, 4 * DOUBT_MS, 8 * DOUBT_MS]
+    assert set(waits[4:]) == {RESEND_MS}
 
 
 @given(st.integers(0, 2**32), st.integers(1, 60))
@@ -97,5 +111,5 @@ def test_every_fact_arrives_whatever_the_link_does(seed: int, facts: int) -> Non
             if not lost and first <= ledger + 1:
                 ledger = max(ledger, last)
         if step >= 200 or rng.random() > 0.3:
-            uplink.acknowledged(now_ms, ledger)
+            uplink.acknowledged(ledger)
     assert ledger == written == uplink.acknowledged_seq

@@ -1,0 +1,39 @@
+"""The dispatcher's HTTP application: the API under /api/v1, beside it health and metrics."""
+
+from fastapi import FastAPI
+
+from dispatcher.api import availability, bookings, members, stations, vehicles
+from dispatcher.api.context import ApiContext
+from dispatcher.api.documentation import DESCRIPTION, document
+from dispatcher.api.faults import add_fault_handlers
+from dispatcher.api.gate import OPENAPI_PATH, Gate
+from dispatcher.api.tokens import Tokens
+from runtime.health import HealthApp, Monitored
+
+VERSION = "1.0.0"  # of the API, not of the program: its major is in the path
+
+
+def create_app(context: ApiContext, *, tokens: Tokens, monitored: Monitored) -> FastAPI:
+    """Make the application.
+
+    Args:
+        context: what the endpoints work with; its database is migrated.
+        tokens: who may call.
+        monitored: registry and checks behind /metrics, /healthz and /readyz.
+    """
+    app = FastAPI(
+        title="Car-sharing dispatcher",
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_url=OPENAPI_PATH,
+        docs_url=None,  # its page loads scripts from a foreign server
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.context = context
+    for part in (stations, vehicles, members, bookings, availability):
+        app.include_router(part.router)
+    app.add_middleware(Gate, tokens=tokens, counters=context.counters, health=HealthApp(monitored))
+    add_fault_handlers(app)
+    document(app)
+    return app

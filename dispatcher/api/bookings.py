@@ -1,0 +1,181 @@
+"""Bookings: made, read, listed, changed, cancelled. Each write is one transaction, the database says no."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated
+
+from fastapi import Query, Response
+from sqlalchemy import Connection
+
+from dispatcher.api.booking_models import (
+    BookingChange,
+    BookingList,
+    BookingOut,
+    BookingQuery,
+    HistoryList,
+    NewBooking,
+    booking_out,
+    history_out,
+)
+from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.problems import (
+    ApiReason,
+    FieldFault,
+    Refusal,
+    not_found,
+    refusal_of,
+    vehicle_not_free,
+)
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.values import Id, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.core.windows import Window, to_ms
+from dispatcher.store.booking_desk import BookingDesk, locked
+from dispatcher.store.booking_requests import Declined, WantedBooking, WantedChange
+from dispatcher.store.bookings import Booking, BookingFilter, booking_by_id, bookings_page, history_page
+from dispatcher.store.grant_status import grant_statuses
+from dispatcher.store.paging import Page
+
+router = resource("bookings")
+
+
+@router.post("", status_code=201, responses=answers(400, 409, 413, 422))
+async def create_booking(context: Context, caller: Caller, wanted: NewBooking, response: Response) -> BookingOut:
+    """Book a vehicle, or a category at a station: then a planned vehicle is chosen."""
+    request = _wanted(wanted)
+    made = await _write(context, caller, lambda desk: desk.create(request))
+    response.headers["location"] = f"/api/v1/bookings/{made.id}"
+    return made
+
+
+@router.get("", responses=answers(422))
+async def list_bookings(context: Context, query: Annotated[BookingQuery, Query()]) -> BookingList:
+    """Bookings that fit every field given, in the order of their start."""
+    wanted = BookingFilter(
+        station_id=query.station,
+        vehicle_id=query.vehicle,
+        member_id=query.member,
+        states=query.state,
+        from_ms=None if query.from_ is None else to_ms(query.from_),
+        until_ms=None if query.until is None else to_ms(query.until),
+    )
+    request = page_request(query, int, str)
+    now_ms = context.clock.now_ms()
+
+    def read(connection: Connection) -> tuple[Page[Booking], list[BookingOut]]:
+        page = bookings_page(connection, wanted, request)
+        return page, _outs(connection, page.items, now_ms)
+
+    page, items = await context.database.read(read)
+    return BookingList(items=items, next=next_cursor(page))
+
+
+@router.get("/{booking_id}", responses=answers(404, 422))
+async def read_booking(context: Context, booking_id: Id) -> BookingOut:
+    now_ms = context.clock.now_ms()
+
+    def read(connection: Connection) -> list[BookingOut]:
+        booking = booking_by_id(connection, booking_id)
+        return [] if booking is None else _outs(connection, [booking], now_ms)
+
+    found = await context.database.read(read)
+    if not found:
+        raise not_found("booking", booking_id)
+    return found[0]
+
+
+@router.get("/{booking_id}/history", responses=answers(404, 422))
+async def read_booking_history(
+    context: Context, booking_id: Id, query: Annotated[PageQuery, Query()]
+) -> HistoryList:
+    """What happened to a booking, oldest first."""
+    request = page_request(query, int)
+    page = await context.database.read(partial(history_page, booking_id=booking_id, request=request))
+    if not page.items and request.after is None:
+        raise not_found("booking", booking_id)
+    return HistoryList(items=[history_out(entry) for entry in page.items], next=next_cursor(page))
+
+
+@router.patch("/{booking_id}", responses=answers(400, 404, 409, 413, 422))
+async def change_booking(context: Context, caller: Caller, booking_id: Id, change: BookingChange) -> BookingOut:
+    """Move, shorten or extend a booking, or give it another vehicle.
+
+    Once the key is taken only the end can be changed. Where the extension meets the next booking, the
+    answer names the latest possible end.
+    """
+    wanted = WantedChange(
+        start_ms=None if change.start is None else to_ms(change.start),
+        end_ms=None if change.end is None else to_ms(change.end),
+        vehicle_id=change.vehicle_id,
+    )
+    if wanted == WantedChange():
+        fault = FieldFault(field="body", expected="at least one of start, end, vehicle_id")
+        raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
+
+    def work(desk: BookingDesk) -> Booking | Declined | None:
+        booking = locked(desk.connection, booking_id)
+        return None if booking is None else desk.change(booking, wanted)
+
+    return await _write(context, caller, work, booking_id)
+
+
+@router.post("/{booking_id}/cancel", responses=answers(404, 409, 422))
+async def cancel_booking(context: Context, caller: Caller, booking_id: Id) -> BookingOut:
+    """Cancel a booking whose key has not been taken. It stays readable, with its history."""
+
+    def work(desk: BookingDesk) -> Booking | Declined | None:
+        booking = locked(desk.connection, booking_id)
+        return None if booking is None else desk.cancel(booking)
+
+    return await _write(context, caller, work, booking_id)
+
+
+async def _write(
+    context: ApiContext,
+    caller: str,
+    work: Callable[[BookingDesk], Booking | Declined | None],
+    booking_id: str = "",
+) -> BookingOut:
+    """Run `work` in one transaction; the publisher is woken when something was written."""
+
+    def run(connection: Connection) -> BookingOut | Declined | None:
+        now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
+        desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{caller}")
+        outcome = work(desk)
+        return _outs(connection, [outcome], now_ms)[0] if isinstance(outcome, Booking) else outcome
+
+    outcome = await context.database.write(run)
+    if outcome is None:
+        raise not_found("booking", booking_id)
+    if isinstance(outcome, Declined):
+        raise _refusal(outcome)
+    context.wake()
+    return outcome
+
+
+def _outs(connection: Connection, found: Sequence[Booking], now_ms: int) -> list[BookingOut]:
+    grants = grant_statuses(connection, found)
+    return [booking_out(booking, grants.get(booking.id), now_ms) for booking in found]
+
+
+def _wanted(wanted: NewBooking) -> WantedBooking:
+    given = (wanted.vehicle_id is not None, wanted.category is not None, wanted.station_id is not None)
+    if given not in {(True, False, False), (False, True, True)}:
+        fault = FieldFault(field="vehicle_id", expected="either vehicle_id, or category and station_id")
+        raise Refusal(ApiReason.INVALID_REQUEST, "what is to be booked is not clear", [fault])
+    return WantedBooking(
+        member_id=wanted.member_id,
+        window=Window(to_ms(wanted.start), to_ms(wanted.end)),
+        vehicle_id=wanted.vehicle_id,
+        category=wanted.category,
+        station_id=wanted.station_id,
+        organisation_id=wanted.organisation_id,
+        driver_ids=tuple(sorted(set(wanted.driver_ids) - {wanted.member_id})),
+    )
+
+
+def _refusal(declined: Declined) -> Refusal:
+    return refusal_of(
+        declined.why,
+        not_free=[vehicle_not_free(verdict) for verdict in declined.not_free] or None,
+        latest_end=instant_of(declined.latest_end_ms),
+    )

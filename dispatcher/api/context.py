@@ -1,0 +1,43 @@
+"""What the endpoints work with: one object, made by `create_app`, reached through the request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from dispatcher.api.counters import ApiCounters
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.database import Database
+from dispatcher.store.ids import RandomBytes
+from runtime.clocks import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    database: Database
+    """All work in it goes through its executors: an endpoint never blocks the loop."""
+    clock: Clock
+    random_bytes: RandomBytes
+    """A source of secure randomness, for ids."""
+    rules: FleetRules
+    wake: Callable[[], None]
+    """Called after a write that changed rights: the publisher looks at once instead of at its next round."""
+    counters: ApiCounters = field(default_factory=ApiCounters)
+
+
+async def _context(request: Request) -> ApiContext:
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    return context
+
+
+async def _caller(request: Request) -> str:
+    caller = request.state.caller
+    assert isinstance(caller, str), "the gate lets nobody pass without a name"
+    return caller
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+Caller = Annotated[str, Depends(_caller)]
+"""The name of the token that the request came with."""

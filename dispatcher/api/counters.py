@@ -1,0 +1,17 @@
+"""What the metrics know of the API: counts without a person, a path or a query in them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+OTHER = "other"
+"""The route of a request that fits none: its path is not ours to keep."""
+
+
+@dataclass(slots=True)
+class ApiCounters:
+    """Counts since start, read by the metrics collector at scrape time."""
+
+    requests: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    """By method, route template and status."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """By `reason` of the problem answered."""

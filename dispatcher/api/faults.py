@@ -1,0 +1,133 @@
+"""Turns whatever stopped a request into one problem, counted by its reason, without a secret in it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from dispatcher.api.context import ApiContext
+from dispatcher.api.gate import BODY_BYTES_MAX
+from dispatcher.api.problems import ApiReason, FieldFault, Refusal
+from dispatcher.expectations import expectation
+from dispatcher.instants import TIME_WITHOUT_OFFSET
+from runtime.redaction import is_secret_name
+
+VALUE_CHARACTERS_MAX = 80  # enough to recognise a value, short enough to read
+FAULTS_MAX = 50  # a body of 16 KiB can hold thousands; nobody reads more
+RETRY_AFTER_S = 5  # a writer waits 10 s for the lock; who comes back then has mostly waited enough
+
+REASON_BY_STATUS: Mapping[int, tuple[ApiReason, str]] = MappingProxyType(
+    {
+        400: (ApiReason.MALFORMED_JSON, "expected a JSON object in UTF-8"),
+        404: (ApiReason.NOT_FOUND, "expected a path that the API describes, see /api/v1/openapi.json"),
+        405: (ApiReason.METHOD_NOT_ALLOWED, "expected a method that the API describes for this path"),
+        413: (ApiReason.BODY_TOO_LARGE, f"expected at most {BODY_BYTES_MAX} bytes"),
+    }
+)
+
+log = structlog.get_logger()
+
+
+def add_fault_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OperationalError, _on_storage)
+    app.add_exception_handler(Exception, _on_mistake)
+
+
+async def _on_refusal(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refusal)
+    return _answer(request, error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return _answer(request, invalid(error.errors()))
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    reason, detail = REASON_BY_STATUS.get(
+        error.status_code, (ApiReason.INVALID_REQUEST, "expected a request that the API describes")
+    )
+    return _answer(request, Refusal(reason, detail, headers=error.headers))
+
+
+async def _on_storage(request: Request, error: Exception) -> JSONResponse:
+    log.error("api_storage_unavailable", route=_route(request), error=type(error).__name__)
+    headers = {"retry-after": str(RETRY_AFTER_S)}
+    return _answer(request, Refusal(ApiReason.STORAGE_UNAVAILABLE, "nothing was changed", headers=headers))
+
+
+async def _on_mistake(request: Request, _error: Exception) -> JSONResponse:
+    """The server logs the traceback: the error is raised again once this is answered."""
+    return _answer(request, Refusal(ApiReason.INTERNAL_ERROR, "it is in the dispatcher's log"))
+
+
+def _answer(request: Request, refusal: Refusal) -> JSONResponse:
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    context.counters.refusals[refusal.problem.reason] += 1
+    log.info(
+        "api_refused",
+        reason=refusal.problem.reason,
+        status=refusal.problem.status,
+        route=_route(request),
+        caller=getattr(request.state, "caller", None),
+    )
+    return refusal.response()
+
+
+def _route(request: Request) -> str | None:
+    """The template: the path itself holds ids."""
+    return getattr(request.scope.get("route"), "path", None)
+
+
+def invalid(errors: Sequence[Any]) -> Refusal:
+    """The problem of a request with wrong fields, each of them named."""
+    faults = [_fault(error) for error in errors[:FAULTS_MAX]]
+    reasons = {_reason(error) for error in errors}
+    reason = reasons.pop() if len(reasons) == 1 else ApiReason.INVALID_REQUEST
+    detail = "; ".join(f"{fault.field}: expected {fault.expected}" for fault in faults)
+    return Refusal(reason, detail, faults)
+
+
+def _reason(error: Mapping[str, Any]) -> ApiReason:
+    if error["type"] == "json_invalid":
+        return ApiReason.MALFORMED_JSON
+    if error["type"] == TIME_WITHOUT_OFFSET:
+        return ApiReason.TIME_WITHOUT_OFFSET
+    return ApiReason.INVALID_REQUEST
+
+
+def _fault(error: Mapping[str, Any]) -> FieldFault:
+    if error["type"] == "json_invalid":
+        return FieldFault(field="body", expected=f"JSON: {error['ctx']['error']} at {error['loc'][-1]}")
+    where = [str(part) for part in error["loc"][1:]] or [str(error["loc"][0])]
+    return FieldFault(field=".".join(where), value=_value(where, error.get("input")), expected=_expected(error))
+
+
+def _expected(error: Mapping[str, Any]) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "a field that this request knows"
+        case "model_attributes_type" | "dict_type":
+            return "a JSON object, sent as content-type application/json"
+        case _:
+            return expectation(error)
+
+
+def _value(where: Sequence[str], value: object) -> str | None:
+    """The value as sent, unless it may hold a secret. What holds fields of its own is not shown either."""
+    if any(is_secret_name(part) for part in where) or not isinstance(value, str | int | float | None):
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= VALUE_CHARACTERS_MAX else text[:VALUE_CHARACTERS_MAX] + "..."

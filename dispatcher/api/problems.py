@@ -1,0 +1,180 @@
+"""Every error as problem+json (RFC 9457), with a `reason` that programs can act on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from dispatcher.core.availability import NotFree
+from dispatcher.core.rules import BookingReason, Refused
+from dispatcher.core.windows import Window, to_utc
+from dispatcher.instants import TIME_WITHOUT_OFFSET
+
+MEDIA_TYPE = "application/problem+json"
+URN = "urn:carshare:problem:"
+
+
+class ApiReason(StrEnum):
+    """Why a request is refused, whatever it asks for."""
+
+    INVALID_REQUEST = "invalid_request"
+    MALFORMED_JSON = "malformed_json"
+    TIME_WITHOUT_OFFSET = TIME_WITHOUT_OFFSET
+    BAD_CURSOR = "bad_cursor"
+    MISSING_TOKEN = "missing_token"  # noqa: S105  # a reason, no secret
+    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    INTERNAL_ERROR = "internal_error"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
+
+
+Reason = ApiReason | BookingReason
+
+PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
+    {
+        ApiReason.INVALID_REQUEST: (422, "The request has wrong fields"),
+        ApiReason.MALFORMED_JSON: (400, "The body is not JSON"),
+        ApiReason.TIME_WITHOUT_OFFSET: (422, "A time has no UTC offset"),
+        ApiReason.BAD_CURSOR: (422, "The cursor is none that this list gave out"),
+        ApiReason.MISSING_TOKEN: (401, "A bearer token is required"),
+        ApiReason.UNKNOWN_TOKEN: (401, "The bearer token is not known"),
+        ApiReason.NOT_FOUND: (404, "There is no such thing"),
+        ApiReason.METHOD_NOT_ALLOWED: (405, "This resource does not know that method"),
+        ApiReason.BODY_TOO_LARGE: (413, "The body is too large"),
+        ApiReason.INTERNAL_ERROR: (500, "The dispatcher made a mistake"),
+        ApiReason.STORAGE_UNAVAILABLE: (503, "The database does not answer"),
+        BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
+        BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
+        BookingReason.TOO_SHORT: (422, "The booking is too short"),
+        BookingReason.IN_THE_PAST: (422, "The time has passed"),
+        BookingReason.BEYOND_HORIZON: (422, "The time lies beyond the booking horizon"),
+        BookingReason.UNKNOWN_MEMBER: (422, "There is no such member"),
+        BookingReason.UNKNOWN_VEHICLE: (422, "There is no such vehicle"),
+        BookingReason.UNKNOWN_STATION: (422, "There is no such station"),
+        BookingReason.NO_SUCH_VEHICLE_HERE: (422, "The station has no vehicle of that category"),
+        BookingReason.NOT_OF_ORGANISATION: (422, "The member does not drive for that organisation"),
+        BookingReason.SUSPENDED: (409, "The member is suspended"),
+        BookingReason.LICENCE_EXPIRED: (409, "The member's licence has expired"),
+        BookingReason.VEHICLE_NOT_FREE: (409, "The vehicle is not free"),
+        BookingReason.VEHICLE_NOT_IN_SERVICE: (409, "The vehicle is not in service"),
+        BookingReason.VEHICLE_NOT_BACK: (409, "The vehicle has not come back"),
+        BookingReason.KEY_NOT_PRESENT: (409, "The vehicle's key is not in its cabinet"),
+        BookingReason.KEY_NOT_IN_SERVICE: (409, "The vehicle has no key in service"),
+        BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
+        BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),
+        BookingReason.KEY_STILL_OUT: (409, "The key is still out"),
+        BookingReason.KEY_ALREADY_BACK: (409, "The key is already back"),
+        BookingReason.BOOKING_COMPLETED: (409, "The booking is completed"),
+        BookingReason.BOOKING_CANCELLED: (409, "The booking is cancelled"),
+        BookingReason.BOOKING_NO_SHOW: (409, "The booking was a no-show"),
+    }
+)
+"""Status and title of each: 422 where the request is wrong at any time, 409 where the world is against it."""
+
+
+class _Documented(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class FieldFault(_Documented):
+    """One wrong field."""
+
+    field: str
+    """Its path, such as `driver_ids.2`."""
+    value: str | None = None
+    """What was sent, as JSON, shortened; absent for fields that may hold a secret."""
+    expected: str
+    """What would have been accepted."""
+
+
+class FreeWindow(_Documented):
+    start: datetime
+    end: datetime
+
+
+class VehicleNotFree(_Documented):
+    """Why one vehicle cannot be booked for the window asked."""
+
+    vehicle_id: str
+    reason: BookingReason
+    next_free: FreeWindow | None = None
+    """When it is free next for as long; absent: not within the booking horizon, or time does not help."""
+
+
+class Problem(_Documented):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    """`urn:carshare:problem:` and the reason."""
+    title: str
+    status: int
+    detail: str
+    reason: Reason
+    errors: list[FieldFault] = []
+    """Each wrong field."""
+    not_free: list[VehicleNotFree] | None = None
+    """Each vehicle that was considered."""
+    latest_end: datetime | None = None
+    """The latest end that the booking can have as things stand."""
+
+
+class Refusal(Exception):
+    """Raised by an endpoint: the request ends with this problem."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str,
+        errors: Sequence[FieldFault] = (),
+        *,
+        not_free: Sequence[VehicleNotFree] | None = None,
+        latest_end: datetime | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        status, title = PROBLEMS[reason]
+        self.headers = dict(headers or {})
+        self.problem = Problem(
+            type=URN + reason,
+            title=title,
+            status=status,
+            detail=detail,
+            reason=reason,
+            errors=list(errors),
+            not_free=list(not_free) if not_free is not None else None,
+            latest_end=latest_end,
+        )
+
+    def response(self) -> JSONResponse:
+        content = self.problem.model_dump(mode="json", exclude_none=True)
+        return JSONResponse(content, self.problem.status, self.headers, MEDIA_TYPE)
+
+
+def fault_of(refused: Refused) -> FieldFault:
+    return FieldFault(field=refused.field, value=refused.value, expected=refused.expected)
+
+
+def refusal_of(refused: Refused, **more: Any) -> Refusal:
+    """A rule's refusal as the API tells it."""
+    detail = f"{refused.field} is {refused.value}; expected {refused.expected}"
+    return Refusal(refused.reason, detail, [fault_of(refused)], **more)
+
+
+def not_found(what: str, found_id: str) -> Refusal:
+    return Refusal(ApiReason.NOT_FOUND, f"there is no {what} {found_id!r}")
+
+
+def free_window(window: Window | None) -> FreeWindow | None:
+    return None if window is None else FreeWindow(start=to_utc(window.start_ms), end=to_utc(window.end_ms))
+
+
+def vehicle_not_free(verdict: NotFree) -> VehicleNotFree:
+    return VehicleNotFree(
+        vehicle_id=verdict.vehicle_id, reason=verdict.reason, next_free=free_window(verdict.next_free)
+    )

@@ -1,0 +1,130 @@
+"""Vehicles: what they are, where their key is, what they said last."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import Query
+
+from dispatcher.api.context import Context
+from dispatcher.api.problems import not_found
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.values import (
+    Answer,
+    Category,
+    Id,
+    Listing,
+    PageQuery,
+    instant_of,
+    next_cursor,
+    page_request,
+)
+from dispatcher.core.availability import KeyPlace
+from dispatcher.core.windows import to_utc
+from dispatcher.store.vehicles import (
+    Reading,
+    Vehicle,
+    VehicleFilter,
+    VehicleKey,
+    vehicle_by_id,
+    vehicles_page,
+)
+
+router = resource("vehicles")
+
+
+class KeyOut(Answer):
+    """The key that rentals use. Which slot it hangs in is for the station alone."""
+
+    id: str
+    state: KeyPlace
+    """`unknown`: its cabinet has not said anything of it yet."""
+    home_cabinet_id: str
+    cabinet_id: str | None
+    """Where it hangs, or was taken from."""
+    identity: str | None
+    """`read` from its tag, `presumed`, or `unknown`."""
+    since: datetime | None
+
+
+class ReadingOut(Answer):
+    """The vehicle's last signals; what is not known is null, never 0."""
+
+    at: datetime
+    odometer_m: int | None
+    energy_percent: int | None
+    charging: bool | None
+    low_voltage_mv: int | None
+
+
+class VehicleOut(Answer):
+    id: str
+    name: str
+    category: str
+    energy: str
+    home_station_id: str
+    life_cycle: str
+    key: KeyOut | None
+    """null: it has no key in service and cannot be booked."""
+    reading: ReadingOut | None
+
+
+class VehicleList(Listing):
+    items: list[VehicleOut]
+
+
+class VehicleQuery(PageQuery):
+    station: Id | None = None
+    """Only vehicles that live at this station."""
+    category: Category | None = None
+
+
+@router.get("", responses=answers(422))
+async def list_vehicles(context: Context, query: Annotated[VehicleQuery, Query()]) -> VehicleList:
+    """Vehicles, in the order of their ids."""
+    wanted = VehicleFilter(query.station, query.category)
+    request = page_request(query, str)
+    page = await context.database.read(partial(vehicles_page, wanted=wanted, request=request))
+    return VehicleList(items=[_out(vehicle) for vehicle in page.items], next=next_cursor(page))
+
+
+@router.get("/{vehicle_id}", responses=answers(404, 422))
+async def read_vehicle(context: Context, vehicle_id: Id) -> VehicleOut:
+    vehicle = await context.database.read(partial(vehicle_by_id, vehicle_id=vehicle_id))
+    if vehicle is None:
+        raise not_found("vehicle", vehicle_id)
+    return _out(vehicle)
+
+
+def _out(vehicle: Vehicle) -> VehicleOut:
+    return VehicleOut(
+        id=vehicle.id,
+        name=vehicle.name,
+        category=vehicle.category,
+        energy=vehicle.energy,
+        home_station_id=vehicle.home_station_id,
+        life_cycle=vehicle.life_cycle,
+        key=_key_out(vehicle.key) if vehicle.key is not None else None,
+        reading=_reading_out(vehicle.reading) if vehicle.reading is not None else None,
+    )
+
+
+def _key_out(key: VehicleKey) -> KeyOut:
+    return KeyOut(
+        id=key.key_id,
+        state=key.place,
+        home_cabinet_id=key.home_cabinet_id,
+        cabinet_id=key.cabinet_id,
+        identity=key.identity,
+        since=instant_of(key.since_ms),
+    )
+
+
+def _reading_out(reading: Reading) -> ReadingOut:
+    return ReadingOut(
+        at=to_utc(reading.at_ms),
+        odometer_m=reading.odometer_m,
+        energy_percent=reading.energy_percent,
+        charging=reading.charging,
+        low_voltage_mv=reading.low_voltage_mv,
+    )

@@ -1,0 +1,160 @@
+"""The command `dispatcher`.
+
+dispatcher serve --config dispatcher.toml
+dispatcher migrate --config dispatcher.toml
+dispatcher import --config dispatcher.toml [--check] FILE...
+dispatcher new-keys DIRECTORY
+dispatcher badge-key --config dispatcher.toml --cabinet ID
+
+Whatever is wrong with the input is a line on stderr, and the exit status is 2.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from contract.credentials import cabinet_digest_key
+from dispatcher.config import DispatcherConfig, load_config, read_digest_secret
+from dispatcher.importing.faults import ImportRefused
+from dispatcher.importing.files import read_files
+from dispatcher.new_keys import write_new_keys
+from dispatcher.store.database import Database
+from dispatcher.store.importing import ImportReport, import_rows
+from dispatcher.store.migrate import WrongSchema, migrate, pending
+from dispatcher.store.schema import cabinets
+from runtime.clocks import Clock, SystemClock
+from runtime.config import ConfigError
+from runtime.executor import InlineExecutor
+
+USAGE_ERROR = 2  # as argparse itself ends
+
+Command = Callable[[argparse.Namespace, Clock], None]
+
+
+def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
+    """Entry point; `clock` is the simulator's way to run the very same program at another speed."""
+    options = _parser().parse_args(arguments)
+    command: Command = options.run
+    try:
+        command(options, clock or SystemClock())
+    except (ConfigError, WrongSchema) as error:
+        return _fail(str(error))
+    except ImportRefused as refused:
+        return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
+    except DBAPIError as error:
+        return _fail(f"the database refuses: {error.orig}")
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage and the line."""
+        self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="dispatcher", description="The centre of a station-based car-sharing network.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command, text: str, *, config: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        if config:
+            command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+        return command
+
+    add("serve", _serve, "run the dispatcher until it is told to stop")
+    add("migrate", _migrate, "bring the database to the tables of this version")
+    importing = add("import", _import, "import a network, its vehicles and members; all or nothing")
+    importing.add_argument("--check", action="store_true", help="say what would be done, write nothing")
+    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a JSON document or CSV files")
+    new_keys = add("new-keys", _new_keys, "make keys, secrets and a first API token", config=False)
+    new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
+    badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
+    badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
+    return parser
+
+
+def _serve(options: argparse.Namespace, clock: Clock) -> None:
+    from dispatcher.service import serve  # noqa: PLC0415  # the other commands start without broker and API
+
+    asyncio.run(serve(load_config(options.config), clock))
+
+
+def _migrate(options: argparse.Namespace, _clock: Clock) -> None:
+    done = migrate(load_config(options.config).database.url)
+    _say(f"applied {', '.join(done)}" if done else "nothing to do: the database is up to date")
+
+
+def _import(options: argparse.Namespace, clock: Clock) -> None:
+    config = load_config(options.config)
+    rows, faults = read_files(options.files)
+    if faults:
+        raise ImportRefused(faults)
+
+    def work(connection: Connection) -> ImportReport:
+        with connection.begin_nested() as trial:
+            report = import_rows(connection, rows, clock.now_ms(), os.urandom)
+            if options.check:
+                trial.rollback()
+        return report
+
+    database = _open_database(config)
+    try:
+        report = database.write_now(work)
+    finally:
+        database.close()
+    for kind, counts in report.by_kind.items():
+        _say(f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
+    _say("checked, nothing was written" if options.check else "imported")
+
+
+def _new_keys(options: argparse.Namespace, _clock: Clock) -> None:
+    made = write_new_keys(options.directory, os.urandom)
+    for path in made.files:
+        _say(f"wrote {path}")
+    _say(f"public key, for the boxes: {made.public_key}")
+    _say(f"API token, shown this once: {made.token}")
+    _say(f"its line in the tokens file: {made.token_line}")
+
+
+def _badge_key(options: argparse.Namespace, _clock: Clock) -> None:
+    config = load_config(options.config)
+    secret = read_digest_secret(config.keys)
+    database = _open_database(config)
+    try:
+        known = database.read_now(
+            lambda connection: connection.execute(
+                select(cabinets.c.id).where(cabinets.c.id == options.cabinet)
+            ).one_or_none()
+        )
+    finally:
+        database.close()
+    if known is None:
+        raise ConfigError(f"--cabinet {options.cabinet!r}: expected the id of an imported cabinet")
+    _say(cabinet_digest_key(secret, options.cabinet).hex())
+
+
+def _open_database(config: DispatcherConfig) -> Database:
+    url = config.database.url
+    file = make_url(url).database
+    if not file or not Path(file).exists() or pending(url):
+        raise ConfigError(f"{file}: the database is not there or not up to date: run `dispatcher migrate`")
+    return Database(url, InlineExecutor())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write("".join(f"dispatcher: {line}\n" for line in text.splitlines()))
+    return USAGE_ERROR

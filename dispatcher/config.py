@@ -1,0 +1,184 @@
+"""The dispatcher's configuration: one TOML file, and the files of secrets that it names."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+from joserfc.jwk import OKPKey
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from contract.credentials import DIGEST_KEY_BYTES
+from contract.envelope import BadKey, Signer, private_key_from_pem, public_key_from_text, public_key_text
+from contract.topics import NAMESPACE_PATTERN, Author
+from contract.values import OpaqueId
+from dispatcher.api.tokens import Tokens
+from dispatcher.core.rules import FleetRules
+from runtime.addresses import require_loopback_or_secured
+from runtime.config import ConfigError, Settings, load_toml
+from runtime.logs import LogFormat, LogLevel
+from runtime.mqtt_settings import MqttSettings
+from runtime.paths import FOLDER, LocalFile
+
+TOKEN_LINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,31})\s+(?P<digest>[0-9a-f]{64})")
+SECRET_LINE = re.compile(rf"[0-9a-f]{{{2 * DIGEST_KEY_BYTES}}}")
+
+
+class DatabaseSettings(Settings):
+    """Where bookings and the ledger are kept."""
+
+    url: str
+    """SQLAlchemy URL, such as `sqlite:////var/lib/carshare/dispatcher.db`; with three slashes the path starts
+    at the folder of the configuration file."""
+
+    @field_validator("url")
+    @classmethod
+    def _of_a_file(cls, text: str, info: ValidationInfo) -> str:
+        expected = "expected an SQLAlchemy URL of an SQLite file, such as sqlite:///dispatcher.db"
+        try:
+            url = make_url(text)
+        except ArgumentError:
+            raise ValueError(expected) from None
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            raise ValueError(expected)
+        file = Path((info.context or {}).get(FOLDER, ".")) / url.database
+        if not file.parent.is_dir():
+            raise ValueError(f"expected a file in a folder that exists; there is none at {file.parent}")
+        return url.set(database=str(file)).render_as_string(hide_password=False)
+
+
+class HttpSettings(Settings):
+    """Where the API, health and metrics answer."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
+    """Address to listen on. Another than loopback needs a certificate."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """TCP port; 0: any free one, named in the log."""
+    tokens_file: LocalFile
+    """Who may call: one `name sha256-of-the-token` per line, as `dispatcher new-keys` prints it."""
+    certificate_file: LocalFile | None = None
+    """PEM file with the certificate and its chain."""
+    key_file: LocalFile | None = None
+    """PEM file with the certificate's key."""
+
+    @model_validator(mode="after")
+    def _protected(self) -> Self:
+        if (self.certificate_file is None) is not (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together")
+        lacking = "a certificate (certificate_file and key_file)"
+        secured = self.certificate_file is not None
+        require_loopback_or_secured(self.host, field="host", secured=secured, lacking=lacking)
+        return self
+
+
+class KeySettings(Settings):
+    """The dispatcher's own secrets. They lie outside the database: a copy of it opens nothing."""
+
+    dispatcher_id: OpaqueId
+    """Names this dispatcher in its signatures: `kid` is `dispatcher/<id>`. Boxes pin its key under it."""
+    signing_key_file: LocalFile
+    """PEM (PKCS #8) with the Ed25519 key that signs what is sent to the boxes."""
+    digest_secret_file: LocalFile
+    """64 hexadecimal digits: the master of the cabinets' badge digest keys."""
+
+
+class LogSettings(Settings):
+    format: LogFormat = "auto"
+    """`json`, `text`, or `auto`: text on a terminal, JSON elsewhere."""
+    level: LogLevel = "info"
+    """Least important events that are logged."""
+
+
+class DispatcherConfig(Settings):
+    """The whole file."""
+
+    namespace: Annotated[str, Field(pattern=NAMESPACE_PATTERN.pattern)]
+    """First level of every topic; the boxes have the same."""
+    database: DatabaseSettings
+    """Where bookings and the ledger are kept."""
+    mqtt: MqttSettings = MqttSettings()
+    """The broker."""
+    http: HttpSettings
+    """The API, metrics and health."""
+    keys: KeySettings
+    """The dispatcher's own secrets."""
+    rules: FleetRules = FleetRules()
+    """What the operator decides for the fleet."""
+    logs: LogSettings = LogSettings()
+    """What is logged, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherKeys:
+    """What the files named in `[keys]` hold."""
+
+    signer: Signer
+    public_key: OKPKey
+    """The signer's: what the boxes pin."""
+    digest_secret: bytes
+
+
+def load_config(path: Path) -> DispatcherConfig:
+    """Read the configuration. Raises `ConfigError`."""
+    return load_toml(path, DispatcherConfig)
+
+
+def read_keys(settings: KeySettings) -> DispatcherKeys:
+    """Read both secrets. Raises `ConfigError`, which quotes nothing of them."""
+    try:
+        key = private_key_from_pem(_read(settings.signing_key_file))
+    except BadKey as error:
+        raise ConfigError(f"{settings.signing_key_file}: {error}") from None
+    return DispatcherKeys(
+        signer=Signer(Author.DISPATCHER, settings.dispatcher_id, key),
+        public_key=public_key_from_text(public_key_text(key)),
+        digest_secret=read_digest_secret(settings),
+    )
+
+
+def read_digest_secret(settings: KeySettings) -> bytes:
+    """Read the master of the badge digests. Raises `ConfigError`."""
+    text = _text(settings.digest_secret_file).strip()
+    if not SECRET_LINE.fullmatch(text):
+        expected = f"expected {2 * DIGEST_KEY_BYTES} hexadecimal digits in lower case"
+        raise ConfigError(f"{settings.digest_secret_file}: (secret, not shown): {expected}")
+    return bytes.fromhex(text)
+
+
+def read_tokens(path: Path) -> Tokens:
+    """Read who may call the API. Raises `ConfigError` with every wrong line."""
+    digest_by_name: dict[str, bytes] = {}
+    faults = []
+    for number, raw in enumerate(_text(path).splitlines(), start=1):
+        line = raw.partition("#")[0].strip()
+        match = TOKEN_LINE.fullmatch(line)
+        if not line:
+            continue
+        if match is None:
+            expected = "expected `name sha256`: a name of a-z, 0-9 and -, and 64 hexadecimal digits"
+            faults.append(f"{path}:{number}: (not shown): {expected}")
+        elif match["name"] in digest_by_name:
+            faults.append(f"{path}:{number}: name = {match['name']!r}: expected a name not used above")
+        else:
+            digest_by_name[match["name"]] = bytes.fromhex(match["digest"])
+    if not faults and not digest_by_name:
+        faults.append(f"{path}: expected at least one line `name sha256`: without it nobody can call the API")
+    if faults:
+        raise ConfigError(*faults)
+    return Tokens(digest_by_name)
+
+
+def _text(path: Path) -> str:
+    try:
+        return _read(path).decode("ascii")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: expected ASCII text") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

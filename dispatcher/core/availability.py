@@ -1,0 +1,147 @@
+"""When vehicles are free, and when one is not, why not. The database has the last word on overlaps."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dispatcher.core.booking_states import HOLDING_STATES, BookingState, is_overdue
+from dispatcher.core.rules import BookingReason, FleetRules
+from dispatcher.core.windows import Window, round_down, round_up
+
+KeyPlace = Literal["in_slot", "taken", "missing", "elsewhere", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A booking that keeps a vehicle for its window."""
+
+    booking_id: str
+    state: BookingState
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleView:
+    """A vehicle as far as it is asked whether it can be booked."""
+
+    vehicle_id: str
+    in_service: bool
+    key_in_service: bool
+    """It has a key in service that lives in a cabinet in service."""
+    key_place: KeyPlace
+    holdings: tuple[Holding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFree:
+    vehicle_id: str
+    reason: BookingReason
+    next_free: Window | None
+    """The next interval that is long enough for what was asked, up to the next holding; None: not within
+    the horizon, or time alone does not help."""
+
+
+def is_free(holdings: Iterable[Holding], window: Window) -> bool:
+    """What the database's constraint says: no holding booking overlaps."""
+    return not any(holding.state in HOLDING_STATES and holding.window.overlaps(window) for holding in holdings)
+
+
+def occupied(holdings: Iterable[Holding], now_ms: int) -> tuple[Window, ...]:
+    """The windows that are taken, merged and in order. An overdue vehicle is away until it is back."""
+    windows = sorted(
+        Window(holding.window.start_ms, now_ms + 1)
+        if is_overdue(holding.state, holding.window.end_ms, now_ms)
+        else holding.window
+        for holding in holdings
+        if holding.state in HOLDING_STATES
+    )
+    merged: list[Window] = []
+    for window in windows:
+        if merged and window.start_ms <= merged[-1].end_ms:
+            merged[-1] = Window(merged[-1].start_ms, max(merged[-1].end_ms, window.end_ms))
+        else:
+            merged.append(window)
+    return tuple(merged)
+
+
+def free_intervals(busy: Sequence[Window], within: Window) -> tuple[Window, ...]:
+    """What `busy`, merged and in order, leaves of `within`."""
+    free: list[Window] = []
+    at_ms = within.start_ms
+    for window in busy:
+        if window.start_ms >= within.end_ms:
+            break
+        if window.start_ms > at_ms:
+            free.append(Window(at_ms, window.start_ms))
+        at_ms = max(at_ms, window.end_ms)
+    if at_ms < within.end_ms:
+        free.append(Window(at_ms, within.end_ms))
+    return tuple(free)
+
+
+def next_free(busy: Sequence[Window], within: Window, length_ms: int, grid_ms: int) -> Window | None:
+    """The first interval of `within` that can hold a booking of `length_ms`, cut to the grid."""
+    for interval in free_intervals(busy, within):
+        on_grid = Window(round_up(interval.start_ms, grid_ms), round_down(interval.end_ms, grid_ms))
+        if on_grid.length_ms >= length_ms:
+            return on_grid
+    return None
+
+
+def latest_end_ms(others: Iterable[Holding], start_ms: int, horizon_end_ms: int, grid_ms: int) -> int:
+    """How long a booking from `start_ms` may last before the next one of the same vehicle begins."""
+    following = [
+        holding.window.start_ms
+        for holding in others
+        if holding.state in HOLDING_STATES and holding.window.end_ms > start_ms
+    ]
+    return round_down(min([*following, horizon_end_ms]), grid_ms)
+
+
+def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list[VehicleView]:
+    """Tightest gap first: who books a category leaves the long gaps of other vehicles to long bookings."""
+
+    def gap_ms(vehicle: VehicleView) -> float:
+        busy = occupied(vehicle.holdings, now_ms)
+        before_ms = max((taken.end_ms for taken in busy if taken.end_ms <= window.start_ms), default=now_ms)
+        after_ms = min((taken.start_ms for taken in busy if taken.start_ms >= window.end_ms), default=math.inf)
+        return after_ms - before_ms
+
+    return sorted(vehicles, key=lambda vehicle: (gap_ms(vehicle), vehicle.vehicle_id))
+
+
+def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) -> NotFree | None:
+    """Whether a vehicle can be booked for a window; if not, why, and when it is free next."""
+    reason = _reason_against(rules, vehicle, window, now_ms)
+    if reason is None:
+        return None
+    if reason in {BookingReason.VEHICLE_NOT_FREE, BookingReason.VEHICLE_NOT_BACK}:
+        within = Window(window.start_ms, now_ms + rules.horizon_ms)
+        interval = next_free(
+            occupied(vehicle.holdings, now_ms), within, max(window.length_ms, rules.minimum_ms), rules.grid_ms
+        )
+    else:
+        interval = None
+    return NotFree(vehicle.vehicle_id, reason, interval)
+
+
+def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) -> BookingReason | None:
+    if not vehicle.in_service:
+        return BookingReason.VEHICLE_NOT_IN_SERVICE
+    if not vehicle.key_in_service:
+        return BookingReason.KEY_NOT_IN_SERVICE
+    if not is_free(vehicle.holdings, window):
+        return BookingReason.VEHICLE_NOT_FREE
+    if any(taken.overlaps(window) for taken in occupied(vehicle.holdings, now_ms)):
+        return BookingReason.VEHICLE_NOT_BACK
+    if window.start_ms < now_ms + rules.grid_ms and not _key_can_be_there(vehicle):
+        return BookingReason.KEY_NOT_PRESENT
+    return None
+
+
+def _key_can_be_there(vehicle: VehicleView) -> bool:
+    """Asked only for a booking that begins now: a key that is away today may be back next week."""
+    if vehicle.key_place == "taken":
+        return any(holding.state is BookingState.ACTIVE for holding in vehicle.holdings)
+    return vehicle.key_place in {"in_slot", "unknown"}

@@ -1,0 +1,182 @@
+"""What a cabinet is to want: bookings as grants, badges as digests under its key, the fleet's keys."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from contract.credentials import credential_digest
+from contract.limits import fit_desired
+from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.rules import FleetRules
+from dispatcher.core.windows import DAY_MS
+
+KEPT_PAST_END_MS = 6 * 3_600_000  # a box tells "too late" from "no booking"; nobody comes later than this
+TAGS_MAX = 4  # contract.messages.KeyEntry
+BADGES_MAX = 200  # contract.messages.Grant
+UNNUMBERED = 1  # contents are compared under one version: only a difference makes a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A booking that holds, as far as its grant asks."""
+
+    grant_id: str
+    key_id: str
+    state: BookingState
+    start_ms: int
+    end_ms: int
+    take_by_ms: int
+    member_ids: tuple[str, ...]
+    """Owner and drivers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    ref: str
+    member_id: str
+    credential: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FleetKey:
+    """A key in service, whichever cabinet it lives in."""
+
+    key_id: str
+    vehicle_id: str
+    home_cabinet_id: str
+    home_slot: int
+    credentials: tuple[str, ...]
+    """Of the tags that are on it now."""
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Whose desired state it is."""
+
+    cabinet_id: str
+    digest_key: bytes
+    boot_nonce: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What rows say, for one cabinet."""
+
+    rights: tuple[Right, ...]
+    in_standing: frozenset[str]
+    """Members who may take a key."""
+    badges: tuple[Badge, ...]
+    """Of the members named in `rights`."""
+
+
+def horizon_ms(rules: FleetRules, now_ms: int) -> int:
+    """Grants that start later than this are not sent yet."""
+    return now_ms + rules.grant_horizon_days * DAY_MS
+
+
+def is_wanted(right: Right, rules: FleetRules, now_ms: int) -> bool:
+    """Whether the box should hold this right now. A key that is out keeps its grant, however late."""
+    if right.start_ms > horizon_ms(rules, now_ms):
+        return False
+    return right.state is not BookingState.BOOKED or now_ms < right.end_ms + KEPT_PAST_END_MS
+
+
+def desired_content(
+    box: Box, material: Material, fleet: Sequence[FleetKey], rules: FleetRules, now_ms: int
+) -> Desired:
+    """The wanted state, fitted to the size limit and not yet numbered.
+
+    Raises:
+        contract.limits.TooLarge: it does not fit even without any grant.
+    """
+    by_member: dict[str, list[Badge]] = defaultdict(list)
+    for badge in material.badges:
+        by_member[badge.member_id].append(badge)
+    wanted = [right for right in material.rights if is_wanted(right, rules, now_ms)]
+    grants = _grants(wanted, by_member, material.in_standing)
+    people = {member for right in wanted for member in right.member_ids}
+    named = {ref for grant in grants for ref in grant.badges}
+    known = [
+        badge for member in sorted(people) for badge in by_member[member] if badge.revoked or badge.ref in named
+    ]
+    return fit_desired(
+        Desired(
+            cabinet=box.cabinet_id,
+            version=UNNUMBERED,
+            boot_nonce=box.boot_nonce,
+            badges=tuple(_badge_entries(box, known)),
+            keys=tuple(_key_entry(box, key) for key in sorted(fleet, key=lambda key: key.key_id)),
+            grants=grants,
+            revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
+            blocked=tuple(
+                sorted(key.key_id for key in fleet if key.blocked and key.home_cabinet_id == box.cabinet_id)
+            ),
+            settings=StationSettings(
+                opening_allowance_s=rules.opening_allowance_s,
+                retake_hold_s=rules.retake_hold_s,
+                second_tap_s=rules.second_tap_s,
+            ),
+        )
+    )
+
+
+def _grants(
+    wanted: Iterable[Right], by_member: Mapping[str, list[Badge]], in_standing: frozenset[str]
+) -> tuple[Grant, ...]:
+    grants = []
+    for right in sorted(wanted, key=lambda right: (right.start_ms, right.grant_id)):
+        refs = _refs(right, by_member, in_standing)
+        if refs:  # nobody can show anything: nothing to open for
+            grants.append(
+                Grant(
+                    grant=right.grant_id,
+                    badges=refs,
+                    key=right.key_id,
+                    start_ms=right.start_ms,
+                    end_ms=right.end_ms,
+                    take_by_ms=right.take_by_ms,
+                )
+            )
+    return tuple(grants)
+
+
+def _refs(right: Right, by_member: Mapping[str, list[Badge]], in_standing: frozenset[str]) -> tuple[str, ...]:
+    """Badges that open. Standing is asked at the first take: a key that is out is never cut off."""
+    first_take = right.state is BookingState.BOOKED
+    members = [member for member in right.member_ids if member in in_standing or not first_take]
+    refs = [badge.ref for member in members for badge in by_member.get(member, ()) if not badge.revoked]
+    return tuple(sorted(set(refs)))[:BADGES_MAX]
+
+
+def _badge_entries(box: Box, badges: Iterable[Badge]) -> Iterable[BadgeEntry]:
+    for badge in sorted(badges, key=lambda badge: badge.ref):
+        yield BadgeEntry(ref=badge.ref, digest=credential_digest(box.digest_key, badge.credential))
+
+
+def _key_entry(box: Box, key: FleetKey) -> KeyEntry:
+    digests = [credential_digest(box.digest_key, text) for text in sorted(key.credentials)[:TAGS_MAX]]
+    return KeyEntry(
+        key=key.key_id,
+        vehicle=key.vehicle_id,
+        tag_digests=tuple(digests),
+        home_slot=key.home_slot if key.home_cabinet_id == box.cabinet_id else None,
+    )
+
+
+def content_digest(desired: Desired) -> str:
+    """What two contents are compared by, whatever their versions."""
+    return hashlib.sha256(desired.model_copy(update={"version": UNNUMBERED}).to_json().encode()).hexdigest()
+
+
+def grant_digest(grant: Grant) -> str:
+    """What two forms of one grant are compared by."""
+    return hashlib.sha256(grant.to_json().encode()).hexdigest()
+
+
+def next_version(stored: int, held: int, now_ms: int) -> int:
+    """Never goes back, not after a restore either: a box may hold more than our database remembers."""
+    return max(stored + 1, held + 1, now_ms)

@@ -1,0 +1,90 @@
+"""Every kind of incident in one table: how urgent it is, what finds it, and what a person can do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+Severity = Literal["info", "warning", "urgent"]
+
+
+class IncidentKind(StrEnum):
+    KEY_OUT_WITHOUT_RIGHT = "key_out_without_right"
+    UNIDENTIFIED_KEY_OUT = "unidentified_key_out"
+    WRONG_KEY_TAKEN = "wrong_key_taken"
+    KEY_IN_WRONG_SLOT = "key_in_wrong_slot"
+    KEY_MISSING = "key_missing"
+    KEY_OVERDUE = "key_overdue"
+    CABINET_SILENT = "cabinet_silent"
+    DEVICE_LOST = "device_lost"
+    LOCK_STUCK = "lock_stuck"
+    FACTS_CONFLICT = "facts_conflict"
+    FACT_UNREADABLE = "fact_unreadable"
+
+
+class Found(StrEnum):
+    """What says that an incident should be open."""
+
+    BY_STATE = "by_state"  # the reconciler, from the picture as it is; computed again at any time
+    BY_FACT = "by_fact"  # one fact opens it, another closes it
+
+
+@dataclass(frozen=True, slots=True)
+class KindRule:
+    severity: Severity
+    found: Found
+    advice: str
+    """What a person can do."""
+
+
+KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
+    {
+        IncidentKind.KEY_OUT_WITHOUT_RIGHT: KindRule(
+            "urgent", Found.BY_STATE, "Call who was there last; if nobody has the key, treat it as stolen."
+        ),
+        IncidentKind.UNIDENTIFIED_KEY_OUT: KindRule(
+            "urgent", Found.BY_FACT, "Look at the cabinet: a key that nothing had read left without a right."
+        ),
+        IncidentKind.WRONG_KEY_TAKEN: KindRule(
+            "urgent", Found.BY_STATE, "Call the member: the key in hand belongs to another vehicle."
+        ),
+        IncidentKind.KEY_IN_WRONG_SLOT: KindRule(
+            "info", Found.BY_STATE, "Hang the key into its own slot at the next visit; it works where it is."
+        ),
+        IncidentKind.KEY_MISSING: KindRule(
+            "urgent", Found.BY_STATE, "Look for the key: its slot is empty and no fact says who took it."
+        ),
+        IncidentKind.KEY_OVERDUE: KindRule(
+            "warning", Found.BY_STATE, "Call the member, and see whose booking of this vehicle comes next."
+        ),
+        IncidentKind.CABINET_SILENT: KindRule(
+            "urgent", Found.BY_STATE, "Check power and uplink; members with a right on the box still get keys."
+        ),
+        IncidentKind.DEVICE_LOST: KindRule(
+            "urgent", Found.BY_FACT, "Check the device's power and cable in the cabinet."
+        ),
+        IncidentKind.LOCK_STUCK: KindRule(
+            "urgent", Found.BY_FACT, "Help the member to another vehicle; have the lock of this slot repaired."
+        ),
+        IncidentKind.FACTS_CONFLICT: KindRule(
+            "urgent", Found.BY_FACT, "Find out whether the box was restored from a copy, or was cloned."
+        ),
+        IncidentKind.FACT_UNREADABLE: KindRule(
+            "warning", Found.BY_FACT, "Give the fact at this number to the developers: the ledger holds its text."
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """What should be and what is. `kind` and `subject` together are its identity while it lasts."""
+
+    kind: IncidentKind
+    subject: str
+    expected: str
+    seen: str
+    cabinet_id: str | None = None
+    vehicle_id: str | None = None
+    booking_id: str | None = None

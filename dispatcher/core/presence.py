@@ -1,0 +1,36 @@
+"""Which of two words from one cabinet is the newer, by the box's own counts and not by arrival.
+
+A last will can arrive long after the connection it belongs to. And a box whose clock was set back boots
+with an older `boot_ms`: its nonce tells that it is another boot all the same.
+"""
+
+from dataclasses import dataclass
+
+from contract.messages import Presence, Reported
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBoot:
+    """The boot and the count (connection or revision) of the word that is held."""
+
+    nonce: str
+    boot_ms: int
+    count: int
+
+
+def is_stale_presence(presence: Presence, known: KnownBoot | None) -> bool:
+    """Only a live box says "online"; an "offline" of another boot counts only from a later one."""
+    if known is None:
+        return False
+    if presence.boot_nonce == known.nonce:
+        return presence.connection < known.count
+    return not presence.online and presence.boot_ms <= known.boot_ms
+
+
+def is_stale_report(reported: Reported, known: KnownBoot | None, present_nonce: str | None) -> bool:
+    """Within a boot the revision counts; a report of the boot that is present is newer than another's."""
+    if known is None:
+        return False
+    if reported.boot_nonce == known.nonce:
+        return reported.revision < known.count
+    return reported.boot_nonce != present_nonce and reported.boot_ms <= known.boot_ms

@@ -1,0 +1,220 @@
+"""The fleet's rules, and what they say of a booking that somebody wants. A refusal is a value."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dispatcher.core.booking_states import FINAL_STATES, REFUSALS, BookingEvent, BookingState
+from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, utc_text
+
+Standing = Literal["active", "suspended", "licence_expired"]
+
+
+class FleetRules(BaseModel):
+    """What one operator decides for the whole fleet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    booking_grid_min: Annotated[int, Field(ge=1, le=60)] = 15
+    """Minutes; every start and end lies on this grid (IXSI BookingGrid). It divides the hour."""
+    horizon_days: Annotated[int, Field(ge=1, le=1100)] = 366
+    """Days ahead that can be booked (IXSI BookingHorizon). Default: a year, a leap day included."""
+    minimum_min: Annotated[int, Field(ge=1, le=1440)] = 60
+    """Minutes; the shortest booking. Default: what round-trip operators sell as their smallest unit."""
+    opening_allowance_s: Annotated[int, Field(ge=0, le=3600)] = 300
+    """Seconds before its start that a booking already opens."""
+    take_by_s: Annotated[int, Field(ge=60, le=86_400)] = 1800
+    """Seconds after the start by which the key must be taken, never past the end; then a no-show."""
+    retake_hold_s: Annotated[int, Field(ge=0, le=7200)] = 600
+    """Seconds after a return that the same right opens again, never past the end: a forgotten bag."""
+    second_tap_s: Annotated[int, Field(ge=0, le=120)] = 20
+    """Seconds after a return within which a second tap completes the booking at once."""
+    cabinet_silent_s: Annotated[int, Field(ge=30, le=86_400)] = 300
+    """Seconds without a word after which a cabinet counts as silent. Default: several reconnections."""
+    grace_s: Annotated[int, Field(ge=0, le=86_400)] = 600
+    """Seconds past its end before an active booking becomes an incident."""
+    grant_horizon_days: Annotated[int, Field(ge=1, le=31)] = 7
+    """Days ahead that bookings are sent to their box (what Convadis sends)."""
+
+    @model_validator(mode="after")
+    def _grid_fits(self) -> Self:
+        if 60 % self.booking_grid_min:
+            raise ValueError(f"booking_grid_min {self.booking_grid_min}: expected a divisor of 60")
+        if self.minimum_min % self.booking_grid_min:
+            raise ValueError(
+                f"minimum_min {self.minimum_min}: expected a multiple of booking_grid_min {self.booking_grid_min}"
+            )
+        return self
+
+    @property
+    def grid_ms(self) -> int:
+        return self.booking_grid_min * MINUTE_MS
+
+    @property
+    def minimum_ms(self) -> int:
+        return self.minimum_min * MINUTE_MS
+
+    @property
+    def horizon_ms(self) -> int:
+        return self.horizon_days * DAY_MS
+
+
+class BookingReason(StrEnum):
+    """Why a booking is not made or changed: `reason` in the API, label in the metric."""
+
+    END_NOT_AFTER_START = "end_not_after_start"
+    OFF_GRID = "off_grid"
+    TOO_SHORT = "too_short"
+    IN_THE_PAST = "in_the_past"
+    BEYOND_HORIZON = "beyond_horizon"
+    SUSPENDED = "suspended"
+    LICENCE_EXPIRED = "licence_expired"
+    NOT_OF_ORGANISATION = "not_of_organisation"
+    UNKNOWN_MEMBER = "unknown_member"
+    UNKNOWN_VEHICLE = "unknown_vehicle"
+    UNKNOWN_STATION = "unknown_station"
+    VEHICLE_NOT_FREE = "vehicle_not_free"
+    VEHICLE_NOT_IN_SERVICE = "vehicle_not_in_service"
+    VEHICLE_NOT_BACK = "vehicle_not_back"  # its key is out past the end of a booking
+    KEY_NOT_PRESENT = "key_not_present"  # the key is missing or elsewhere
+    KEY_NOT_IN_SERVICE = "key_not_in_service"  # no key in service in a cabinet in service
+    NO_SUCH_VEHICLE_HERE = "no_such_vehicle_here"  # the station has none of that category
+    KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
+    TAKE_BY_PASSED = "take_by_passed"
+    KEY_STILL_OUT = "key_still_out"
+    KEY_ALREADY_BACK = "key_already_back"
+    BOOKING_COMPLETED = "booking_completed"
+    BOOKING_CANCELLED = "booking_cancelled"
+    BOOKING_NO_SHOW = "booking_no_show"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why not, for which field, and what would have been accepted."""
+
+    reason: BookingReason
+    field: str
+    value: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member as far as the rules ask."""
+
+    member_id: str
+    organisation_id: str | None
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class BookingTimes:
+    """A booking as far as a change of it is judged."""
+
+    state: BookingState
+    window: Window
+    take_by_ms: int
+
+
+def take_by_ms(rules: FleetRules, window: Window) -> int:
+    """When the first take must have happened: after it the box refuses."""
+    return min(window.start_ms + rules.take_by_s * 1000, window.end_ms)
+
+
+def hold_until_ms(rules: FleetRules, returned_ms: int, end_ms: int) -> int:
+    """Until when the same right opens again after a return. A late return has no hold."""
+    return max(returned_ms, min(returned_ms + rules.retake_hold_s * 1000, end_ms))
+
+
+def check_window(rules: FleetRules, window: Window, now_ms: int) -> Refused | None:
+    """Whether a new booking may have this window."""
+    return _shape(rules, window) or _start(rules, window, now_ms) or _end(rules, window, now_ms)
+
+
+def check_people(owner: Person, drivers: tuple[Person, ...], organisation_id: str | None) -> Refused | None:
+    """Whether these people may hold a right to a vehicle, on this organisation's account if one is named."""
+    for field, person in (("member_id", owner), *(("driver_ids", driver) for driver in drivers)):
+        if person.standing != "active":
+            reason = BookingReason(person.standing)
+            return Refused(reason, field, person.member_id, "a member whose standing is active")
+        if organisation_id is not None and person.organisation_id != organisation_id:
+            return Refused(
+                BookingReason.NOT_OF_ORGANISATION,
+                field,
+                person.member_id,
+                f"a driver of organisation {organisation_id}",
+            )
+    return None
+
+
+def check_change(
+    rules: FleetRules, booking: BookingTimes, wanted: Window, now_ms: int, *, other_vehicle: bool = False
+) -> Refused | None:
+    """Whether a booking may get this window, or another vehicle."""
+    if booking.state in FINAL_STATES or booking.state is BookingState.RETURNED:
+        return _over(booking.state, "a booking whose key has not come back")
+    moved = wanted.start_ms != booking.window.start_ms
+    if booking.state is BookingState.ACTIVE and (moved or other_vehicle):
+        field, value = ("start", utc_text(wanted.start_ms)) if moved else ("vehicle_id", "another vehicle")
+        return Refused(
+            BookingReason.KEY_WAS_TAKEN, field, value, "a change of the end only: the key has been taken"
+        )
+    if booking.state is BookingState.BOOKED and now_ms >= booking.take_by_ms:
+        return _take_by_passed(booking)
+    return (
+        _shape(rules, wanted) or (_start(rules, wanted, now_ms) if moved else None) or _end(rules, wanted, now_ms)
+    )
+
+
+def check_cancel(booking: BookingTimes, now_ms: int) -> Refused | None:
+    """Whether a booking may be cancelled. Past `take_by` it is for the cabinet's facts to say what it was."""
+    if booking.state is not BookingState.BOOKED:
+        return _over(booking.state, "a booking whose key has not been taken")
+    return _take_by_passed(booking) if now_ms >= booking.take_by_ms else None
+
+
+def _shape(rules: FleetRules, window: Window) -> Refused | None:
+    if window.end_ms <= window.start_ms:
+        expected = f"an instant after start, {utc_text(window.start_ms)}"
+        return Refused(BookingReason.END_NOT_AFTER_START, "end", utc_text(window.end_ms), expected)
+    for field, at_ms in (("start", window.start_ms), ("end", window.end_ms)):
+        if at_ms % rules.grid_ms:
+            expected = f"a multiple of {rules.booking_grid_min} minutes after the hour"
+            return Refused(BookingReason.OFF_GRID, field, utc_text(at_ms), expected)
+    if window.length_ms < rules.minimum_ms:
+        expected = f"at least {rules.minimum_min} minutes after start"
+        return Refused(BookingReason.TOO_SHORT, "end", utc_text(window.end_ms), expected)
+    return None
+
+
+def _start(rules: FleetRules, window: Window, now_ms: int) -> Refused | None:
+    """The grid step that is running may still be booked: somebody stands at the station and wants to go."""
+    earliest_ms = now_ms - now_ms % rules.grid_ms
+    if window.start_ms >= earliest_ms:
+        return None
+    expected = f"{utc_text(earliest_ms)} or later"
+    return Refused(BookingReason.IN_THE_PAST, "start", utc_text(window.start_ms), expected)
+
+
+def _end(rules: FleetRules, window: Window, now_ms: int) -> Refused | None:
+    end_text = utc_text(window.end_ms)
+    if window.end_ms <= now_ms:
+        return Refused(BookingReason.IN_THE_PAST, "end", end_text, f"later than now, {utc_text(now_ms)}")
+    latest_ms = now_ms + rules.horizon_ms
+    if window.end_ms > latest_ms:
+        expected = f"{utc_text(latest_ms)} or earlier: {rules.horizon_days} days ahead"
+        return Refused(BookingReason.BEYOND_HORIZON, "end", end_text, expected)
+    return None
+
+
+def _over(state: BookingState, expected: str) -> Refused:
+    returned = state is BookingState.RETURNED
+    reason = "key_already_back" if returned else REFUSALS[state, BookingEvent.CANCELLED]
+    return Refused(BookingReason(reason), "state", state, expected)
+
+
+def _take_by_passed(booking: BookingTimes) -> Refused:
+    expected = f"a change before {utc_text(booking.take_by_ms)}: whether it was a no-show is being settled"
+    return Refused(BookingReason.TAKE_BY_PASSED, "state", booking.state, expected)

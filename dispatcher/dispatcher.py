@@ -1,0 +1,161 @@
+"""The dispatcher's parts and how they are joined: intake, publisher and timed work around one database."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+
+import structlog
+from joserfc.jwk import OKPKey
+from sqlalchemy.exc import OperationalError
+
+from contract.envelope import Signer
+from contract.messages import DispatcherPresence
+from dispatcher.core.rules import FleetRules
+from dispatcher.link.courier import Courier
+from dispatcher.link.hearing import Ears
+from dispatcher.link.intake import IntakeWorker
+from dispatcher.link.keyring import KeyRing
+from dispatcher.link.publisher import Publisher
+from dispatcher.link.receiver import Receiver, subscriptions
+from dispatcher.link.rejects import Rejects
+from dispatcher.link.report_requests import ReportRequests
+from dispatcher.store.database import Database
+from dispatcher.store.desired import DesiredMaker
+from dispatcher.store.figures import Figures, figures
+from dispatcher.store.ledger import ledger_id
+from dispatcher.store.links import registered_keys
+from dispatcher.store.timed import run_timed
+from runtime.clocks import Clock, LineClock
+from runtime.link import Link, LinkEnd, LinkOwner, Publication
+
+VERSION = version("carshare-controller")
+TICK_S = 2.0  # of the line clock: a no-show or an incident is seen this much later than it could be
+FIGURES_EVERY_TICKS = 7  # about 15 s, Prometheus' own usual scrape interval
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a dispatcher is, beside its surroundings."""
+
+    namespace: str
+    signer: Signer
+    own_key: OKPKey
+    """Our public key: a broker without `no local` hands us back what we said."""
+    digest_secret: bytes
+    rules: FleetRules
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a dispatcher is given instead of taking it: time, randomness, the database, the link."""
+
+    clock: Clock
+    line_clock: LineClock
+    random_bytes: Callable[[int], bytes]
+    database: Database
+    """Migrated."""
+    make_link: Callable[[LinkOwner], Link]
+
+
+class Dispatcher:
+    """Everything but HTTP. Make it with `open_dispatcher`."""
+
+    def __init__(self, setup: Setup, around: Surroundings, ledger: str) -> None:
+        self.database = around.database
+        self.figures = Figures()
+        self.ledger = ledger
+        self.ticks_failed = 0
+        self.timed_work_ok = True
+        self._setup = setup
+        self._around = around
+        clock, line_clock = around.clock, around.line_clock
+        self.keyring = KeyRing(setup.signer.subject, setup.own_key)
+        self.rejects = Rejects(clock, line_clock)
+        self.ears = Ears(clock, line_clock)
+        self.courier = Courier(setup.namespace, setup.signer, line_clock)
+        maker = DesiredMaker(setup.rules, setup.digest_secret, setup.signer.sign)
+        self.publisher = Publisher(around.database, maker, self.courier, ledger, clock, line_clock)
+        self.intake = IntakeWorker(
+            around.database, self.courier, clock, setup.rules, ledger, committed=self.publisher.wake
+        )
+        self.receiver = Receiver(
+            setup.namespace, self.keyring, self.rejects, self.intake, self.courier, self.ears, clock
+        )
+        self._requests = ReportRequests(self.courier, clock, line_clock, around.random_bytes)
+        self.link = around.make_link(
+            LinkOwner(
+                subscriptions=subscriptions(setup.namespace),
+                on_message=self.receiver.receive,
+                on_connected=self._on_connected,
+                on_disconnected=self._on_disconnected,
+                will=lambda _count: self._presence(online=False),
+            )
+        )
+
+    async def run(self) -> None:
+        """Run until cancelled, or until `stop` ended the link."""
+        await self.tick(0)
+        async with asyncio.TaskGroup() as tasks:
+            around_the_link = [
+                tasks.create_task(self.intake.run(), name="intake"),
+                tasks.create_task(self.publisher.run(), name="publisher"),
+                tasks.create_task(self.courier.run(self.link), name="courier"),
+                tasks.create_task(self._keep_time(), name="timed work"),
+            ]
+            await self.link.run()
+            for task in around_the_link:
+                task.cancel()
+
+    async def stop(self) -> None:
+        """Say goodbye and disconnect: `run` then returns. Facts that wait in memory come again by themselves."""
+        await self.link.stop(self._presence(online=False))
+
+    async def _on_connected(self, _count: int) -> None:
+        self.ears.listen()
+        await self.link.publish(self._presence(online=True))
+        self.publisher.connected()
+
+    def _on_disconnected(self, _end: LinkEnd) -> None:
+        self.ears.go_deaf()
+        self.publisher.disconnected()
+        self.courier.forget()
+
+    def _presence(self, *, online: bool) -> Publication:
+        presence = DispatcherPresence(dispatcher=self._setup.signer.subject, online=online, version=VERSION)
+        return self.courier.publication(presence)
+
+    async def _keep_time(self) -> None:
+        tick = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            tick += 1
+            await self.tick(tick)
+
+    async def tick(self, tick: int) -> None:
+        """Timed work, once. A database that cannot now is asked again at the next tick."""
+        now_ms = self._around.clock.now_ms()
+        try:
+            self.keyring.replace(await self.database.read(registered_keys))
+            waiting = await self.database.write(
+                partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
+            )
+            if tick % FIGURES_EVERY_TICKS == 0:
+                self.figures = await self.database.read(partial(figures, now_ms=now_ms))
+        except OperationalError as error:
+            self.ticks_failed += 1
+            self.timed_work_ok = False
+            log.warning("timed_work_failed", reason=str(error.orig))
+        else:
+            self.timed_work_ok = True
+            self._requests.ask(waiting)
+            self.publisher.wake()
+
+
+async def open_dispatcher(setup: Setup, around: Surroundings) -> Dispatcher:
+    """A dispatcher on a migrated database, not yet running."""
+    ledger = await around.database.write(partial(ledger_id, random_bytes=around.random_bytes))
+    return Dispatcher(setup, around, ledger)

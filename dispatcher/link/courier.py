@@ -1,0 +1,95 @@
+"""What goes out: the newest message per topic, in order, as fast as the broker confirms.
+
+Nothing is repeated from here. Desired states and acknowledgements are published again on every connection,
+and by whoever compares them with what the boxes say.
+"""
+
+import asyncio
+from typing import Literal
+
+import structlog
+
+from contract.envelope import RULE_BY_KIND, Signer
+from contract.messages import DispatcherMessage, DispatcherPresence
+from contract.topics import TopicRule
+from runtime.clocks import LineClock
+from runtime.link import Link, LinkDown, LinkError, Publication, PublishRefused
+
+log = structlog.get_logger()
+
+AT_ONCE = 20  # paho's own default of publications in flight; more would wait in its queue instead of ours
+LOG_EVERY_US = 60_000_000  # once a minute: a broker that refuses does so for every message
+
+
+class Courier:
+    """Signs messages and publishes them. Bounded by the number of topics: a newer one replaces an older."""
+
+    def __init__(self, namespace: str, signer: Signer, line_clock: LineClock) -> None:
+        self.failed = 0
+        """Publications that the broker refused or did not confirm."""
+        self._namespace = namespace
+        self._signer = signer
+        self._line_clock = line_clock
+        self._waiting: dict[str, Publication] = {}
+        self._news = asyncio.Event()
+        self._logged_us: int | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are not handed to the broker yet."""
+        return len(self._waiting)
+
+    def send(self, message: DispatcherMessage) -> None:
+        """Publish a message soon."""
+        publication = self.publication(message)
+        self._put(publication)
+
+    def send_signed(self, rule: TopicRule, subject: str, wire: bytes) -> None:
+        """Publish soon what was signed before."""
+        self._put(_publication(rule, rule.topic(self._namespace, subject), wire))
+
+    def publication(self, message: DispatcherMessage) -> Publication:
+        """The signed message with its topic, QoS and retain flag."""
+        rule = RULE_BY_KIND[type(message)]
+        subject = message.dispatcher if isinstance(message, DispatcherPresence) else message.cabinet
+        return _publication(rule, rule.topic(self._namespace, subject), self._signer.sign(message))
+
+    async def run(self, link: Link) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                now = list(self._waiting)[:AT_ONCE]
+                batch = [self._waiting.pop(topic) for topic in now]
+                await asyncio.gather(*(self._publish(link, publication) for publication in batch))
+
+    def forget(self) -> None:
+        """Drop what waits: the connection ended, and its successor starts with everything anew."""
+        self._waiting.clear()
+
+    def _put(self, publication: Publication) -> None:
+        self._waiting.pop(publication.topic, None)
+        self._waiting[publication.topic] = publication
+        self._news.set()
+
+    async def _publish(self, link: Link, publication: Publication) -> None:
+        try:
+            await link.publish(publication)
+        except LinkDown:
+            pass  # the next connection begins with all states anew; who asked for the time asks again
+        except LinkError as error:
+            self.failed += 1
+            self._log(publication.topic, error)
+
+    def _log(self, topic: str, error: LinkError) -> None:
+        now_us = self._line_clock.now_us()
+        if self._logged_us is None or now_us - self._logged_us >= LOG_EVERY_US:
+            self._logged_us = now_us
+            event = "publish_refused" if isinstance(error, PublishRefused) else "publish_failed"
+            log.warning(event, topic=topic, reason=str(error), so_far=self.failed)
+
+
+def _publication(rule: TopicRule, topic: str, wire: bytes) -> Publication:
+    qos: Literal[0, 1] = 1 if rule.qos else 0
+    return Publication(topic, wire, qos, rule.retain)

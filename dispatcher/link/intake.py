@@ -1,0 +1,130 @@
+"""From verified messages to the database: whatever waits goes into one commit, then facts are acknowledged."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from contract.messages import Acknowledged, FactBatch, Presence, Reported
+from dispatcher.core.ingest import FactOutcome
+from dispatcher.core.rules import FleetRules
+from dispatcher.link.courier import Courier
+from dispatcher.store.database import Database
+from dispatcher.store.ingest import Intake, Taken
+from dispatcher.store.links import keep_presence, keep_reported
+from dispatcher.store.reports import apply_reports
+from runtime.clocks import Clock
+
+log = structlog.get_logger()
+
+WAITING_MAX = 200  # messages of at most 64 KiB: 13 MB, a few seconds of work behind a busy disk
+PER_COMMIT_MAX = 20  # messages; their 2,000 facts take about 4 s (500/s were measured), a box resends after 20
+RETRY_S = 1.0  # a database that is locked or full is asked again soon, and not in a spin
+
+Recorded = Presence | Reported | FactBatch
+"""The messages that change the database."""
+
+
+class IntakeWorker:
+    """Takes messages in and answers facts, one commit at a time.
+
+    Up to `WAITING_MAX` messages wait; then whoever brings one more waits too, which paces the broker.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        courier: Courier,
+        clock: Clock,
+        rules: FleetRules,
+        ledger: str,
+        committed: Callable[[], None],
+    ) -> None:
+        self.outcomes: Counter[FactOutcome] = Counter()
+        self.failed = 0
+        """Messages that the store could not take: a mistake of ours, in the log with its traceback."""
+        self.healthy = True
+        """Whether the database took the last commit."""
+        self._database = database
+        self._courier = courier
+        self._clock = clock
+        self._rules = rules
+        self._ledger = ledger
+        self._committed = committed
+        self._waiting: deque[Recorded] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def put(self, message: Recorded) -> None:
+        """Returns once there is room for the message."""
+        while len(self._waiting) >= WAITING_MAX:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting.append(message)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Take messages in until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                count = min(len(self._waiting), PER_COMMIT_MAX)
+                group = [self._waiting.popleft() for _ in range(count)]
+                self._room.set()
+                await self._take(group)
+
+    async def _take(self, group: Sequence[Recorded]) -> None:
+        """Commit a group. What the database cannot do now is done later; a message that breaks us is dropped."""
+        while True:
+            try:
+                taken = await self._database.write(partial(self._store, group))
+            except OperationalError as error:
+                if self.healthy:
+                    log.warning("database_unavailable", reason=str(error.orig))
+                self.healthy = False
+                await asyncio.sleep(RETRY_S)
+            except Exception:  # a mistake of ours must not stop the other cabinets' messages
+                if len(group) > 1:
+                    for message in group:
+                        await self._take([message])
+                else:
+                    self.failed += 1
+                    log.exception("message_not_taken", kind=group[0].kind, cabinet=group[0].cabinet)
+                return
+            else:
+                self.healthy = True
+                self._answer(taken)
+                return
+
+    def _store(self, group: Sequence[Recorded], connection: Connection) -> Taken:
+        now_ms = self._clock.now_ms()
+        newest = {message.cabinet: message for message in group if isinstance(message, Reported)}
+        for message in group:
+            if isinstance(message, Presence):
+                keep_presence(connection, message, now_ms)
+        for reported in newest.values():
+            keep_reported(connection, reported, now_ms)
+        batches = [message for message in group if isinstance(message, FactBatch)]
+        taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
+        apply_reports(connection, now_ms)
+        return taken
+
+    def _answer(self, taken: Taken) -> None:
+        """After the commit: one watermark per cabinet, a conflict before any other."""
+        self.outcomes.update(taken.outcomes)
+        answers: dict[str, Acknowledged] = {}
+        for acknowledged in taken.acknowledgements:
+            earlier = answers.get(acknowledged.cabinet)
+            if earlier is None or not earlier.conflict or acknowledged.conflict:
+                answers[acknowledged.cabinet] = acknowledged
+        for acknowledged in answers.values():
+            self._courier.send(acknowledged)
+        self._committed()

@@ -1,0 +1,121 @@
+"""Keeps every box's desired state what it should be. Level-triggered: compares, and tells again.
+
+A round computes what is dirty, publishes what is new, and repeats what a box that is online still does not
+hold. After each connection everything is published again: nothing of record rests in a broker.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from contract.topics import DESIRED
+from dispatcher.link.courier import Courier
+from dispatcher.store.database import Database
+from dispatcher.store.desired import DesiredMaker, Told, mark_unknown_dirty, told, wire_of
+from dispatcher.store.ledger import watermarks
+from runtime.clocks import Clock, LineClock
+
+log = structlog.get_logger()
+
+RESEND_S = 10.0  # several times the worst link delay simulated (2 s each way); a box answers in milliseconds
+RECOMPUTE_MS = 900_000  # grants enter the horizon and leave it by time alone: a quarter of an hour is exact enough
+AT_ONCE = 10  # cabinets per transaction: about 50 ms, so that facts do not wait behind a whole fleet
+WIRES_AT_ONCE = 20  # at most 342 KiB each
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    version: int
+    at_us: int
+
+
+class Publisher:
+    def __init__(
+        self,
+        database: Database,
+        maker: DesiredMaker,
+        courier: Courier,
+        ledger: str,
+        clock: Clock,
+        line_clock: LineClock,
+    ) -> None:
+        self._database = database
+        self._maker = maker
+        self._courier = courier
+        self._ledger = ledger
+        self._clock = clock
+        self._line_clock = line_clock
+        self._sent: dict[str, _Sent] = {}
+        self._connected = False
+        self._connected_anew = False
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may have changed: look at once."""
+        self._news.set()
+
+    def connected(self) -> None:
+        """A new connection: the broker may have forgotten everything, so everything is published again."""
+        self._connected = self._connected_anew = True
+        self._news.set()
+
+    def disconnected(self) -> None:
+        """What changes from now on is computed, and published at the next connection."""
+        self._connected = False
+
+    async def run(self) -> None:
+        """A round whenever woken, and every `RESEND_S`; until cancelled."""
+        while True:
+            try:
+                await self._round()
+            except OperationalError as error:
+                log.warning("desired_not_computed", reason=str(error.orig))
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(RESEND_S):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    async def _round(self) -> None:
+        await self._compute()
+        if not self._connected:
+            return
+        if self._connected_anew:
+            self._connected_anew = False
+            self._sent.clear()
+            for acknowledged in await self._database.read(partial(watermarks, ledger=self._ledger)):
+                self._courier.send(acknowledged)
+        due = [state for state in await self._database.read(told) if self._is_due(state)]
+        for first in range(0, len(due), WIRES_AT_ONCE):
+            await self._send([state.cabinet_id for state in due[first : first + WIRES_AT_ONCE]])
+
+    async def _send(self, cabinet_ids: Sequence[str]) -> None:
+        wires = await self._database.read(partial(wire_of, cabinet_ids=cabinet_ids))
+        for cabinet_id, (version, wire) in wires.items():
+            self._courier.send_signed(DESIRED, cabinet_id, wire.encode())
+            self._sent[cabinet_id] = _Sent(version, self._line_clock.now_us())
+
+    async def _compute(self) -> None:
+        await self._database.write(mark_unknown_dirty)
+        while await self._database.write(self._refresh) == AT_ONCE:
+            pass
+
+    def _refresh(self, connection: Connection) -> int:
+        now_ms = self._clock.now_ms()
+        return self._maker.refresh(connection, now_ms, now_ms - RECOMPUTE_MS, AT_ONCE)
+
+    def _is_due(self, state: Told) -> bool:
+        sent = self._sent.get(state.cabinet_id)
+        if sent is None or sent.version != state.version:
+            return True
+        waited_us = self._line_clock.now_us() - sent.at_us
+        return state.online and state.held < state.version and waited_us >= RESEND_S * 1_000_000

@@ -1,0 +1,135 @@
+"""The running program: a dispatcher with its API, from a configuration until SIGTERM."""
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+
+import structlog
+from sqlalchemy.exc import DatabaseError
+
+from contract.envelope import private_key_from_pem, public_key_from_text, public_key_text
+from dispatcher.api.app import create_app
+from dispatcher.api.context import ApiContext
+from dispatcher.config import DispatcherConfig, read_keys, read_tokens
+from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
+from dispatcher.metrics import monitored
+from dispatcher.store.database import Database
+from dispatcher.store.migrate import WrongSchema, make_ready
+from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
+from runtime.config import ConfigError
+from runtime.executor import ThreadExecutor
+from runtime.http import ServerCertificate, Serving, serve_asgi
+from runtime.link import Link, LinkOwner
+from runtime.logs import configure_logs
+from runtime.mqtt_link import MqttLink
+
+STOP_S = 5  # SIGTERM ends within this; systemd's own limit is far above
+
+log = structlog.get_logger()
+
+
+async def serve(config: DispatcherConfig, clock: Clock | None = None) -> None:
+    """Run the program until SIGTERM or SIGINT.
+
+    Args:
+        config: as read by `load_config`.
+        clock: the simulator's way to run the very same program at another speed.
+
+    Raises:
+        ConfigError: a secret, the database or a port cannot be used.
+    """
+    clock = clock or SystemClock()
+    configure_logs(config.logs.format, config.logs.level, clock=clock)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        dispatcher = await make_dispatcher(config, clock, stack)
+        serving = await serve_http(config, clock, dispatcher, stack)
+        log.info("dispatcher_started", version=VERSION, url=serving.url, ledger=dispatcher.ledger)
+        await run_until(dispatcher, stopping)
+        log.info("dispatcher_stopped")
+
+
+async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncExitStack) -> Dispatcher:
+    """A dispatcher on its database and the real MQTT link; `stack` closes what was opened."""
+    keys = read_keys(config.keys)
+    own_key = public_key_from_text(public_key_text(private_key_from_pem(config.keys.signing_key_file.read_bytes())))
+    line_clock = SystemLineClock()
+    database = await _open_database(config.database.url, stack)
+    setup = Setup(config.namespace, keys.signer, own_key, keys.digest_secret, config.rules)
+    around = Surroundings(clock, line_clock, os.urandom, database, _mqtt_link_factory(config, line_clock))
+    return await open_dispatcher(setup, around)
+
+
+async def serve_http(
+    config: DispatcherConfig, clock: Clock, dispatcher: Dispatcher, stack: AsyncExitStack
+) -> Serving:
+    """The API of a dispatcher, with its metrics and health, while `stack` is open."""
+    context = ApiContext(
+        database=dispatcher.database,
+        clock=clock,
+        random_bytes=os.urandom,
+        rules=config.rules,
+        wake=dispatcher.publisher.wake,
+    )
+    http = config.http
+    app = create_app(
+        context, tokens=read_tokens(http.tokens_file), monitored=monitored(dispatcher, context.counters)
+    )
+    certificate = None
+    if http.certificate_file is not None and http.key_file is not None:
+        certificate = ServerCertificate(http.certificate_file, http.key_file)
+    return await stack.enter_async_context(
+        serve_asgi(app, http.host, http.port, field="http.port", certificate=certificate)
+    )
+
+
+async def run_until(dispatcher: Dispatcher, stopping: asyncio.Event) -> None:
+    """Run a dispatcher until `stopping` is set, then let it say goodbye. Raises what ended it."""
+    running = asyncio.create_task(dispatcher.run(), name="dispatcher")
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not running.done():
+        try:
+            async with asyncio.timeout(STOP_S):
+                await dispatcher.stop()
+        except TimeoutError:
+            log.warning("farewell_not_sent")
+        running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not stopping.is_set():
+            raise
+
+
+async def _open_database(url: str, stack: AsyncExitStack) -> Database:
+    writer, reader = ThreadExecutor("database-writer"), ThreadExecutor("database-reader")
+    database = Database(url, writer, reader)
+    stack.callback(database.close)
+    stack.push_async_callback(reader.close)
+    stack.push_async_callback(writer.close)
+    try:
+        await writer.run(lambda: make_ready(database.engine))
+    except WrongSchema as error:
+        raise ConfigError(f"database.url: {error}") from None
+    except DatabaseError as error:
+        raise ConfigError(f"database.url = {url!r}: cannot be used: {error.orig}") from None
+    return database
+
+
+def _mqtt_link_factory(config: DispatcherConfig, line_clock: LineClock) -> Callable[[LinkOwner], Link]:
+    client_id = config.mqtt.client_id or f"{config.namespace}-dispatcher-{config.keys.dispatcher_id}"
+    rng = random.Random(secrets.token_bytes(16))
+
+    def make_link(owner: LinkOwner) -> Link:
+        return MqttLink(config.mqtt, client_id, owner, line_clock=line_clock, random=rng, log=log)
+
+    return make_link

@@ -1,0 +1,59 @@
+"""What a handler of facts is given beside the fact, and the slots that most of them touch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from dispatcher.core.booking_states import BookingEvent
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.booking_events import Happening, apply_event
+from dispatcher.store.bookings import Booking
+from dispatcher.store.schema import slot_states
+from dispatcher.store.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """One fact's place in the ledger, and the transaction that applies it."""
+
+    connection: Connection
+    position: int
+    cabinet_id: str
+    received_ms: int
+    rules: FleetRules
+
+    def subject(self, part: "int | str") -> str:
+        """A slot or a device of this cabinet as the subject of an incident."""
+        return f"{self.cabinet_id}/{part}"
+
+    def set_slot(self, slot: int, at_ms: int, **columns: Any) -> None:
+        """Change what is known of a slot; columns not named stay as they are."""
+        row = {"cabinet_id": self.cabinet_id, "slot": slot, "changed_ms": at_ms, **columns}
+        upsert(self.connection, slot_states, row)
+
+    def forget_key_elsewhere(self, key_id: str, slot: int) -> None:
+        """A key is in one place: another slot that was said to hold it holds something unknown."""
+        statement = update(slot_states).where(
+            slot_states.c.key_id == key_id,
+            (slot_states.c.cabinet_id != self.cabinet_id) | (slot_states.c.slot != slot),
+        )
+        self.connection.execute(statement.values(key_id=None, identity=None))
+
+    def forget_releases_not_open(self) -> None:
+        """What was released before a restart of the agent and did not open is not carried out later."""
+        statement = update(slot_states).where(
+            slot_states.c.cabinet_id == self.cabinet_id, slot_states.c.door_open.is_not(True)
+        )
+        self.connection.execute(statement.values(opened_for=None))
+
+    def tell_booking(self, booking: Booking, event: BookingEvent, at_ms: int) -> bool:
+        """Move a booking for this fact; False where its state does not allow it."""
+        happening = Happening(
+            event=event,
+            at_ms=at_ms,
+            now_ms=self.received_ms,
+            author=f"cabinet {self.cabinet_id}",
+            detail={"position": self.position},
+        )
+        return apply_event(self.connection, booking, happening, self.rules)

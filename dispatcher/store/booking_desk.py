@@ -1,0 +1,238 @@
+"""Takes, changes and cancels bookings: rules first, then the database's word, all in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from dispatcher.core.availability import NotFree, by_fit, judge, latest_end_ms
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.rules import (
+    BookingReason,
+    BookingTimes,
+    FleetRules,
+    Refused,
+    check_cancel,
+    check_change,
+    check_people,
+    check_window,
+    take_by_ms,
+)
+from dispatcher.core.windows import Window, utc_text
+from dispatcher.store.booking_requests import (
+    Declined,
+    WantedBooking,
+    WantedChange,
+    none_free,
+    refusal,
+    unknown_vehicle,
+)
+from dispatcher.store.bookings import Booking, add_history, booking_by_id, insert_booking, update_booking
+from dispatcher.store.desired import mark_dirty
+from dispatcher.store.ids import RandomBytes, new_id
+from dispatcher.store.members import people
+from dispatcher.store.registry import station_exists
+from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
+
+
+@dataclass(frozen=True, slots=True)
+class BookingDesk:
+    """One caller's desk, at one instant, inside one transaction."""
+
+    connection: Connection
+    rules: FleetRules
+    now_ms: int
+    random_bytes: RandomBytes
+    author: str
+    """Who asks, for the history: the name of a token, never of a person."""
+
+    def create(self, wanted: WantedBooking) -> Booking | Declined:
+        refused = check_window(self.rules, wanted.window, self.now_ms) or self._check_people(wanted)
+        if refused is not None:
+            return Declined(refused)
+        candidates = self._candidates(wanted)
+        if isinstance(candidates, Refused):
+            return Declined(candidates)
+        not_free = []
+        for view in by_fit(views(self.connection, candidates, self.now_ms), wanted.window, self.now_ms):
+            verdict = judge(self.rules, view, wanted.window, self.now_ms)
+            if verdict is None:
+                booking = self._new(wanted, _by_id(candidates, view.vehicle_id))
+                if insert_booking(self.connection, booking):
+                    self._written(booking, "created", _summary(booking))
+                    return booking
+                verdict = NotFree(view.vehicle_id, BookingReason.VEHICLE_NOT_FREE, None)
+            not_free.append(verdict)
+        return none_free(wanted, tuple(not_free))
+
+    def change(self, booking: Booking, wanted: WantedChange) -> Booking | Declined:
+        """`booking` was read with its lock in this transaction."""
+        window = Window(
+            booking.start_ms if wanted.start_ms is None else wanted.start_ms,
+            booking.end_ms if wanted.end_ms is None else wanted.end_ms,
+        )
+        other_vehicle = wanted.vehicle_id is not None and wanted.vehicle_id != booking.vehicle_id
+        refused = self._check_change(booking, window, other_vehicle=other_vehicle)
+        if refused is not None:
+            return Declined(refused)
+        changed = self._with_window(booking, window)
+        if other_vehicle:
+            moved = self._move(changed, str(wanted.vehicle_id))
+            if isinstance(moved, Declined):
+                return moved
+            changed = moved
+        if changed == replace(booking, changed_ms=self.now_ms):
+            return booking
+        if not update_booking(self.connection, changed):
+            return self._not_free(changed)
+        self._written(changed, "changed", {"before": _summary(booking), "after": _summary(changed)})
+        if changed.cabinet_id != booking.cabinet_id:
+            mark_dirty(self.connection, booking.cabinet_id)
+        return replace(changed, version=changed.version + 1)
+
+    def cancel(self, booking: Booking) -> Booking | Declined:
+        """`booking` was read with its lock in this transaction."""
+        refused = check_cancel(_times(booking), self.now_ms)
+        if refused is not None:
+            return Declined(refused)
+        cancelled = replace(booking, state=BookingState.CANCELLED, ended_ms=self.now_ms, changed_ms=self.now_ms)
+        done = update_booking(self.connection, cancelled)
+        assert done, "a cancelled booking overlaps nothing"
+        notice_s = (booking.start_ms - self.now_ms) // 1000
+        self._written(cancelled, "cancelled", {"notice_s": notice_s})
+        return replace(cancelled, version=cancelled.version + 1)
+
+    def _check_people(self, wanted: WantedBooking) -> Refused | None:
+        found = people(self.connection, [wanted.member_id, *wanted.driver_ids])
+        named = [("member_id", wanted.member_id), *(("driver_ids", driver) for driver in wanted.driver_ids)]
+        for field, member_id in named:
+            if member_id not in found:
+                return Refused(BookingReason.UNKNOWN_MEMBER, field, member_id, "the id of a member")
+        drivers = tuple(found[driver_id] for driver_id in wanted.driver_ids)
+        return check_people(found[wanted.member_id], drivers, wanted.organisation_id)
+
+    def _check_change(self, booking: Booking, window: Window, *, other_vehicle: bool) -> Refused | None:
+        refused = check_change(self.rules, _times(booking), window, self.now_ms, other_vehicle=other_vehicle)
+        if refused is not None or (booking.window.contains(window) and not other_vehicle):
+            return refused  # who gives time back needs no standing
+        owner = people(self.connection, [booking.member_id])[booking.member_id]
+        return check_people(owner, (), booking.organisation_id)
+
+    def _with_window(self, booking: Booking, window: Window) -> Booking:
+        not_taken = booking.state is BookingState.BOOKED
+        return replace(
+            booking,
+            start_ms=window.start_ms,
+            end_ms=window.end_ms,
+            take_by_ms=take_by_ms(self.rules, window) if not_taken else min(booking.take_by_ms, window.end_ms),
+            changed_ms=self.now_ms,
+        )
+
+    def _candidates(self, wanted: WantedBooking) -> list[Vehicle] | Refused:
+        if wanted.vehicle_id is not None:
+            vehicle = vehicle_by_id(self.connection, wanted.vehicle_id)
+            if vehicle is None:
+                return unknown_vehicle(wanted.vehicle_id)
+            return [vehicle]
+        assert wanted.station_id is not None, "the caller gives a vehicle, or a category and a station"
+        if not station_exists(self.connection, wanted.station_id):
+            expected = "the id of a station"
+            return Refused(BookingReason.UNKNOWN_STATION, "station_id", wanted.station_id, expected)
+        fitting = VehicleFilter(wanted.station_id, wanted.category, in_use=True)
+        found = vehicles_of(self.connection, fitting)
+        if not found:
+            expected = f"a category that station {wanted.station_id} has"
+            reason = BookingReason.NO_SUCH_VEHICLE_HERE
+            return Refused(reason, "category", str(wanted.category), expected)
+        return found
+
+    def _new(self, wanted: WantedBooking, vehicle: Vehicle) -> Booking:
+        key = vehicle.key
+        assert key is not None, "a vehicle without a key in service is not bookable"
+        return Booking(
+            id=new_id(self.random_bytes),
+            grant_id=new_id(self.random_bytes),
+            member_id=wanted.member_id,
+            organisation_id=wanted.organisation_id,
+            vehicle_id=vehicle.id,
+            category=wanted.category,
+            station_id=vehicle.home_station_id,
+            cabinet_id=key.home_cabinet_id,
+            key_id=key.key_id,
+            start_ms=wanted.window.start_ms,
+            end_ms=wanted.window.end_ms,
+            original_start_ms=wanted.window.start_ms,
+            take_by_ms=take_by_ms(self.rules, wanted.window),
+            state=BookingState.BOOKED,
+            taken_ms=None,
+            returned_ms=None,
+            hold_until_ms=None,
+            ended_ms=None,
+            created_ms=self.now_ms,
+            changed_ms=self.now_ms,
+            version=1,
+            driver_ids=tuple(sorted(wanted.driver_ids)),
+        )
+
+    def _move(self, booking: Booking, vehicle_id: str) -> Booking | Declined:
+        vehicle = vehicle_by_id(self.connection, vehicle_id)
+        if vehicle is None:
+            return Declined(unknown_vehicle(vehicle_id))
+        (view,) = views(self.connection, [vehicle], self.now_ms, without_booking=booking.id)
+        verdict = judge(self.rules, view, booking.window, self.now_ms)
+        if verdict is not None:
+            return Declined(refusal(verdict, "vehicle_id"), (verdict,))
+        key = vehicle.key
+        assert key is not None, "a vehicle without a key in service is not bookable"
+        return replace(
+            booking,
+            vehicle_id=vehicle.id,
+            category=booking.category if booking.category == vehicle.category else None,
+            station_id=vehicle.home_station_id,
+            cabinet_id=key.home_cabinet_id,
+            key_id=key.key_id,
+        )
+
+    def _not_free(self, wanted: Booking) -> Declined:
+        """What the overlap that the database refused leaves possible."""
+        vehicle = vehicle_by_id(self.connection, wanted.vehicle_id)
+        assert vehicle is not None, "bookings refer to vehicles that exist"
+        (view,) = views(self.connection, [vehicle], self.now_ms, without_booking=wanted.id)
+        horizon_end_ms = self.now_ms + self.rules.horizon_ms
+        latest_ms = latest_end_ms(view.holdings, wanted.start_ms, horizon_end_ms, self.rules.grid_ms)
+        possible = latest_ms - wanted.start_ms >= self.rules.minimum_ms
+        expected = (
+            f"an end at {utc_text(latest_ms)} or earlier: another booking follows"
+            if possible
+            else "a window in which the vehicle is free"
+        )
+        why = Refused(BookingReason.VEHICLE_NOT_FREE, "end", utc_text(wanted.end_ms), expected)
+        verdict = judge(self.rules, view, wanted.window, self.now_ms)
+        return Declined(why, (verdict,) if verdict else (), latest_ms if possible else None)
+
+    def _written(self, booking: Booking, what: str, detail: dict[str, Any]) -> None:
+        add_history(self.connection, booking.id, self.now_ms, what, self.author, detail)
+        mark_dirty(self.connection, booking.cabinet_id)
+
+
+def locked(connection: Connection, booking_id: str) -> Booking | None:
+    """The booking to change or cancel, for this transaction alone."""
+    return booking_by_id(connection, booking_id, lock=True)
+
+
+def _times(booking: Booking) -> BookingTimes:
+    return BookingTimes(booking.state, booking.window, booking.take_by_ms)
+
+
+def _summary(booking: Booking) -> dict[str, Any]:
+    """What a booking's history keeps: no person."""
+    return {
+        "vehicle_id": booking.vehicle_id,
+        "start": utc_text(booking.start_ms),
+        "end": utc_text(booking.end_ms),
+    }
+
+
+def _by_id(candidates: Sequence[Vehicle], vehicle_id: str) -> Vehicle:
+    return next(vehicle for vehicle in candidates if vehicle.id == vehicle_id)

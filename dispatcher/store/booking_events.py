@@ -1,0 +1,72 @@
+"""Moves a booking along its state table when a fact or the clock says so, with its history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from dispatcher.core.booking_states import (
+    FINAL_STATES,
+    BookingEvent,
+    BookingState,
+    TransitionRefused,
+    advance,
+)
+from dispatcher.core.rules import FleetRules, hold_until_ms
+from dispatcher.store.bookings import Booking, add_history, booking_by_id, update_booking
+from dispatcher.store.desired import mark_dirty
+from dispatcher.store.schema import bookings
+
+REFUSED = "refused"  # in a booking's history: what happened did not move it, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that may move a booking."""
+
+    event: BookingEvent
+    at_ms: int
+    """When it happened; a box's clock for facts."""
+    now_ms: int
+    author: str
+    """For the history: a cabinet, or this program."""
+    detail: Mapping[str, Any]
+
+
+def booking_of_grant(connection: Connection, grant_id: str | None) -> Booking | None:
+    """The booking that a grant stands for, locked; None for a grant that is not ours."""
+    if grant_id is None:
+        return None
+    statement = select(bookings.c.id).where(bookings.c.grant_id == grant_id)
+    booking_id = connection.execute(statement).scalar_one_or_none()
+    return booking_by_id(connection, booking_id, lock=True) if booking_id is not None else None
+
+
+def apply_event(connection: Connection, booking: Booking, happening: Happening, rules: FleetRules) -> bool:
+    """Move the booking; False where its state does not allow it, which the history keeps too."""
+    following = advance(booking.state, happening.event)
+    if isinstance(following, TransitionRefused):
+        detail = {**happening.detail, "event": happening.event, "reason": following.reason}
+        add_history(connection, booking.id, happening.now_ms, REFUSED, happening.author, detail)
+        return False
+    changed = _moved(booking, following, happening, rules)
+    done = update_booking(connection, changed)
+    assert done, "a booking keeps its own window through its states"
+    detail = {**happening.detail, "state": following}
+    add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
+    if following in FINAL_STATES:
+        mark_dirty(connection, booking.cabinet_id)
+    return True
+
+
+def _moved(booking: Booking, following: BookingState, happening: Happening, rules: FleetRules) -> Booking:
+    at_ms = happening.at_ms
+    moved = replace(booking, state=following, changed_ms=happening.now_ms)
+    if following is BookingState.ACTIVE:
+        taken_ms = at_ms if booking.taken_ms is None else booking.taken_ms
+        return replace(moved, taken_ms=taken_ms, returned_ms=None, hold_until_ms=None)
+    if following is BookingState.RETURNED:
+        hold_ms = hold_until_ms(rules, at_ms, booking.end_ms)
+        return replace(moved, returned_ms=at_ms, hold_until_ms=hold_ms)
+    return replace(moved, ended_ms=at_ms)

@@ -1,0 +1,56 @@
+"""What is asked of the booking desk, and how it says no."""
+
+from dataclasses import dataclass
+
+from dispatcher.core.availability import NotFree
+from dispatcher.core.rules import BookingReason, Refused
+from dispatcher.core.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class WantedBooking:
+    """What a member asks for: a vehicle, or a category at a station."""
+
+    member_id: str
+    window: Window
+    vehicle_id: str | None = None
+    category: str | None = None
+    station_id: str | None = None
+    organisation_id: str | None = None
+    driver_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WantedChange:
+    """What is to be different; absent: as it was."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    vehicle_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why there is no such booking, and what there could be instead."""
+
+    why: Refused
+    not_free: tuple[NotFree, ...] = ()
+    latest_end_ms: int | None = None
+    """The latest end that this booking can have as things stand."""
+
+
+def unknown_vehicle(vehicle_id: str) -> Refused:
+    return Refused(BookingReason.UNKNOWN_VEHICLE, "vehicle_id", vehicle_id, "the id of a vehicle")
+
+
+def refusal(verdict: NotFree, field: str) -> Refused:
+    return Refused(verdict.reason, field, verdict.vehicle_id, "a vehicle that can be booked for this window")
+
+
+def none_free(wanted: WantedBooking, not_free: tuple[NotFree, ...]) -> Declined:
+    if wanted.vehicle_id is not None:
+        return Declined(refusal(not_free[0], "vehicle_id"), not_free)
+    reasons = {verdict.reason for verdict in not_free}
+    reason = reasons.pop() if len(reasons) == 1 else BookingReason.VEHICLE_NOT_FREE
+    expected = f"a window in which one of {len(not_free)} vehicles is free"
+    return Declined(Refused(reason, "category", str(wanted.category), expected), not_free)

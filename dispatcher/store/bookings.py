@@ -1,0 +1,175 @@
+"""Reads and writes booking rows. Whether a vehicle is free is the database's word, at the moment of writing."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.windows import Window
+from dispatcher.store.paging import Page, PageRequest, cut, in_order
+from dispatcher.store.schema import booking_drivers, booking_history, bookings
+
+OVERLAP = "booking_overlap"  # what the triggers and the exclusion constraint of the migrations are called
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    id: str
+    grant_id: str
+    member_id: str
+    organisation_id: str | None
+    vehicle_id: str
+    category: str | None
+    """Set where the member booked a category; the vehicle is then the planned one."""
+    station_id: str
+    cabinet_id: str
+    key_id: str
+    start_ms: int
+    end_ms: int
+    original_start_ms: int
+    take_by_ms: int
+    state: BookingState
+    taken_ms: int | None
+    returned_ms: int | None
+    hold_until_ms: int | None
+    ended_ms: int | None
+    created_ms: int
+    changed_ms: int
+    version: int
+    driver_ids: tuple[str, ...] = ()
+    """Who may take the key beside the owner."""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.start_ms, self.end_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    number: int
+    at_ms: int
+    what: str
+    author: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BookingFilter:
+    """What bookings are listed by; absent: not asked."""
+
+    station_id: str | None = None
+    vehicle_id: str | None = None
+    member_id: str | None = None
+    states: tuple[str, ...] = ()
+    from_ms: int | None = None
+    """Only those that end after this instant."""
+    until_ms: int | None = None
+    """Only those that start before this instant."""
+
+
+def insert_booking(connection: Connection, booking: Booking) -> bool:
+    """Write a new booking; False where the database says that the vehicle is not free."""
+    row = asdict(booking)
+    driver_ids = row.pop("driver_ids")
+    try:
+        with connection.begin_nested():  # PostgreSQL gives up the transaction otherwise
+            connection.execute(insert(bookings).values(row))
+    except IntegrityError as error:
+        _raise_unless_overlap(error)
+        return False
+    for driver_id in driver_ids:
+        connection.execute(insert(booking_drivers).values(booking_id=booking.id, member_id=driver_id))
+    return True
+
+
+def update_booking(connection: Connection, booking: Booking) -> bool:
+    """Write a changed booking, drivers left as they are; False where the vehicle is not free."""
+    row = asdict(replace(booking, version=booking.version + 1))
+    del row["driver_ids"], row["id"]
+    try:
+        with connection.begin_nested():
+            connection.execute(update(bookings).where(bookings.c.id == booking.id).values(row))
+    except IntegrityError as error:
+        _raise_unless_overlap(error)
+        return False
+    return True
+
+
+def _raise_unless_overlap(error: IntegrityError) -> None:
+    if OVERLAP not in str(error.orig):
+        raise error
+
+
+def add_history(
+    connection: Connection, booking_id: str, at_ms: int, what: str, author: str, detail: Mapping[str, Any]
+) -> None:
+    text = json.dumps(detail, separators=(",", ":"), sort_keys=True)
+    row = {"booking_id": booking_id, "at_ms": at_ms, "what": what, "author": author, "detail": text}
+    connection.execute(insert(booking_history).values(row))
+
+
+def history_page(connection: Connection, booking_id: str, request: PageRequest) -> Page[HistoryEntry]:
+    """What happened to a booking, oldest first."""
+    statement = select(booking_history).where(booking_history.c.booking_id == booking_id)
+    rows = connection.execute(in_order(statement, [booking_history.c.id], request)).all()
+    entries = [HistoryEntry(row.id, row.at_ms, row.what, row.author, json.loads(row.detail)) for row in rows]
+    return cut(entries, request, lambda entry: (entry.number,))
+
+
+def booking_by_id(connection: Connection, booking_id: str, *, lock: bool = False) -> Booking | None:
+    """One booking. `lock`: nobody else changes it before the end of this transaction."""
+    statement = select(bookings).where(bookings.c.id == booking_id)
+    if lock:  # SQLite has one writer, its transactions begin with the lock: SQLAlchemy leaves this out there
+        statement = statement.with_for_update()
+    found = _read(connection, statement)
+    return found[0] if found else None
+
+
+def bookings_page(connection: Connection, wanted: BookingFilter, request: PageRequest) -> Page[Booking]:
+    """Bookings in the order of their start."""
+    statement = in_order(_filtered(wanted), [bookings.c.start_ms, bookings.c.id], request)
+    return cut(_read(connection, statement), request, lambda booking: (booking.start_ms, booking.id))
+
+
+def _filtered(wanted: BookingFilter) -> Select[Any]:
+    statement = select(bookings)
+    for column, value in (
+        (bookings.c.station_id, wanted.station_id),
+        (bookings.c.vehicle_id, wanted.vehicle_id),
+        (bookings.c.member_id, wanted.member_id),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    if wanted.states:
+        statement = statement.where(bookings.c.state.in_(wanted.states))
+    if wanted.from_ms is not None:
+        statement = statement.where(bookings.c.end_ms > wanted.from_ms)
+    if wanted.until_ms is not None:
+        statement = statement.where(bookings.c.start_ms < wanted.until_ms)
+    return statement
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[Booking]:
+    rows = connection.execute(statement).all()
+    drivers_of = _drivers(connection, [row.id for row in rows])
+    return [
+        Booking(**{**row._asdict(), "state": BookingState(row.state)}, driver_ids=tuple(drivers_of[row.id]))
+        for row in rows
+    ]
+
+
+def _drivers(connection: Connection, booking_ids: Sequence[str]) -> dict[str, list[str]]:
+    statement = (
+        select(booking_drivers)
+        .where(booking_drivers.c.booking_id.in_(booking_ids))
+        .order_by(booking_drivers.c.booking_id, booking_drivers.c.member_id)
+    )
+    drivers_of: dict[str, list[str]] = defaultdict(list)
+    for row in connection.execute(statement):
+        drivers_of[row.booking_id].append(row.member_id)
+    return drivers_of

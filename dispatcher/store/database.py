@@ -1,0 +1,87 @@
+"""The one door to SQL: transactions run through an executor, on SQLite or (from a later issue) PostgreSQL.
+
+Store functions are synchronous, take a `Connection`, and run inside the transaction of their caller.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from runtime.executor import Executor
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS = 10_000  # half the agents' resend time: a writer that waits longer is answered by a resend
+WRITING = {"writing": True}
+
+
+class Database:
+    """Runs functions over a connection, each in one transaction.
+
+    Args:
+        url: an SQLAlchemy URL; `sqlite://` is a database in memory, for an inline executor.
+        writer: runs writes; one thread is right, since SQLite has one writer.
+        reader: runs reads, so that none queues behind a write; the writer where absent.
+    """
+
+    def __init__(self, url: str, writer: Executor, reader: Executor | None = None) -> None:
+        self.engine = open_engine(url)
+        self._writing = self.engine.execution_options(**WRITING)
+        self._writer = writer
+        self._reader = reader or writer
+
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` in one transaction: committed when it returns, rolled back when it raises."""
+        return await self._writer.run(partial(self.write_now, fn))
+
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        """Run `fn` over one snapshot; what it writes is rolled back."""
+        return await self._reader.run(partial(self.read_now, fn))
+
+    def write_now(self, fn: Callable[[Connection], T]) -> T:
+        """`write` on the calling thread: for command lines and tests."""
+        with self._writing.begin() as connection:
+            return fn(connection)
+
+    def read_now(self, fn: Callable[[Connection], T]) -> T:
+        """`read` on the calling thread."""
+        with self.engine.connect() as connection:
+            return fn(connection)
+
+    def close(self) -> None:
+        """Close all connections. On SQLite the last one folds the write-ahead log into the file."""
+        self.engine.dispose()
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with the transactions and durability that the ledger needs."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed)
+    if parsed.database in (None, "", ":memory:"):
+        engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = create_engine(parsed)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # the driver opens no transactions of its own: `_begin_sqlite` does
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged fact survives a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A write takes the lock at once: one that reads first and locks later can fail with no way to wait."""
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,175 @@
+"""What each cabinet is told to want: computed again when dirty, numbered and signed when different."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from contract.credentials import cabinet_digest_key
+from contract.messages import Desired
+from dispatcher.core.grants import Box, content_digest, desired_content, grant_digest, horizon_ms, next_version
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.material import fleet_keys, material_of
+from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
+from dispatcher.store.upsert import upsert
+
+REASON_CHARACTERS_MAX = 500  # a pydantic error of a few lines, for the operator
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The version of a cabinet's stored desired, and what the cabinet says that it holds."""
+
+    cabinet_id: str
+    version: int
+    held: int
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredMaker:
+    """Makes desired states.
+
+    Args:
+        rules: the fleet's.
+        digest_secret: the master secret of all cabinets' digest keys.
+        sign: a message as it goes on the wire.
+    """
+
+    rules: FleetRules
+    digest_secret: bytes
+    sign: Callable[[Desired], bytes]
+
+    def refresh(self, connection: Connection, now_ms: int, stale_ms: int, limit: int) -> int:
+        """Compute up to `limit` cabinets that are dirty or were computed before `stale_ms`; how many."""
+        due = _due(connection, stale_ms, limit)
+        fleet = fleet_keys(connection, now_ms) if due else ()
+        for cabinet_id in due:
+            box = Box(
+                cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), _boot_nonce(connection, cabinet_id)
+            )
+            try:
+                material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
+                desired = desired_content(box, material, fleet, self.rules, now_ms)
+            except ValueError as error:  # a row that the contract refuses, or too large without any grant
+                _computed(connection, cabinet_id, now_ms, refused=str(error)[:REASON_CHARACTERS_MAX])
+            else:
+                self._store(connection, desired, now_ms)
+        return len(due)
+
+    def _store(self, connection: Connection, desired: Desired, now_ms: int) -> None:
+        digest = content_digest(desired)
+        stored = connection.execute(
+            select(desired_states.c.version, desired_states.c.digest).where(
+                desired_states.c.cabinet_id == desired.cabinet
+            )
+        ).one()
+        if stored.digest == digest:
+            _computed(connection, desired.cabinet, now_ms, refused=None)
+            return
+        held = connection.execute(
+            select(cabinet_links.c.desired_version_held).where(cabinet_links.c.cabinet_id == desired.cabinet)
+        ).scalar_one_or_none()
+        version = next_version(stored.version, held or 0, now_ms)
+        numbered = desired.model_copy(update={"version": version})
+        values = {
+            "version": version,
+            "digest": digest,
+            "wire": self.sign(numbered).decode(),
+            "grants_left_out": desired.grants_left_out,
+        }
+        where = desired_states.c.cabinet_id == desired.cabinet
+        connection.execute(update(desired_states).where(where).values(values))
+        _computed(connection, desired.cabinet, now_ms, refused=None)
+        _keep_grants(connection, numbered)
+
+
+def mark_dirty(connection: Connection, cabinet_id: str) -> None:
+    """In the transaction of whatever changed a cabinet's rights: its desired state is computed again."""
+    row = {
+        "cabinet_id": cabinet_id,
+        "version": 0,
+        "digest": "",
+        "wire": "",
+        "computed_ms": 0,
+        "dirty": True,
+        "grants_left_out": 0,
+    }
+    upsert(connection, desired_states, row, update=("dirty",))
+
+
+def mark_unknown_dirty(connection: Connection) -> None:
+    """Mark every cabinet in use that has no desired state yet."""
+    known = select(desired_states.c.cabinet_id)
+    statement = select(cabinets.c.id).where(cabinets.c.life_cycle != "retired", cabinets.c.id.not_in(known))
+    for cabinet_id in connection.execute(statement).scalars().all():
+        mark_dirty(connection, cabinet_id)
+
+
+def told(connection: Connection) -> Sequence[Told]:
+    """Every desired state there is, with what its cabinet holds."""
+    statement = (
+        select(
+            desired_states.c.cabinet_id,
+            desired_states.c.version,
+            cabinet_links.c.desired_version_held,
+            cabinet_links.c.online,
+        )
+        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
+        .where(desired_states.c.version > 0)
+        .order_by(desired_states.c.cabinet_id)
+    )
+    return [
+        Told(row.cabinet_id, row.version, row.desired_version_held or 0, bool(row.online))
+        for row in connection.execute(statement)
+    ]
+
+
+def wire_of(connection: Connection, cabinet_ids: Collection[str]) -> dict[str, tuple[int, str]]:
+    """Version and signed message, by cabinet."""
+    statement = select(desired_states.c.cabinet_id, desired_states.c.version, desired_states.c.wire).where(
+        desired_states.c.cabinet_id.in_(cabinet_ids)
+    )
+    return {row.cabinet_id: (row.version, row.wire) for row in connection.execute(statement)}
+
+
+def _due(connection: Connection, stale_ms: int, limit: int) -> Sequence[str]:
+    statement = (
+        select(desired_states.c.cabinet_id)
+        .where(or_(desired_states.c.dirty, desired_states.c.computed_ms < stale_ms))
+        .order_by(desired_states.c.dirty.desc(), desired_states.c.computed_ms, desired_states.c.cabinet_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # replicas share the work; SQLite has one writer
+    )
+    return connection.execute(statement).scalars().all()
+
+
+def _boot_nonce(connection: Connection, cabinet_id: str) -> str | None:
+    statement = select(cabinet_links.c.boot_nonce).where(cabinet_links.c.cabinet_id == cabinet_id)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: str | None) -> None:
+    where = desired_states.c.cabinet_id == cabinet_id
+    values = {"computed_ms": now_ms, "dirty": False, "refused": refused}
+    connection.execute(update(desired_states).where(where).values(values))
+
+
+def _keep_grants(connection: Connection, desired: Desired) -> None:
+    """Which grants it carries; one in the same form as before keeps the version that first carried it."""
+    statement = select(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet)
+    since = {(row.grant_id, row.digest): row.since_version for row in connection.execute(statement)}
+    connection.execute(delete(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet))
+    rows = []
+    for grant in desired.grants:
+        digest = grant_digest(grant)
+        rows.append(
+            {
+                "cabinet_id": desired.cabinet,
+                "grant_id": grant.grant,
+                "digest": digest,
+                "since_version": since.get((grant.grant, digest), desired.version),
+            }
+        )
+    if rows:
+        connection.execute(insert(desired_grants), rows)

@@ -1,0 +1,55 @@
+"""Whether a booking's right has reached its box: what the member is told before walking to the station."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import Connection, and_, select
+
+from dispatcher.core.booking_states import HOLDING_STATES
+from dispatcher.store.bookings import Booking
+from dispatcher.store.reachability import reachable_cabinets
+from dispatcher.store.schema import bookings, cabinet_links, desired_grants, desired_states
+
+
+class GrantStatus(StrEnum):
+    ON_BOX = "on_box"  # the box says that it holds this right in its present form
+    PENDING = "pending"
+    CABINET_UNREACHABLE = "cabinet_unreachable"
+
+
+def grant_statuses(connection: Connection, found: Sequence[Booking]) -> dict[str, GrantStatus]:
+    """The status by booking id; bookings that are over have none."""
+    holding = [booking.id for booking in found if booking.state in HOLDING_STATES]
+    statement = (
+        select(
+            bookings.c.id,
+            bookings.c.cabinet_id,
+            bookings.c.changed_ms,
+            cabinet_links.c.desired_version_held,
+            desired_states.c.dirty,
+            desired_states.c.computed_ms,
+            desired_grants.c.since_version,
+        )
+        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == bookings.c.cabinet_id)
+        .outerjoin(desired_states, desired_states.c.cabinet_id == bookings.c.cabinet_id)
+        .outerjoin(
+            desired_grants,
+            and_(
+                desired_grants.c.cabinet_id == bookings.c.cabinet_id,
+                desired_grants.c.grant_id == bookings.c.grant_id,
+            ),
+        )
+        .where(bookings.c.id.in_(holding))
+    )
+    reachable = reachable_cabinets(connection)
+    statuses = {}
+    for row in connection.execute(statement):
+        # Computed in the millisecond of the change, or before it and not since: an older form of the right.
+        outdated = row.computed_ms is None or (row.dirty and row.computed_ms <= row.changed_ms)
+        held = row.since_version is not None and row.since_version <= (row.desired_version_held or 0)
+        if held and not outdated:
+            statuses[row.id] = GrantStatus.ON_BOX
+        else:
+            can_be_told = row.cabinet_id in reachable
+            statuses[row.id] = GrantStatus.PENDING if can_be_told else GrantStatus.CABINET_UNREACHABLE
+    return statuses

@@ -1,0 +1,136 @@
+"""A key taken, a key returned: the slot, the key, the booking, the handover and the rental move together."""
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from contract.facts import KeyReturned, KeyTaken, VehicleReading
+from dispatcher.core.booking_states import BookingEvent
+from dispatcher.core.incidents import Discrepancy, IncidentKind
+from dispatcher.store.applying import Applying
+from dispatcher.store.booking_events import booking_of_grant
+from dispatcher.store.incidents import close_incident, open_incident
+from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
+from dispatcher.store.readings import keep_reading
+from dispatcher.store.schema import handovers, rentals
+
+
+def key_taken(at: Applying, fact: KeyTaken) -> None:
+    """A key left a slot: its booking starts, or goes on after a stop-over."""
+    at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, opened_for=None)
+    close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
+    booking = booking_of_grant(at.connection, fact.grant)
+    if booking is not None:
+        at.tell_booking(booking, BookingEvent.KEY_TAKEN, fact.at_ms)
+    vehicle_id = vehicle_of_key(at.connection, fact.key)
+    who = {
+        "booking_id": booking.id if booking is not None else None,
+        "vehicle_id": vehicle_id,
+        "key_id": fact.key,
+        "badge_ref": fact.badge,
+    }
+    _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, **who})
+    _start_rental(at, fact, who)
+    keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
+    if fact.key is not None:
+        set_key(at.connection, fact.key, state="taken", grant_id=fact.grant, **_place(at, fact))
+        settle_key(at.connection, fact.key, at.received_ms)
+    elif fact.grant is None:
+        _unidentified_key_out(at, fact)
+
+
+def key_returned(at: Applying, fact: KeyReturned) -> None:
+    """A key came into a slot: the right under which it went, told or remembered, is used up or held."""
+    identity = fact.identity if fact.key is not None else None
+    at.set_slot(fact.slot, fact.at_ms, key_present=True, key_id=fact.key, identity=identity)
+    for kind in (IncidentKind.LOCK_STUCK, IncidentKind.UNIDENTIFIED_KEY_OUT):
+        close_incident(at.connection, kind, at.subject(fact.slot), at.received_ms)
+    before = key_state(at.connection, fact.key) if fact.key is not None else None
+    went_out = before is not None and before.state == "taken"
+    grant_id = fact.grant or (before.grant_id if before is not None and went_out else None)
+    booking = booking_of_grant(at.connection, grant_id)
+    if booking is not None:
+        at.tell_booking(booking, BookingEvent.KEY_RETURNED, fact.at_ms)
+    vehicle_id = vehicle_of_key(at.connection, fact.key)
+    who = {
+        "booking_id": booking.id if booking is not None else None,
+        "vehicle_id": vehicle_id,
+        "key_id": fact.key,
+        "badge_ref": fact.badge or (before.badge_ref if before is not None and went_out else None),
+    }
+    _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact), **who})
+    _end_rental(at.connection, fact, who["booking_id"])
+    keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
+    if fact.key is not None:
+        at.forget_key_elsewhere(fact.key, fact.slot)
+        set_key(at.connection, fact.key, state="in_slot", grant_id=None, **_place(at, fact))
+        settle_key(at.connection, fact.key, at.received_ms)
+
+
+def _place(at: Applying, fact: KeyTaken | KeyReturned) -> dict[str, Any]:
+    return {
+        "cabinet_id": at.cabinet_id,
+        "slot": fact.slot,
+        "identity": fact.identity,
+        "badge_ref": fact.badge,
+        "since_ms": fact.at_ms,
+    }
+
+
+def _wrong_slot(at: Applying, fact: KeyReturned) -> bool:
+    """Another slot than the one that was lit, or than the key's own."""
+    if fact.lit_slot is not None and fact.lit_slot != fact.slot:
+        return True
+    home = home_of_key(at.connection, fact.key) if fact.key is not None else None
+    return home is not None and home != (at.cabinet_id, fact.slot)
+
+
+def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, Any]) -> None:
+    row |= {
+        "position": at.position,
+        "cabinet_id": at.cabinet_id,
+        "slot": fact.slot,
+        "at_ms": fact.at_ms,
+        "identity": fact.identity,
+    }
+    at.connection.execute(insert(handovers).values(row))
+
+
+def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
+    reading = fact.vehicle
+    row = who | {
+        "cabinet_id": at.cabinet_id,
+        "taken_ms": fact.at_ms,
+        "odometer_start_m": reading.odometer_m if reading is not None else None,
+        "energy_start_percent": reading.energy_percent if reading is not None else None,
+    }
+    at.connection.execute(insert(rentals).values(row))
+
+
+def _end_rental(connection: Connection, fact: KeyReturned, booking_id: str | None) -> None:
+    """Close the newest rental that is open for this key; for a key nothing identified, its booking's."""
+    of_this = rentals.c.key_id == fact.key if fact.key is not None else rentals.c.booking_id == booking_id
+    newest = (
+        select(rentals.c.id).where(of_this, rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
+    )
+    rental_id = connection.execute(newest).scalar_one_or_none()
+    if rental_id is None:
+        return
+    reading: VehicleReading | None = fact.vehicle
+    values = {
+        "returned_ms": fact.at_ms,
+        "odometer_end_m": reading.odometer_m if reading is not None else None,
+        "energy_end_percent": reading.energy_percent if reading is not None else None,
+    }
+    connection.execute(update(rentals).where(rentals.c.id == rental_id).values(values))
+
+
+def _unidentified_key_out(at: Applying, fact: KeyTaken) -> None:
+    discrepancy = Discrepancy(
+        IncidentKind.UNIDENTIFIED_KEY_OUT,
+        at.subject(fact.slot),
+        expected="a grant",
+        seen=f"a key that nothing had read left slot {fact.slot}",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)

@@ -1,0 +1,164 @@
+"""Writes imported rows, all or nothing. What is not in the files stays: nothing with history is deleted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, func, insert, select, update
+
+from dispatcher.core.windows import to_utc
+from dispatcher.importing.checks import Stored, check_rows
+from dispatcher.importing.faults import ImportRefused, Placed
+from dispatcher.importing.rows import KINDS, KeyRow, TagRow, VehicleRow
+from dispatcher.store.desired import mark_dirty
+from dispatcher.store.ids import RandomBytes, new_id
+from dispatcher.store.schema import (
+    badges,
+    bookings,
+    cabinets,
+    key_tags,
+    keys,
+    members,
+    municipalities,
+    organisations,
+    stations,
+    vehicles,
+)
+from dispatcher.store.vehicles import HOLDING
+
+TABLES: Mapping[str, Table] = {
+    "municipalities": municipalities,
+    "stations": stations,
+    "cabinets": cabinets,
+    "organisations": organisations,
+    "members": members,
+    "badges": badges,
+    "vehicles": vehicles,
+    "keys": keys,
+    "tags": key_tags,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    added: int
+    changed: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    by_kind: dict[str, Counts] = field(default_factory=dict)
+
+    @property
+    def wrote(self) -> bool:
+        return any(counts.added or counts.changed for counts in self.by_kind.values())
+
+
+def import_rows(
+    connection: Connection, rows: Sequence[Placed], now_ms: int, random_bytes: RandomBytes
+) -> ImportReport:
+    """Insert what is new, update what differs, and have every cabinet's rights computed again.
+
+    Raises:
+        ImportRefused: rows contradict one another or what is stored; nothing was written.
+    """
+    faults = check_rows(rows, _stored(connection), now_ms)
+    if faults:
+        raise ImportRefused(faults)
+    report = ImportReport()
+    for kind in KINDS:
+        found = [placed for placed in rows if placed.kind == kind]
+        if found:
+            report.by_kind[kind] = _write(connection, kind, found, now_ms, random_bytes)
+    if report.wrote:
+        serving = select(cabinets.c.id).where(cabinets.c.life_cycle == "in_service").order_by(cabinets.c.id)
+        for cabinet_id in connection.execute(serving).scalars().all():
+            mark_dirty(connection, cabinet_id)
+    return report
+
+
+def _write(
+    connection: Connection, kind: str, found: Sequence[Placed], now_ms: int, random_bytes: RandomBytes
+) -> Counts:
+    table = TABLES[kind]
+    key_columns = list(table.primary_key)
+    stored = {
+        tuple(row[column] for column in key_columns): dict(row)
+        for row in connection.execute(select(table)).mappings()
+    }
+    new, changed = [], []
+    for placed in found:
+        columns = placed.row.columns()
+        before = stored.get(placed.row.key)
+        if kind == "badges":
+            columns |= _badge_columns(columns, before, now_ms, random_bytes)
+        if before is None:
+            new.append(columns)
+        elif any(before[name] != value for name, value in columns.items()):
+            changed.append(columns)
+    if kind == "badges":
+        _free_credentials(connection, changed)
+    for columns in changed:
+        same = [column == columns[column.name] for column in key_columns]
+        connection.execute(update(table).where(*same).values(columns))
+    if new:
+        connection.execute(insert(table), new)
+    return Counts(len(new), len(changed), len(found) - len(new) - len(changed))
+
+
+def _free_credentials(connection: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
+    """Two badges may swap their credentials: neither may stand in the other's way while rows are written."""
+    for columns in changed:
+        moving = {"credential": f"moving:{columns['id']}"}
+        connection.execute(update(badges).where(badges.c.id == columns["id"]).values(moving))
+
+
+def _badge_columns(
+    columns: Mapping[str, Any], old: Mapping[str, Any] | None, now_ms: int, random_bytes: RandomBytes
+) -> dict[str, Any]:
+    """What an import does not say of a badge: its reference, which stays, and when it was revoked."""
+    ref = old["ref"] if old is not None else new_id(random_bytes)
+    if columns["state"] != "revoked":
+        return {"ref": ref, "revoked_ms": None}
+    was = old["revoked_ms"] if old is not None else None
+    return {"ref": ref, "revoked_ms": now_ms if was is None else was}
+
+
+def _stored(connection: Connection) -> Stored:
+    return Stored(
+        ids={
+            kind: frozenset(connection.execute(select(table.c.id)).scalars())
+            for kind, table in TABLES.items()
+            if kind != "tags"
+        },
+        cabinet_slots=_pairs(connection, select(cabinets.c.id, cabinets.c.slots)),
+        badge_of_credential=_pairs(connection, select(badges.c.credential, badges.c.id)),
+        keys={row["id"]: KeyRow.model_construct(**row) for row in connection.execute(select(keys)).mappings()},
+        tags=[_tag(row) for row in connection.execute(select(key_tags)).mappings()],
+        vehicles={
+            row["id"]: VehicleRow.model_construct(**row) for row in connection.execute(select(vehicles)).mappings()
+        },
+        live_bookings_of_key=_live(connection, bookings.c.key_id),
+        live_bookings_of_vehicle=_live(connection, bookings.c.vehicle_id),
+    )
+
+
+def _live(connection: Connection, column: Column[str]) -> dict[str, int]:
+    """How many bookings hold each."""
+    holding = select(column, func.count()).where(bookings.c.state.in_(HOLDING)).group_by(column)
+    return _pairs(connection, holding)
+
+
+def _pairs(connection: Connection, statement: Any) -> dict[str, Any]:
+    return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def _tag(row: Mapping[Any, Any]) -> TagRow:
+    until_ms = row["valid_until_ms"]
+    return TagRow.model_construct(
+        key_id=row["key_id"],
+        credential=row["credential"],
+        valid_from=to_utc(row["valid_from_ms"]),
+        valid_until=None if until_ms is None else to_utc(until_ms),
+    )

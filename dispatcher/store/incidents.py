@@ -1,0 +1,114 @@
+"""Incidents: opened once, closed once, whoever finds them and however often."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from dispatcher.core.incidents import KINDS, Discrepancy, Found, IncidentKind
+from dispatcher.store.schema import incidents
+
+KINDS_BY_STATE = tuple(kind for kind, rule in KINDS.items() if rule.found is Found.BY_STATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A row, for people and tests."""
+
+    id: int
+    kind: str
+    subject: str
+    cabinet_id: str | None
+    vehicle_id: str | None
+    booking_id: str | None
+    severity: str
+    opened_ms: int
+    updated_ms: int
+    closed_ms: int | None
+    expected: str
+    seen: str
+
+
+def settle(
+    connection: Connection,
+    wanted: Iterable[Discrepancy],
+    kinds: Collection[IncidentKind],
+    now_ms: int,
+    subject: str | None = None,
+) -> None:
+    """Make the open incidents of `kinds` (and of one subject, where named) those that are `wanted`."""
+    statement = select(incidents).where(incidents.c.closed_ms.is_(None), incidents.c.kind.in_(kinds))
+    if subject is not None:
+        statement = statement.where(incidents.c.subject == subject)
+    open_rows = {(row.kind, row.subject): row for row in connection.execute(statement)}
+    for discrepancy in wanted:
+        assert discrepancy.kind in kinds, "a caller settles what it looked at"
+        row = open_rows.pop((discrepancy.kind, discrepancy.subject), None)
+        _open_or_update(connection, discrepancy, row, now_ms)
+    for row in open_rows.values():
+        _close(connection, row.id, now_ms)
+
+
+def open_incident(connection: Connection, discrepancy: Discrepancy, now_ms: int) -> None:
+    """Open an incident that a fact tells; one that is open already is brought up to date."""
+    row = _open_row(connection, discrepancy.kind, discrepancy.subject)
+    _open_or_update(connection, discrepancy, row, now_ms)
+
+
+def close_incident(connection: Connection, kind: IncidentKind, subject: str, now_ms: int) -> None:
+    """Close an incident if it is open."""
+    row = _open_row(connection, kind, subject)
+    if row is not None:
+        _close(connection, row.id, now_ms)
+
+
+def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str, now_ms: int) -> None:
+    """Close all of a kind that a cabinet has open."""
+    statement = select(incidents.c.id).where(
+        incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.cabinet_id == cabinet_id
+    )
+    for incident_id in connection.execute(statement).scalars().all():
+        _close(connection, incident_id, now_ms)
+
+
+def open_subjects(connection: Connection, kind: IncidentKind) -> frozenset[str]:
+    """The subjects of a kind's open incidents."""
+    statement = select(incidents.c.subject).where(incidents.c.closed_ms.is_(None), incidents.c.kind == kind)
+    return frozenset(connection.execute(statement).scalars())
+
+
+def all_incidents(connection: Connection) -> tuple[Incident, ...]:
+    """Every incident ever opened, oldest first."""
+    rows = connection.execute(select(incidents).order_by(incidents.c.id))
+    return tuple(Incident(**row._asdict()) for row in rows)
+
+
+def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> "Row[tuple[object, ...]] | None":
+    statement = select(incidents).where(
+        incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.subject == subject
+    )
+    return connection.execute(statement).one_or_none()
+
+
+def _open_or_update(
+    connection: Connection, discrepancy: Discrepancy, row: "Row[tuple[object, ...]] | None", now_ms: int
+) -> None:
+    told = {"expected": discrepancy.expected, "seen": discrepancy.seen, "updated_ms": now_ms}
+    if row is None:
+        opened = {
+            "kind": discrepancy.kind,
+            "subject": discrepancy.subject,
+            "cabinet_id": discrepancy.cabinet_id,
+            "vehicle_id": discrepancy.vehicle_id,
+            "booking_id": discrepancy.booking_id,
+            "severity": KINDS[discrepancy.kind].severity,
+            "opened_ms": now_ms,
+        }
+        connection.execute(insert(incidents).values(opened | told))
+    elif (row.expected, row.seen) != (discrepancy.expected, discrepancy.seen):
+        connection.execute(update(incidents).where(incidents.c.id == row.id).values(told))
+
+
+def _close(connection: Connection, incident_id: int, now_ms: int) -> None:
+    values = {"closed_ms": now_ms, "updated_ms": now_ms}
+    connection.execute(update(incidents).where(incidents.c.id == incident_id).values(values))

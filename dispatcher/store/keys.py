@@ -1,0 +1,104 @@
+"""Where each key is, and what is wrong with that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, or_, select
+
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.reconcile import BookingView, KeyView, of_key
+from dispatcher.store.incidents import settle
+from dispatcher.store.schema import bookings, key_states, keys
+from dispatcher.store.upsert import upsert
+
+KEY_KINDS = (
+    IncidentKind.KEY_OUT_WITHOUT_RIGHT,
+    IncidentKind.WRONG_KEY_TAKEN,
+    IncidentKind.KEY_IN_WRONG_SLOT,
+    IncidentKind.KEY_MISSING,
+)
+"""What `of_key` can find: the kinds whose subject is a key."""
+
+
+def set_key(connection: Connection, key_id: str, **columns: Any) -> None:
+    """Write where a key is: `state`, `cabinet_id`, `slot`, `identity`, `grant_id`, `badge_ref`, `since_ms`."""
+    upsert(connection, key_states, {"key_id": key_id, **columns})
+
+
+def key_state(connection: Connection, key_id: str) -> Row[Any] | None:
+    """The row of `key_states`; None for a key never heard of."""
+    return connection.execute(select(key_states).where(key_states.c.key_id == key_id)).one_or_none()
+
+
+def vehicle_of_key(connection: Connection, key_id: str | None) -> str | None:
+    return connection.execute(select(keys.c.vehicle_id).where(keys.c.id == key_id)).scalar_one_or_none()
+
+
+def home_of_key(connection: Connection, key_id: str) -> tuple[str, int] | None:
+    """Cabinet and slot where a key lives; None for one that is not of this fleet."""
+    row = connection.execute(select(keys.c.home_cabinet_id, keys.c.home_slot).where(keys.c.id == key_id))
+    found = row.one_or_none()
+    return (found.home_cabinet_id, found.home_slot) if found is not None else None
+
+
+def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
+    """Open and close the incidents of one key, as it is after a fact."""
+    for view in key_views(connection, _view_statement().where(key_states.c.key_id == key_id)):
+        settle(connection, of_key(view), KEY_KINDS, now_ms, subject=key_id)
+
+
+def keys_away(connection: Connection) -> Sequence[KeyView]:
+    """Every key that is known and does not hang at home."""
+    at_home = and_(
+        key_states.c.state == "in_slot",
+        key_states.c.cabinet_id == keys.c.home_cabinet_id,
+        key_states.c.slot == keys.c.home_slot,
+    )
+    return key_views(connection, _view_statement().where(or_(keys.c.id.is_(None), ~at_home)))
+
+
+def key_views(connection: Connection, statement: Select[Any]) -> Sequence[KeyView]:
+    return [_view(row) for row in connection.execute(statement)]
+
+
+def _view_statement() -> Select[Any]:
+    return (
+        select(
+            key_states,
+            keys.c.vehicle_id,
+            keys.c.home_cabinet_id,
+            keys.c.home_slot,
+            bookings.c.id.label("booking_id"),
+            bookings.c.cabinet_id.label("booking_cabinet_id"),
+            bookings.c.vehicle_id.label("booking_vehicle_id"),
+            bookings.c.key_id.label("booking_key_id"),
+            bookings.c.state.label("booking_state"),
+            bookings.c.end_ms,
+        )
+        .outerjoin(keys, keys.c.id == key_states.c.key_id)
+        .outerjoin(bookings, bookings.c.grant_id == key_states.c.grant_id)
+        .order_by(key_states.c.key_id)
+    )
+
+
+def _view(row: Row[Any]) -> KeyView:
+    booking = None
+    if row.booking_id is not None:
+        booking = BookingView(
+            booking_id=row.booking_id,
+            cabinet_id=row.booking_cabinet_id,
+            vehicle_id=row.booking_vehicle_id,
+            key_id=row.booking_key_id,
+            state=BookingState(row.booking_state),
+            end_ms=row.end_ms,
+        )
+    return KeyView(
+        key_id=row.key_id,
+        vehicle_id=row.vehicle_id,
+        home=(row.home_cabinet_id, row.home_slot) if row.home_cabinet_id is not None else None,
+        state=row.state,
+        place=(row.cabinet_id, row.slot),
+        grant_id=row.grant_id,
+        booking=booking,
+    )

@@ -1,0 +1,123 @@
+"""The ledger: every fact once, in order per cabinet and epoch, never changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from contract.facts import Fact, UnknownFact
+from contract.messages import Acknowledged, FactBatch
+from dispatcher.core.ingest import Cursor, NumberedFact, first_cursor
+from dispatcher.store.schema import cursors, facts, meta
+from dispatcher.store.upsert import insert_absent
+
+LEDGER_ID = "ledger_id"
+UNREADABLE_KIND = "unreadable"  # in the column `kind`, of a fact whose text could not be read
+KIND_CHARACTERS_MAX = 64  # the column's; a newer agent's kind is kept whole in the text
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFact:
+    """A fact as the ledger holds it."""
+
+    position: int
+    cabinet_id: str
+    epoch: str
+    seq: int
+    at_ms: int
+    received_ms: int
+    kind: str
+    text: str
+    hash: str
+
+
+def ledger_id(connection: Connection, random_bytes: Callable[[int], bytes]) -> str:
+    """The name of this ledger; made at the first call. Who restores a backup deletes the row."""
+    insert_absent(connection, meta, {"key": LEDGER_ID, "value": random_bytes(16).hex()})
+    return str(connection.execute(select(meta.c.value).where(meta.c.key == LEDGER_ID)).scalar_one())
+
+
+def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
+    """The cursor of a batch's epoch, locked for this transaction; made where the epoch is new."""
+    first = first_cursor(batch.cabinet, batch.epoch)
+    row = {
+        "cabinet_id": batch.cabinet,
+        "epoch": batch.epoch,
+        "created_ms": batch.epoch_created_ms,
+        "seq": first.seq,
+        "hash": first.hash,
+        "complete_ms": 0,
+    }
+    insert_absent(connection, cursors, row)
+    statement = (
+        select(cursors.c.epoch, cursors.c.seq, cursors.c.hash)
+        .where(cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
+        .with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
+    )
+    return Cursor(*connection.execute(statement).one())
+
+
+def hash_at(connection: Connection, cabinet_id: str, epoch: str, seq: int) -> str | None:
+    """The chain's hash after a number; None where the ledger does not hold it."""
+    if seq == 0:
+        return first_cursor(cabinet_id, epoch).hash
+    statement = select(facts.c.hash).where(
+        facts.c.cabinet_id == cabinet_id, facts.c.epoch == epoch, facts.c.seq == seq
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def append(
+    connection: Connection, batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact | None, now_ms: int
+) -> int:
+    """Write one fact; its position. `meaning` None: nobody could read it."""
+    row = {
+        "cabinet_id": batch.cabinet,
+        "epoch": batch.epoch,
+        "seq": fact.seq,
+        "at_ms": meaning.at_ms if meaning is not None else now_ms,
+        "received_ms": now_ms,
+        "kind": meaning.kind[:KIND_CHARACTERS_MAX] if meaning is not None else UNREADABLE_KIND,
+        "text": fact.text,
+        "hash": fact.hash,
+    }
+    inserted = connection.execute(insert(facts).values(row)).inserted_primary_key
+    assert inserted is not None, "both databases return the key of a row inserted alone"
+    return int(inserted[0])
+
+
+def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> None:
+    """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time."""
+    where = (cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
+    connection.execute(update(cursors).where(*where).values(seq=last.seq, hash=last.hash))
+    later = (*where, cursors.c.complete_ms < complete_ms)
+    connection.execute(update(cursors).where(*later).values(complete_ms=complete_ms))
+
+
+def watermark(connection: Connection, ledger: str, batch: FactBatch, *, conflict: bool = False) -> Acknowledged:
+    """What a batch is answered with, whatever became of it."""
+    statement = select(cursors.c.seq, cursors.c.hash).where(
+        cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch
+    )
+    seq, last_hash = connection.execute(statement).one()
+    return Acknowledged(
+        cabinet=batch.cabinet, ledger=ledger, epoch=batch.epoch, seq=seq, hash=last_hash, conflict=conflict
+    )
+
+
+def watermarks(connection: Connection, ledger: str) -> tuple[Acknowledged, ...]:
+    """Each cabinet's newest epoch: what is published again on every connection."""
+    statement = select(cursors).order_by(cursors.c.cabinet_id, cursors.c.created_ms, cursors.c.epoch)
+    newest = {row.cabinet_id: row for row in connection.execute(statement)}
+    return tuple(
+        Acknowledged(cabinet=cabinet, ledger=ledger, epoch=row.epoch, seq=row.seq, hash=row.hash)
+        for cabinet, row in newest.items()
+    )
+
+
+def facts_of(connection: Connection, cabinet_id: str | None = None) -> tuple[LedgerFact, ...]:
+    """The ledger in its own order: of one cabinet, or of all."""
+    statement = select(facts).order_by(facts.c.position)
+    if cabinet_id is not None:
+        statement = statement.where(facts.c.cabinet_id == cabinet_id)
+    return tuple(LedgerFact(**row._asdict()) for row in connection.execute(statement))

@@ -1,0 +1,126 @@
+"""What each cabinet says of itself: presence and report, the newest of each by the box's own count."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from contract.messages import Presence, Reported
+from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report
+from dispatcher.store.desired import mark_dirty
+from dispatcher.store.readings import keep_reading
+from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
+from dispatcher.store.upsert import insert_absent
+
+
+def keep_presence(connection: Connection, presence: Presence, now_ms: int) -> bool:
+    """Keep a presence; False for one that is older than what is known, such as a late last will."""
+    known = _locked_link(connection, presence.cabinet)
+    if is_stale_presence(presence, _boot(known.boot_nonce, known.boot_ms, known.connection)):
+        return False
+    values: dict[str, Any] = {
+        "online": presence.online,
+        "boot_nonce": presence.boot_nonce,
+        "boot_ms": presence.boot_ms,
+        "connection": presence.connection,
+        "agent_version": presence.version,
+        "heard_ms": now_ms,
+    }
+    if presence.online != known.online or known.presence_ms is None:
+        values["presence_ms"] = now_ms
+    _update(connection, presence.cabinet, values)
+    if presence.boot_nonce != known.boot_nonce:
+        mark_dirty(connection, presence.cabinet)  # a box that remembers nothing waits for the echo
+    return True
+
+
+def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bool:
+    """Keep a report; False for one that is older than what is known."""
+    known = _locked_link(connection, reported.cabinet)
+    held = _boot(known.reported_boot_nonce, known.reported_boot_ms, known.reported_revision)
+    if is_stale_report(reported, held, known.boot_nonce):
+        return False
+    values: dict[str, Any] = {
+        "reported": reported.model_dump_json(),
+        "reported_boot_nonce": reported.boot_nonce,
+        "reported_boot_ms": reported.boot_ms,
+        "reported_connection": reported.connection,
+        "reported_revision": reported.revision,
+        "reported_ms": min(reported.at_ms, now_ms),
+        "reported_epoch": reported.epoch,
+        "reported_seq": reported.seq,
+        "reported_trusted": reported.clock_trusted,
+        "reported_applied": False,
+        "desired_version_held": reported.desired_version,
+        "heard_ms": now_ms,
+    }
+    _update(connection, reported.cabinet, values)
+    _keep_readings(connection, reported)
+    return True
+
+
+def complete_until_ms(connection: Connection, cabinet_id: str) -> int:
+    """All that the box noted before this instant, by its own trusted clock, is applied; 0: cannot be said.
+
+    A fact proves it for the time before it, since facts come in order. A report proves it where the last
+    fact that it includes is applied.
+    """
+    newest = (
+        select(cursors)
+        .where(cursors.c.cabinet_id == cabinet_id)
+        .order_by(cursors.c.created_ms.desc(), cursors.c.epoch)
+        .limit(1)
+    )
+    cursor = connection.execute(newest).one_or_none()
+    if cursor is None:
+        return 0
+    link = _link(connection, cabinet_id)
+    if (
+        link is None
+        or not link.reported_trusted
+        or link.reported_epoch != cursor.epoch
+        or link.reported_seq > cursor.seq
+    ):
+        return int(cursor.complete_ms)
+    return int(max(cursor.complete_ms, link.reported_ms))
+
+
+def registered_keys(connection: Connection) -> dict[str, str]:
+    """The public key of every cabinet that is not retired."""
+    statement = select(cabinets.c.id, cabinets.c.public_key).where(
+        cabinets.c.life_cycle != "retired", cabinets.c.public_key.is_not(None)
+    )
+    return {row.id: row.public_key for row in connection.execute(statement)}
+
+
+def _keep_readings(connection: Connection, reported: Reported) -> None:
+    """Signals of the vehicles whose keys live in this cabinet: a box has no say on others."""
+    if not reported.vehicles:
+        return
+    living = select(keys.c.vehicle_id).where(keys.c.home_cabinet_id == reported.cabinet)
+    own = frozenset(connection.execute(living).scalars())
+    for state in reported.vehicles:
+        if state.vehicle in own:
+            keep_reading(connection, state.vehicle, reported.at_ms, state.reading)
+
+
+def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoot | None:
+    if nonce is None or boot_ms is None or count is None:
+        return None
+    return KnownBoot(nonce, boot_ms, count)
+
+
+def _link(connection: Connection, cabinet_id: str) -> Row[Any] | None:
+    statement = select(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id)
+    return connection.execute(statement).one_or_none()
+
+
+def _locked_link(connection: Connection, cabinet_id: str) -> Row[Any]:
+    row = {"cabinet_id": cabinet_id, "online": False, "reported_applied": True}
+    insert_absent(connection, cabinet_links, row)
+    statement = select(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id).with_for_update()
+    return connection.execute(statement).one()
+
+
+def _update(connection: Connection, cabinet_id: str, values: dict[str, Any]) -> None:
+    statement = update(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id)
+    connection.execute(statement.values(values))

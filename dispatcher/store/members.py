@@ -1,0 +1,71 @@
+"""Reads members and their badges. A badge's credential is read by no caller: its reference stands for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from dispatcher.core.rules import Person
+from dispatcher.store.paging import Page, PageRequest, cut, in_order
+from dispatcher.store.schema import badges, members
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    id: str
+    ref: str
+    """Random; the only name of the badge in facts."""
+    kind: str
+    """What is read from it, such as `calypso`."""
+    state: str
+    revoked_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    id: str
+    name: str
+    organisation_id: str | None
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSearch:
+    """What members are looked for by; absent: not asked."""
+
+    name: str | None = None
+    """Part of the name, in any case."""
+    organisation_id: str | None = None
+    standing: str | None = None
+
+
+def members_page(connection: Connection, search: MemberSearch, request: PageRequest) -> Page[Member]:
+    """Members in the order of their ids."""
+    statement = select(members)
+    if search.name is not None:
+        statement = statement.where(func.lower(members.c.name).contains(search.name.lower(), autoescape=True))
+    if search.organisation_id is not None:
+        statement = statement.where(members.c.organisation_id == search.organisation_id)
+    if search.standing is not None:
+        statement = statement.where(members.c.standing == search.standing)
+    rows = connection.execute(in_order(statement, [members.c.id], request)).all()
+    return cut([Member(**row._asdict()) for row in rows], request, lambda member: (member.id,))
+
+
+def member_by_id(connection: Connection, member_id: str) -> Member | None:
+    row = connection.execute(select(members).where(members.c.id == member_id)).one_or_none()
+    return Member(**row._asdict()) if row is not None else None
+
+
+def badges_of(connection: Connection, member_id: str) -> tuple[Badge, ...]:
+    statement = select(badges).where(badges.c.member_id == member_id).order_by(badges.c.id)
+    return tuple(
+        Badge(row.id, row.ref, row.credential.partition(":")[0], row.state, row.revoked_ms)
+        for row in connection.execute(statement)
+    )
+
+
+def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Person]:
+    """Those of the members that exist, as far as the booking rules ask."""
+    statement = select(members).where(members.c.id.in_(member_ids))
+    return {row.id: Person(row.id, row.organisation_id, row.standing) for row in connection.execute(statement)}

@@ -1,0 +1,89 @@
+"""Brings a database to the tables of this program, by Alembic, in one transaction."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+
+from dispatcher.store.database import WRITING, open_engine
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+class WrongSchema(Exception):
+    """The database is not what this program works on; the text says what to do."""
+
+
+def migrate(url: str) -> tuple[str, ...]:
+    """Apply what is pending at `url`; the ids of the migrations applied, oldest first."""
+    return _with_engine(url, migrate_engine)
+
+
+def pending(url: str) -> tuple[str, ...]:
+    """The ids of the migrations not yet applied at `url`, oldest first.
+
+    Raises:
+        WrongSchema: a newer program migrated it.
+    """
+    return _with_engine(url, pending_of_engine)
+
+
+def migrate_engine(engine: Engine) -> tuple[str, ...]:
+    """`migrate` over an engine: the only way for a database in memory."""
+    with engine.execution_options(**WRITING).begin() as connection:
+        todo = _pending(connection)
+        if todo:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        return todo
+
+
+def pending_of_engine(engine: Engine) -> tuple[str, ...]:
+    with engine.connect() as connection:
+        return _pending(connection)
+
+
+def make_ready(engine: Engine) -> None:
+    """Migrate an empty database; accept one that is up to date.
+
+    Raises:
+        WrongSchema: migrations are pending on a database with content, or a newer program migrated it.
+    """
+    with engine.connect() as connection:
+        todo = _pending(connection)
+        empty = not inspect(connection).get_table_names()
+    if not todo:
+        return
+    if not empty:
+        raise WrongSchema(f"the database lacks {', '.join(todo)}: back it up, then run `dispatcher migrate`")
+    migrate_engine(engine)
+
+
+def _with_engine(url: str, work: Callable[[Engine], tuple[str, ...]]) -> tuple[str, ...]:
+    engine = open_engine(url)
+    try:
+        return work(engine)
+    finally:
+        engine.dispose()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))  # configparser expands %
+    return config
+
+
+def _pending(connection: Connection) -> tuple[str, ...]:
+    scripts = ScriptDirectory.from_config(_config())
+    order = [script.revision for script in reversed(list(scripts.walk_revisions()))]
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is None:
+        return tuple(order)
+    if current not in order:
+        raise WrongSchema(f"the database is at {current}, which this program does not know: use a newer one")
+    return tuple(order[order.index(current) + 1 :])

@@ -1,0 +1,129 @@
+"""Which fact changes what: one handler for each kind that changes something here.
+
+A handler never fails for what a fact names: an unknown key, grant or badge is kept as it was said.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import insert
+
+from contract.facts import (
+    AccessGranted,
+    AccessRefused,
+    AgentStarted,
+    DeviceBack,
+    DeviceLost,
+    DoorClosed,
+    DoorOpened,
+    EpochStarted,
+    Fact,
+    GrantCompleted,
+    KeyReturned,
+    KeyTaken,
+    ReleaseFailed,
+    UnknownFact,
+)
+from dispatcher.core.booking_states import BookingEvent
+from dispatcher.core.incidents import Discrepancy, IncidentKind
+from dispatcher.store.applying import Applying
+from dispatcher.store.booking_events import booking_of_grant
+from dispatcher.store.handovers import key_returned, key_taken
+from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident
+from dispatcher.store.schema import refusals
+
+
+def apply(at: Applying, fact: Fact | UnknownFact) -> None:
+    """Apply one fact. Kinds without a handler change nothing here."""
+    handler = HANDLERS.get(type(fact))
+    if handler is not None:
+        handler(at, fact)
+
+
+def _access_granted(at: Applying, fact: AccessGranted) -> None:
+    """Until this release is over, nobody declares that the right under it was not used."""
+    if fact.grant is not None:
+        at.set_slot(fact.slot, fact.at_ms, opened_for=fact.grant)
+
+
+def _access_refused(at: Applying, fact: AccessRefused) -> None:
+    row = {
+        "position": at.position,
+        "cabinet_id": at.cabinet_id,
+        "reason": fact.reason,
+        "at_ms": fact.at_ms,
+        "badge_ref": fact.badge,
+    }
+    at.connection.execute(insert(refusals).values(row))
+
+
+def _grant_completed(at: Applying, fact: GrantCompleted) -> None:
+    booking = booking_of_grant(at.connection, fact.grant)
+    if booking is not None:
+        at.tell_booking(booking, BookingEvent.SECOND_TAP, fact.at_ms)
+
+
+def _door_opened(at: Applying, fact: DoorOpened) -> None:
+    at.set_slot(fact.slot, fact.at_ms, door_open=True)
+    close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
+
+
+def _door_closed(at: Applying, fact: DoorClosed) -> None:
+    at.set_slot(fact.slot, fact.at_ms, door_open=False, opened_for=None)
+
+
+def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
+    at.set_slot(fact.slot, fact.at_ms, opened_for=None)
+    discrepancy = Discrepancy(
+        IncidentKind.LOCK_STUCK,
+        at.subject(fact.slot),
+        expected=f"slot {fact.slot} opens",
+        seen=f"still shut after {fact.pulses} pulses, the last one {fact.last_result}",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
+
+
+def _device_lost(at: Applying, fact: DeviceLost) -> None:
+    discrepancy = Discrepancy(
+        IncidentKind.DEVICE_LOST,
+        at.subject(fact.device),
+        expected=f"{fact.device} answers",
+        seen=fact.why,
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
+
+
+def _device_back(at: Applying, fact: DeviceBack) -> None:
+    close_incident(at.connection, IncidentKind.DEVICE_LOST, at.subject(fact.device), at.received_ms)
+
+
+def _agent_started(at: Applying, _fact: AgentStarted) -> None:
+    """An agent that starts tells anew which devices it cannot reach, and carries out no earlier release."""
+    at.forget_releases_not_open()
+    close_of_cabinet(at.connection, IncidentKind.DEVICE_LOST, at.cabinet_id, at.received_ms)
+
+
+def _epoch_started(at: Applying, _fact: EpochStarted) -> None:
+    """How a box answers that its numbers mean something else here: the new epoch settles it."""
+    close_of_cabinet(at.connection, IncidentKind.FACTS_CONFLICT, at.cabinet_id, at.received_ms)
+
+
+HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType(
+    {
+        AccessGranted: _access_granted,
+        AccessRefused: _access_refused,
+        AgentStarted: _agent_started,
+        DeviceBack: _device_back,
+        DeviceLost: _device_lost,
+        DoorClosed: _door_closed,
+        DoorOpened: _door_opened,
+        EpochStarted: _epoch_started,
+        GrantCompleted: _grant_completed,
+        KeyReturned: key_returned,
+        KeyTaken: key_taken,
+        ReleaseFailed: _release_failed,
+    }
+)

@@ -1,0 +1,142 @@
+"""What time alone decides: holds that elapsed, no-shows, and the reconciler. Run it again at any time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, exists, select
+
+from dispatcher.core.booking_states import BookingEvent, BookingState
+from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.reconcile import BookingView, CabinetView, Picture, reconcile
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.booking_events import Happening, apply_event
+from dispatcher.store.bookings import booking_by_id
+from dispatcher.store.incidents import KINDS_BY_STATE, open_subjects, settle
+from dispatcher.store.keys import keys_away
+from dispatcher.store.links import complete_until_ms
+from dispatcher.store.reports import apply_reports
+from dispatcher.store.schema import bookings, cabinet_links, cabinets, slot_states
+
+AUTHOR = "dispatcher"
+MARGIN_MS = 5_000
+"""Facts must cover this much more than the deadline: by so much a box's clock may be set back unnoticed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What this program heard since it listens, on the line clock; nothing of record."""
+
+    listening: bool
+    listening_since_ms: int
+    """By the wall clock: who was deaf before cannot say how long a cabinet has been offline."""
+    listening_s: float
+    quiet_s: Mapping[str, float]
+    """By cabinet, since its last word; a cabinet that said nothing is absent."""
+
+
+def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
+    """All timed work, in one transaction; the cabinets whose word a decision waits for."""
+    apply_reports(connection, now_ms)
+    waiting = end_holds(connection, rules, now_ms) | declare_no_shows(connection, rules, now_ms)
+    reconcile_all(connection, rules, hearing, now_ms)
+    return waiting
+
+
+def end_holds(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
+    """Complete bookings whose retake hold is over, once it is certain that the key was not taken again."""
+    column = bookings.c.hold_until_ms
+    return _decide(connection, rules, now_ms, BookingState.RETURNED, column, BookingEvent.HOLD_ELAPSED)
+
+
+def declare_no_shows(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
+    """Declare no-shows, once the cabinet's facts prove them: never while it is silent."""
+    column = bookings.c.take_by_ms
+    return _decide(connection, rules, now_ms, BookingState.BOOKED, column, BookingEvent.NO_SHOW_DECLARED)
+
+
+def _decide(
+    connection: Connection,
+    rules: FleetRules,
+    now_ms: int,
+    state: BookingState,
+    deadline: ColumnElement[int],
+    event: BookingEvent,
+) -> frozenset[str]:
+    """Tell `event` to every booking in `state` whose deadline the cabinet's facts have passed.
+
+    One whose slot stands open under its grant is left alone: it was released in time, the key may be in
+    somebody's hand. Returns the cabinets whose facts do not say yet.
+    """
+    due = (
+        select(bookings.c.id, bookings.c.cabinet_id, deadline.label("deadline_ms"))
+        .where(bookings.c.state == state, deadline + MARGIN_MS <= now_ms, ~_being_used(bookings.c.grant_id))
+        .order_by(deadline, bookings.c.id)
+    )
+    waiting = set()
+    for row in connection.execute(due).all():
+        if complete_until_ms(connection, row.cabinet_id) < row.deadline_ms + MARGIN_MS:
+            waiting.add(row.cabinet_id)
+            continue
+        booking = booking_by_id(connection, row.id, lock=True)
+        assert booking is not None, "bookings are never deleted"
+        happening = Happening(event, row.deadline_ms, now_ms, AUTHOR, {})
+        apply_event(connection, booking, happening, rules)
+    return frozenset(waiting)
+
+
+def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> None:
+    """Make the open incidents what the picture shows."""
+    picture = Picture(
+        keys=tuple(keys_away(connection)),
+        bookings=_keys_out_past_end(connection, now_ms),
+        cabinets=_cabinets(connection, hearing, now_ms),
+        listening=hearing.listening,
+    )
+    settle(connection, reconcile(picture, rules, now_ms), KINDS_BY_STATE, now_ms)
+
+
+def _being_used(grant_id: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists(select(slot_states.c.slot).where(slot_states.c.opened_for == grant_id))
+
+
+def _keys_out_past_end(connection: Connection, now_ms: int) -> tuple[BookingView, ...]:
+    statement = (
+        select(
+            bookings.c.id,
+            bookings.c.cabinet_id,
+            bookings.c.vehicle_id,
+            bookings.c.key_id,
+            bookings.c.state,
+            bookings.c.end_ms,
+        )
+        .where(bookings.c.state == BookingState.ACTIVE, bookings.c.end_ms <= now_ms)
+        .order_by(bookings.c.id)
+    )
+    return tuple(
+        BookingView(row.id, row.cabinet_id, row.vehicle_id, row.key_id, BookingState(row.state), row.end_ms)
+        for row in connection.execute(statement)
+    )
+
+
+def _cabinets(connection: Connection, hearing: Hearing, now_ms: int) -> tuple[CabinetView, ...]:
+    silent = open_subjects(connection, IncidentKind.CABINET_SILENT)
+    statement = (
+        select(cabinets.c.id, cabinet_links.c.online, cabinet_links.c.presence_ms)
+        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
+        .where(cabinets.c.life_cycle == "in_service")
+        .order_by(cabinets.c.id)
+    )
+    views = []
+    for row in connection.execute(statement):
+        offline_since_ms = max(row.presence_ms or 0, hearing.listening_since_ms)
+        views.append(
+            CabinetView(
+                cabinet_id=row.id,
+                online=None if row.presence_ms is None else bool(row.online),
+                heard=row.id in hearing.quiet_s,
+                offline_s=(now_ms - offline_since_ms) / 1000,
+                quiet_s=hearing.quiet_s.get(row.id, hearing.listening_s),
+                silent_already=row.id in silent,
+            )
+        )
+    return tuple(views)

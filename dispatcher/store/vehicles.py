@@ -1,0 +1,160 @@
+"""Reads vehicles with their key and last signals, and as the availability rules see them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, or_, select
+
+from dispatcher.core.availability import Holding, KeyPlace, VehicleView
+from dispatcher.core.booking_states import HOLDING_STATES, BookingState
+from dispatcher.core.windows import Window
+from dispatcher.store.paging import Page, PageRequest, cut, in_order
+from dispatcher.store.schema import bookings, cabinets, key_states, keys, vehicle_readings, vehicles
+
+HOLDING = sorted(HOLDING_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleKey:
+    """The vehicle's key that rentals use: of those in service, the one with the lowest id."""
+
+    key_id: str
+    home_cabinet_id: str
+    cabinet_in_service: bool
+    place: KeyPlace
+    cabinet_id: str | None
+    """Where it hangs, or hung last."""
+    identity: str | None
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    at_ms: int
+    odometer_m: int | None
+    energy_percent: int | None
+    charging: bool | None
+    low_voltage_mv: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    id: str
+    name: str
+    category: str
+    energy: str
+    home_station_id: str
+    life_cycle: str
+    key: VehicleKey | None
+    reading: Reading | None
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleFilter:
+    station_id: str | None = None
+    category: str | None = None
+    in_use: bool = False
+    """True: without those that are retired."""
+
+
+def vehicles_page(connection: Connection, wanted: VehicleFilter, request: PageRequest) -> Page[Vehicle]:
+    """Vehicles in the order of their ids."""
+    statement = in_order(_filtered(wanted), [vehicles.c.id], request)
+    return cut(_read(connection, statement), request, lambda vehicle: (vehicle.id,))
+
+
+def vehicles_of(connection: Connection, wanted: VehicleFilter) -> list[Vehicle]:
+    """All vehicles that fit: for one station and category, where a page would hide a free one."""
+    return _read(connection, _filtered(wanted).order_by(vehicles.c.id))
+
+
+def vehicle_by_id(connection: Connection, vehicle_id: str) -> Vehicle | None:
+    found = _read(connection, select(vehicles).where(vehicles.c.id == vehicle_id))
+    return found[0] if found else None
+
+
+def views(
+    connection: Connection, found: Sequence[Vehicle], now_ms: int, *, without_booking: str | None = None
+) -> list[VehicleView]:
+    """The vehicles with their present and coming holdings, one booking perhaps left out (the one changed)."""
+    holdings = defaultdict(list)
+    statement = (
+        select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
+        .where(
+            bookings.c.vehicle_id.in_([vehicle.id for vehicle in found]),
+            bookings.c.state.in_(HOLDING),
+            or_(bookings.c.end_ms > now_ms, bookings.c.state == BookingState.ACTIVE),
+        )
+        .order_by(bookings.c.start_ms)
+    )
+    for vehicle_id, booking_id, state, start_ms, end_ms in connection.execute(statement):
+        if booking_id != without_booking:
+            holdings[vehicle_id].append(Holding(booking_id, BookingState(state), Window(start_ms, end_ms)))
+    return [_view(vehicle, tuple(holdings[vehicle.id])) for vehicle in found]
+
+
+def _view(vehicle: Vehicle, holdings: tuple[Holding, ...]) -> VehicleView:
+    key = vehicle.key
+    return VehicleView(
+        vehicle_id=vehicle.id,
+        in_service=vehicle.life_cycle == "in_service",
+        key_in_service=key is not None and key.cabinet_in_service,
+        key_place=key.place if key is not None else "unknown",
+        holdings=holdings,
+    )
+
+
+def _filtered(wanted: VehicleFilter) -> Select[Any]:
+    statement = select(vehicles)
+    if wanted.station_id is not None:
+        statement = statement.where(vehicles.c.home_station_id == wanted.station_id)
+    if wanted.category is not None:
+        statement = statement.where(vehicles.c.category == wanted.category)
+    if wanted.in_use:
+        statement = statement.where(vehicles.c.life_cycle != "retired")
+    return statement
+
+
+def _read(connection: Connection, statement: Select[Any]) -> list[Vehicle]:
+    rows = connection.execute(statement).all()
+    ids = [row.id for row in rows]
+    found_keys = _keys_of(connection, ids)
+    readings = {
+        row.vehicle_id: Reading(row.at_ms, row.odometer_m, row.energy_percent, row.charging, row.low_voltage_mv)
+        for row in connection.execute(select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(ids)))
+    }
+    return [Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id)) for row in rows]
+
+
+def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:
+    statement = (
+        select(
+            keys.c.vehicle_id,
+            keys.c.id,
+            keys.c.home_cabinet_id,
+            cabinets.c.life_cycle,
+            key_states.c.state,
+            key_states.c.cabinet_id,
+            key_states.c.identity,
+            key_states.c.since_ms,
+        )
+        .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
+        .outerjoin(key_states, key_states.c.key_id == keys.c.id)
+        .where(and_(keys.c.vehicle_id.in_(vehicle_ids), keys.c.life_cycle == "in_service"))
+        .order_by(keys.c.vehicle_id, keys.c.id)
+    )
+    found: dict[str, VehicleKey] = {}
+    for row in connection.execute(statement):
+        key = VehicleKey(
+            key_id=row.id,
+            home_cabinet_id=row.home_cabinet_id,
+            cabinet_in_service=row.life_cycle == "in_service",
+            place=row.state or "unknown",
+            cabinet_id=row.cabinet_id,
+            identity=row.identity,
+            since_ms=row.since_ms,
+        )
+        found.setdefault(row.vehicle_id, key)
+    return found

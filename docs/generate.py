@@ -1,0 +1,85 @@
+"""Writes what the documents take from the code: the configuration reference, the state diagrams, the schemas.
+
+python docs/generate.py            write
+python docs/generate.py --check    exit 1, naming each file that differs
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from contract.schema import schemas
+from dispatcher.config import DispatcherConfig
+from dispatcher.core.booking_states import state_diagram
+from runtime.config_reference import reference_table
+from station_agent.config import StationConfig
+from station_agent.core.slots import mermaid
+
+DOCS = Path(__file__).parent
+
+CONFIGURATION_HEAD = """\
+# Configuration
+
+Generated from the models by `make docs`. Each program reads one TOML file at its start; relative paths are relative to that file. A wrong
+file stops the program with one line per fault: file, field, value, what was expected. Nothing overrides the file.
+"""
+
+
+def texts() -> dict[Path, str]:
+    """Every generated file and its whole text."""
+    architecture = DOCS / "architecture.md"
+    text = architecture.read_text(encoding="utf-8")
+    text = _with_section(text, "slots", f"```mermaid\n{mermaid()}```\n")
+    text = _with_section(text, "bookings", f"```mermaid\n{state_diagram().rstrip()}\n```\n")
+    configuration = "\n".join(
+        (
+            CONFIGURATION_HEAD,
+            "## station-agent\n",
+            reference_table(StationConfig).rstrip() + "\n",
+            "## dispatcher\n",
+            reference_table(DispatcherConfig).rstrip() + "\n",
+        )
+    )
+    return {
+        architecture: text,
+        DOCS / "configuration.md": configuration,
+        **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
+    }
+
+
+def _with_section(text: str, name: str, body: str) -> str:
+    """The text with everything between the section's two comments replaced."""
+    pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    assert len(pattern.findall(text)) == 1, f"one section {name} in architecture.md"
+    return pattern.sub(lambda found: f"{found[1]}{body}{found[2]}", text)
+
+
+def stale() -> list[str]:
+    """Names of the files that are not what the code says."""
+    wanted = texts()
+    found = [
+        path
+        for path, text in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    found += [path for path in (DOCS / "schemas").iterdir() if path not in wanted]
+    return sorted(str(path.relative_to(DOCS)) for path in found)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="writes the generated parts of the documents")
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    if parser.parse_args().check:
+        for name in stale():
+            sys.stderr.write(f"docs/{name}: is not what the code says; run `make docs`\n")
+        return 1 if stale() else 0
+    for path in (DOCS / "schemas").glob("*.schema.json"):
+        path.unlink()
+    for path, text in texts().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,102 @@
+"""Metrics and health over HTTP, for Prometheus, systemd's timers and people with curl.
+
+    /metrics    the registry, in the exposition format that the scraper asks for
+    /healthz    200 while every check holds, else 503: is this program doing its work?
+    /readyz     the same of the checks for readiness: may it be given work?
+
+In the demo many station agents share one port: `mount("/cabinets/42", ...)` adds `/cabinets/42/metrics`.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry, make_asgi_app
+
+from runtime.addresses import require_loopback_or_secured
+from runtime.http import AsgiApp, Receive, Scope, Send, ServerCertificate, Serving, serve_asgi
+
+METHODS = ("GET", "HEAD")
+
+
+class Check(NamedTuple):
+    """One thing that should hold. `detail` is for the operator, in a few words, and holds nothing secret."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+Checks = Callable[[], Iterable[Check]]
+
+
+def _no_checks() -> Iterable[Check]:
+    """Who answers at all is well."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """One program, as its monitoring sees it."""
+
+    registry: CollectorRegistry
+    health: Checks = _no_checks
+    ready: Checks = _no_checks
+    metrics_app: AsgiApp = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metrics_app", make_asgi_app(self.registry))
+
+
+class HealthApp:
+    """The ASGI application: three paths for each thing monitored."""
+
+    def __init__(self, root: Monitored) -> None:
+        self._mounted: dict[str, Monitored] = {"": root}
+
+    def mount(self, prefix: str, monitored: Monitored) -> None:
+        """Adds the three paths below `prefix`, which starts with a slash and does not end with one."""
+        assert prefix.startswith("/"), prefix
+        assert not prefix.endswith("/"), prefix
+        assert prefix not in self._mounted, prefix
+        self._mounted[prefix] = monitored
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        prefix, _, page = scope["path"].rpartition("/")
+        monitored = self._mounted.get(prefix)
+        if monitored is None or page not in {"metrics", "healthz", "readyz"}:
+            await _answer(send, 404, {"error": "not_found"})
+        elif scope["method"] not in METHODS:
+            await _answer(send, 405, {"error": "method_not_allowed"}, allow=", ".join(METHODS))
+        elif page == "metrics":
+            await monitored.metrics_app(scope, receive, send)
+        else:
+            checks = list(monitored.health() if page == "healthz" else monitored.ready())
+            ok = all(check.ok for check in checks)
+            rows = [check._asdict() for check in checks]
+            await _answer(send, 200 if ok else 503, {"status": "ok" if ok else "failing", "checks": rows})
+
+
+@asynccontextmanager
+async def serve_health(
+    app: HealthApp, host: str, port: int, *, field: str, certificate: ServerCertificate | None = None
+) -> AsyncIterator[Serving]:
+    """Serves `app` while the block runs. Raises `Unsecured` for an address that others reach without TLS."""
+    require_loopback_or_secured(host, field=field, secured=certificate is not None, lacking="a certificate")
+    async with serve_asgi(app, host, port, field=field, certificate=certificate) as serving:
+        yield serving
+
+
+async def _answer(send: Send, status: int, body: dict[str, Any], allow: str = "") -> None:
+    text = json.dumps(body, ensure_ascii=False).encode() + b"\n"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"no-store"),
+        (b"content-length", str(len(text)).encode()),
+    ]
+    if allow:
+        headers.append((b"allow", allow.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

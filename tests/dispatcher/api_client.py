@@ -1,0 +1,81 @@
+"""The API as its callers meet it: through HTTP requests, over a real SQLite database in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from dispatcher.api.app import create_app
+from dispatcher.api.context import ApiContext
+from dispatcher.api.tokens import Tokens
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.database import Database
+from runtime.health import Check, Monitored
+from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, TestClock, at, network_database
+
+TOKEN = "a token of the booking front end"
+OTHER_TOKEN = "a token of the operators' page"
+
+
+@dataclass
+class Api:
+    app: FastAPI
+    http: httpx.AsyncClient
+    database: Database
+    clock: TestClock
+    context: ApiContext
+    checks: list[Check] = field(default_factory=list)
+    wakes: list[int] = field(default_factory=list)
+    """When the publisher was woken."""
+
+    async def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        return self._answer(await self.http.get(f"/api/v1{path}", params=query), status)
+
+    async def post(self, path: str, body: Any = None, status: int = 201) -> Any:
+        return self._answer(await self.http.post(f"/api/v1{path}", json=body), status)
+
+    async def patch(self, path: str, body: Any, status: int = 200) -> Any:
+        return self._answer(await self.http.patch(f"/api/v1{path}", json=body), status)
+
+    async def book(self, status: int = 201, **fields: Any) -> Any:
+        """A booking from 11:00 to 13:00 of the first city car by Alix, unless told otherwise."""
+        body = {"member_id": "m-alix", "start": at(ELEVEN_MS), "end": at(ELEVEN_MS + 2 * HOUR_MS), **fields}
+        if "category" not in body:
+            body.setdefault("vehicle_id", "v-city-1")
+        return await self.post("/bookings", body, status)
+
+    def _answer(self, response: httpx.Response, status: int) -> Any:
+        assert response.status_code == status, response.text
+        body = response.json()
+        if status >= 400:
+            assert response.headers["content-type"] == "application/problem+json"
+            assert body["status"] == status
+            assert body["type"] == f"urn:carshare:problem:{body['reason']}"
+        return body
+
+
+@asynccontextmanager
+async def running_api(rules: FleetRules | None = None, token: str = TOKEN) -> AsyncIterator[Api]:
+    with network_database() as database:
+        clock, wakes, checks = TestClock(), list[int](), list[Check]()
+        context = ApiContext(
+            database=database,
+            clock=clock,
+            random_bytes=Random("api").randbytes,
+            rules=rules or FleetRules(),
+            wake=lambda: wakes.append(clock.now_ms()),
+        )
+        names = {"front-end": TOKEN, "operators": OTHER_TOKEN}
+        tokens = Tokens({name: sha256(text.encode()).digest() for name, text in names.items()})
+        monitored = Monitored(CollectorRegistry(), ready=lambda: checks)
+        app = create_app(context, tokens=tokens, monitored=monitored)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:
+            yield Api(app, http, database, clock, context, checks, wakes)

@@ -1,0 +1,186 @@
+"""A small network for tests: two stations, four vehicles, six people, on a real SQLite database in memory."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.windows import MINUTE_MS, to_ms, utc_text
+from dispatcher.importing.files import read_document
+from dispatcher.store.bookings import Booking
+from dispatcher.store.database import Database
+from dispatcher.store.importing import ImportReport, import_rows
+from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.schema import bookings, cabinet_links, key_states
+from runtime.executor import InlineExecutor
+
+HOUR_MS = 60 * MINUTE_MS
+GRID_MS = 15 * MINUTE_MS
+NOW_MS = to_ms(datetime(2026, 10, 4, 10, 7, tzinfo=UTC))  # seven minutes into a step of the grid
+NINE_MS = NOW_MS - 67 * MINUTE_MS
+ELEVEN_MS = NOW_MS + 53 * MINUTE_MS
+
+NETWORK: Mapping[str, list[dict[str, Any]]] = {
+    "municipalities": [{"id": "lille", "name": "Lille"}],
+    "stations": [
+        {
+            "id": "gare",
+            "name": "Gare Lille-Flandres",
+            "municipality_id": "lille",
+            "latitude": 50.6366,
+            "longitude": 3.0706,
+        },
+        {
+            "id": "mairie",
+            "name": "Mairie",
+            "municipality_id": "lille",
+            "latitude": 50.63,
+            "longitude": 3.06,
+            "public": False,
+        },
+    ],
+    "cabinets": [
+        {"id": "gare-1", "station_id": "gare", "slots": 8},
+        {"id": "mairie-1", "station_id": "mairie", "slots": 4},
+    ],
+    "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
+    "members": [
+        {"id": "m-alix", "name": "Alix Dumont"},
+        {"id": "m-brahim", "name": "Brahim Lesage"},
+        {"id": "m-agent", "name": "Agathe Agent", "organisation_id": "city-hall"},
+        {"id": "m-colleague", "name": "Constant Agent", "organisation_id": "city-hall"},
+        {"id": "m-suspended", "name": "Sam Suspended", "standing": "suspended"},
+        {"id": "m-expired", "name": "Emile Expired", "standing": "licence_expired"},
+    ],
+    "badges": [
+        {"id": "b-alix", "member_id": "m-alix", "credential": "calypso:00000000075BCD15"},
+        {"id": "b-alix-old", "member_id": "m-alix", "credential": "calypso:0000000000000A01", "state": "revoked"},
+        {"id": "b-brahim", "member_id": "m-brahim", "credential": "mifare-7:04A1B2C3D4E5F6"},
+    ],
+    "vehicles": [
+        {"id": vehicle_id, "name": name, "category": category, "energy": energy, "home_station_id": station}
+        for vehicle_id, name, category, energy, station in (
+            ("v-city-1", "Lilas 001", "city", "electric", "gare"),
+            ("v-city-2", "Lilas 002", "city", "petrol", "gare"),
+            ("v-family", "Lilas 003", "family", "hybrid", "gare"),
+            ("v-mairie", "Lilas 004", "city", "electric", "mairie"),
+        )
+    ],
+    "keys": [
+        {"id": "k-city-1", "vehicle_id": "v-city-1", "home_cabinet_id": "gare-1", "home_slot": 1},
+        {"id": "k-city-2", "vehicle_id": "v-city-2", "home_cabinet_id": "gare-1", "home_slot": 2},
+        {"id": "k-family", "vehicle_id": "v-family", "home_cabinet_id": "gare-1", "home_slot": 3},
+        {"id": "k-mairie", "vehicle_id": "v-mairie", "home_cabinet_id": "mairie-1", "home_slot": 1},
+    ],
+    "tags": [
+        {"key_id": "k-city-1", "credential": "em4100:0100000001"},
+        {"key_id": "k-city-2", "credential": "em4100:0100000002"},
+    ],
+}  # fmt: skip
+
+
+class TestClock:
+    """Wall time that stands still until it is set."""
+
+    __test__ = False
+
+    def __init__(self, now_ms: int = NOW_MS) -> None:
+        self.at_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+    def synchronised(self) -> bool:
+        return True
+
+    def line_delay_s(self, at_ms: int) -> float:
+        return max(at_ms - self.at_ms, 0) / 1000
+
+    async def sleep_until_ms(self, at_ms: int) -> None:
+        self.at_ms = max(self.at_ms, at_ms)
+
+
+@contextmanager
+def empty_database() -> Iterator[Database]:
+    database = Database("sqlite://", InlineExecutor())
+    migrate_engine(database.engine)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def network_database() -> Iterator[Database]:
+    with empty_database() as database:
+        import_document(database, NETWORK)
+        yield database
+
+
+def import_document(
+    database: Database, document: Mapping[str, Any], now_ms: int = NOW_MS, seed: int = 1
+) -> ImportReport:
+    rows, faults = read_document(document, "network.json")
+    assert not faults, faults
+    random_bytes = Random(f"{seed}/import").randbytes
+    return database.write_now(lambda connection: import_rows(connection, rows, now_ms, random_bytes))
+
+
+def booking_row(booking_id: str, start_ms: int, end_ms: int, **changes: Any) -> Booking:
+    """A booking of the first city car by Alix, as a row: for what the API itself does not make."""
+    values: dict[str, Any] = {
+        "id": booking_id,
+        "grant_id": f"grant-{booking_id}",
+        "member_id": "m-alix",
+        "organisation_id": None,
+        "vehicle_id": "v-city-1",
+        "category": None,
+        "station_id": "gare",
+        "cabinet_id": "gare-1",
+        "key_id": "k-city-1",
+        "start_ms": start_ms,
+        "end_ms": end_ms,
+        "original_start_ms": start_ms,
+        "take_by_ms": min(start_ms + 30 * MINUTE_MS, end_ms),
+        "state": BookingState.BOOKED,
+        "taken_ms": None,
+        "returned_ms": None,
+        "hold_until_ms": None,
+        "ended_ms": None,
+        "created_ms": NOW_MS,
+        "changed_ms": NOW_MS,
+        "version": 1,
+    }
+    return Booking(**{**values, **changes})
+
+
+def set_booking(database: Database, booking_id: str, **columns: Any) -> None:
+    """What a fact from a cabinet would have done."""
+    statement = update(bookings).where(bookings.c.id == booking_id).values(**columns)
+    database.write_now(lambda connection: connection.execute(statement))
+
+
+def set_key(database: Database, key_id: str, state: str, cabinet_id: str | None = "gare-1") -> None:
+    row = {
+        "key_id": key_id,
+        "state": state,
+        "cabinet_id": cabinet_id,
+        "slot": 1,
+        "identity": "read",
+        "since_ms": NOW_MS,
+    }
+    database.write_now(lambda connection: connection.execute(insert(key_states).values(row)))
+
+
+def set_link(database: Database, cabinet_id: str, **columns: Any) -> None:
+    values = {"cabinet_id": cabinet_id, "online": True, "heard_ms": NOW_MS, "reported_applied": False, **columns}
+    database.write_now(lambda connection: connection.execute(insert(cabinet_links).values(values)))
+
+
+def at(at_ms: int) -> str:
+    """An instant as the API takes it."""
+    return utc_text(at_ms)

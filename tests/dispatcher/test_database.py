@@ -1,0 +1,121 @@
+"""Transactions: what is committed, what is not, and what a power cut may not take."""
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from dispatcher.store.database import Database
+from dispatcher.store.schema import meta, refusals
+from dispatcher.store.upsert import insert_absent, upsert
+from runtime.executor import InlineExecutor, ThreadExecutor
+from tests.dispatcher.small_fleet import new_database
+
+
+def put(connection: Connection, key: str = "k", value: str = "v") -> int:
+    """One more row; how many there are then."""
+    connection.execute(insert(meta).values(key=key, value=value))
+    return connection.execute(select(func.count()).select_from(meta)).scalar_one()
+
+
+def values(database: Database) -> dict[str, str]:
+    rows = database.read_now(lambda connection: connection.execute(select(meta)).all())
+    return {row.key: row.value for row in rows}
+
+
+async def test_a_write_is_committed_and_its_result_returned() -> None:
+    database = new_database()
+    assert await database.write(put) == 1
+    assert await database.read(lambda c: c.execute(select(func.count()).select_from(meta)).scalar_one()) == 1
+
+
+async def test_a_write_that_raises_leaves_nothing() -> None:
+    database = new_database()
+    with pytest.raises(ZeroDivisionError):
+        await database.write(lambda connection: put(connection) / 0)
+    assert values(database) == {}
+
+
+async def test_what_a_read_writes_is_rolled_back() -> None:
+    database = new_database()
+    await database.read(put)
+    assert values(database) == {}
+
+
+@pytest.mark.parametrize(
+    ("pragma", "expected"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)],
+)
+def test_a_file_is_opened_for_durability(tmp_path: Path, pragma: str, expected: Any) -> None:
+    database = new_database(f"sqlite:///{tmp_path}/d.sqlite")
+    with database.engine.connect() as connection:
+        assert connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == expected
+    database.close()
+
+
+def test_foreign_keys_are_checked() -> None:
+    database = new_database()
+    row = {"position": 1, "cabinet_id": "cab-a", "reason": "no_booking", "at_ms": 1}
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        database.write_now(lambda connection: connection.execute(insert(refusals).values(row)))
+
+
+def test_writers_that_read_first_do_not_lose_each_others_updates(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/d.sqlite"
+    database = new_database(url)
+    database.write_now(lambda connection: put(connection, "count", "0"))
+
+    def add_one(connection: Connection) -> None:
+        seen = connection.execute(select(meta.c.value).where(meta.c.key == "count")).scalar_one()
+        upsert(connection, meta, {"key": "count", "value": str(int(seen) + 1)})
+
+    def work() -> None:
+        own = Database(url, InlineExecutor())
+        for _ in range(25):
+            own.write_now(add_one)
+        own.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert values(database) == {"count": "100"}
+    database.close()
+
+
+async def test_reads_go_on_while_a_write_is_under_way(tmp_path: Path) -> None:
+    writer, reader = ThreadExecutor("writer"), ThreadExecutor("reader")
+    url = f"sqlite:///{tmp_path}/d.sqlite"
+    new_database(url).close()
+    database = Database(url, writer, reader)
+    seen_meanwhile = []
+
+    def write(connection: Connection) -> None:
+        put(connection)
+        seen_meanwhile.append(values(database))
+
+    await database.write(write)
+    assert seen_meanwhile == [{}]
+    assert await database.read(lambda connection: connection.execute(select(meta.c.key)).scalars().all()) == ["k"]
+    await writer.close()
+    await reader.close()
+    database.close()
+
+
+def test_upsert_inserts_then_changes_what_it_was_given() -> None:
+    database = new_database()
+    for value in ("1", "2"):
+        database.write_now(partial(upsert, table=meta, row={"key": "a", "value": value}))
+    assert values(database) == {"a": "2"}
+
+
+def test_insert_absent_tells_whether_it_did() -> None:
+    database = new_database()
+    row = {"key": "a", "value": "1"}
+    done = [database.write_now(lambda connection: insert_absent(connection, meta, row)) for _ in range(2)]
+    assert done == [True, False]

@@ -1,0 +1,100 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import URL, Engine, inspect, text
+
+from dispatcher.core.booking_states import HOLDING_STATES, BookingState
+from dispatcher.store.database import open_engine
+from dispatcher.store.migrate import WrongSchema, make_ready, migrate, migrate_engine, pending, pending_of_engine
+from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
+
+
+def memory() -> Engine:
+    return open_engine("sqlite://")
+
+
+def test_an_empty_database_becomes_what_the_program_works_on() -> None:
+    engine = memory()
+    assert pending_of_engine(engine) == ("0001",)
+    assert migrate_engine(engine) == ("0001",)
+    assert pending_of_engine(engine) == ()
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrations_make_the_constraints_and_indexes_of_the_schema() -> None:
+    migrated, created = memory(), memory()
+    migrate_engine(migrated)
+    metadata.create_all(created)
+    seen, wanted = inspect(migrated), inspect(created)
+    for table in metadata.tables:
+        for what in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
+            assert _plain(getattr(seen, what)(table)) == _plain(getattr(wanted, what)(table)), (table, what)
+        assert seen.get_pk_constraint(table) == wanted.get_pk_constraint(table)
+
+
+def _plain(items: list[dict[str, Any]]) -> list[str]:
+    """As texts: the condition of a partial index is an object that equals nothing."""
+    return sorted(str({name: str(value) for name, value in _flat(item).items()}) for item in items)
+
+
+def _flat(item: dict[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = item.get("dialect_options", {})
+    return {name: value for name, value in item.items() if name != "dialect_options"} | options
+
+
+def test_migrating_twice_does_nothing_the_second_time() -> None:
+    engine = memory()
+    migrate_engine(engine)
+    assert migrate_engine(engine) == ()
+
+
+def test_a_database_in_a_folder_with_strange_characters_is_migrated(tmp_path: Path) -> None:
+    folder = tmp_path / "a b%20c"
+    folder.mkdir()
+    url = URL.create("sqlite", database=str(folder / "d.sqlite")).render_as_string()
+    assert pending(url) == ("0001",)
+    assert migrate(url) == ("0001",)
+    assert pending(url) == ()
+
+
+def test_a_failed_migration_leaves_nothing_behind() -> None:
+    engine = memory()
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE rentals (id INTEGER)"))  # in the way of the migration
+    with pytest.raises(Exception, match="rentals"):
+        migrate_engine(engine)
+    assert inspect(engine).get_table_names() == ["rentals"]
+
+
+def test_an_empty_database_is_made_ready_without_a_question() -> None:
+    engine = memory()
+    make_ready(engine)
+    make_ready(engine)
+    assert pending_of_engine(engine) == ()
+
+
+def test_a_database_with_content_is_not_migrated_behind_the_operators_back() -> None:
+    engine = memory()
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE somebodys (id INTEGER)"))
+    with pytest.raises(WrongSchema, match="run `dispatcher migrate`"):
+        make_ready(engine)
+
+
+def test_a_database_of_a_newer_program_is_refused() -> None:
+    engine = memory()
+    migrate_engine(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for use in (pending_of_engine, make_ready, migrate_engine):
+        with pytest.raises(WrongSchema, match="9999"):
+            use(engine)
+
+
+def test_the_database_knows_the_states_of_the_state_table() -> None:
+    assert set(BOOKING_STATES) == set(BookingState)
+    assert set(LIVE_BOOKING_STATES) == HOLDING_STATES

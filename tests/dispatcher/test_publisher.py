@@ -1,0 +1,186 @@
+"""The desired states on their way: new ones at once, again while a box lags, all of them on every connection."""
+
+import asyncio
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from contract.facts import DoorOpened
+from contract.messages import Acknowledged, Command, Desired, TimeReply
+from dispatcher.link.courier import Courier
+from dispatcher.link.publisher import RESEND_S
+from dispatcher.link.report_requests import ReportRequests
+from dispatcher.store.desired import mark_dirty
+from runtime.link import LinkOwner, PublishRefused, PublishUnconfirmed
+from tests.dispatcher.fake_box import FakeBox
+from tests.dispatcher.fake_link import NAMESPACE, FakeLink, HandClock, dispatcher_signer
+from tests.dispatcher.running import Running, running
+from tests.dispatcher.small_fleet import CABINET, OTHER_CABINET, book, counted_bytes
+from tests.runtime.waiting import eventually
+
+
+async def quiet(bench: Running) -> None:
+    """Several rounds of the publisher have passed."""
+    for _ in range(3):
+        bench.dispatcher.publisher.wake()
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+def of(bench: Running, cabinet: str = CABINET) -> list[int]:
+    """The versions that a cabinet was sent."""
+    return [version for found, version in bench.desired() if found == cabinet]
+
+
+async def test_every_cabinet_is_told_on_connecting() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        assert [cabinet for cabinet, _ in bench.desired()] == [CABINET, OTHER_CABINET]
+        assert all(publication.retain for publication in bench.link.published)
+
+
+async def test_a_booking_reaches_its_box_as_soon_as_the_api_wakes_us() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        bench.clock.pass_s(1)
+        book(bench.database)
+        bench.database.write_now(lambda connection: mark_dirty(connection, CABINET))
+        bench.dispatcher.publisher.wake()
+        await eventually(lambda: len(of(bench)) == 2)
+        last = bench.link.heard(Desired)[-1]
+        assert isinstance(last, Desired)
+        assert [grant.grant for grant in last.grants] == ["grant-1"]
+        assert of(bench, OTHER_CABINET) == of(bench, OTHER_CABINET)[:1]
+
+
+async def test_what_did_not_change_is_not_sent_again() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        bench.database.write_now(lambda connection: mark_dirty(connection, CABINET))
+        await quiet(bench)
+        assert len(bench.desired()) == 2
+
+
+async def test_a_box_that_lags_is_told_again_and_again_until_it_holds_the_version() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        box = FakeBox()
+        await bench.tell(box.presence())
+        await eventually(lambda: len(of(bench)) == 2)  # the echo of its boot nonce is new content
+        await quiet(bench)
+        for expected in (3, 4):
+            bench.clock.pass_s(RESEND_S)
+            bench.dispatcher.publisher.wake()
+            await quiet(bench)
+            assert len(of(bench)) == expected, "once per resend time"
+        box.desired_version = of(bench)[-1]
+        await bench.tell(box.report())
+        await quiet(bench)
+        bench.clock.pass_s(RESEND_S)
+        await quiet(bench)
+        assert len(of(bench)) == 4
+
+
+async def test_a_box_that_is_offline_is_not_told_again() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        await bench.tell(FakeBox().presence(online=False))
+        await eventually(lambda: len(of(bench)) == 2)
+        bench.clock.pass_s(RESEND_S)
+        await quiet(bench)
+        assert len(of(bench)) == 2
+
+
+async def test_on_every_connection_states_and_watermarks_are_published_again() -> None:
+    async with running() as bench:
+        box = FakeBox()
+        box.note(DoorOpened, slot=1, released=True)
+        await bench.tell(box.batch())
+        await eventually(bench.acknowledged)
+        await bench.told_everybody()
+        bench.link.disconnect()
+        with bench.link.expecting(Acknowledged) as again, bench.link.expecting(Desired) as desired:
+            await bench.link.connect()
+            await eventually(lambda: len(desired()) == 2 and again())
+        assert bench.acknowledged() == [1, 1]
+
+
+async def test_our_presence_comes_first_and_offline_is_our_will_and_our_farewell() -> None:
+    async with running() as bench:
+        assert bench.link.published[0].topic == f"{NAMESPACE}/v1/dispatchers/main/presence"
+        will = bench.link.owner.will(1)
+        await bench.dispatcher.stop()
+        assert will is not None
+        assert will.topic == bench.link.published[0].topic == bench.link.published[-1].topic
+        assert will.payload == bench.link.published[-1].payload != bench.link.published[0].payload
+
+
+def courier() -> tuple[Courier, HandClock, FakeLink]:
+    clock = HandClock()
+    link = FakeLink(LinkOwner((), lambda _incoming: None, _nothing))
+    link.connected = True
+    return Courier(NAMESPACE, dispatcher_signer(), clock), clock, link
+
+
+async def _nothing(_count: int) -> None:
+    pass
+
+
+def reply(number: int, cabinet: str = CABINET) -> TimeReply:
+    return TimeReply(cabinet=cabinet, nonce="ab" * 16, at_ms=number)
+
+
+async def test_of_one_topic_only_the_newest_message_waits() -> None:
+    post, _clock, link = courier()
+    for number in range(500):
+        post.send(reply(number))
+        post.send(reply(number, OTHER_CABINET))
+    task = asyncio.create_task(post.run(link))
+    await eventually(lambda: len(link.published) == 2)
+    assert link.heard(TimeReply) == [reply(499), reply(499, OTHER_CABINET)]
+    task.cancel()
+
+
+async def test_what_the_broker_does_not_take_is_counted_and_logged_once_a_minute() -> None:
+    post, clock, link = courier()
+    task = asyncio.create_task(post.run(link))
+    with capture_logs() as logs:
+        for error in (PublishRefused(0x87, "not authorised"), PublishUnconfirmed("no answer")):
+            link.fails = error
+            for number in range(3):
+                post.send(reply(number))
+                await eventually(lambda: not post.waiting)
+        clock.pass_s(60)
+        post.send(reply(9))
+        await eventually(lambda: post.failed == 7)
+    assert [log["event"] for log in logs] == ["publish_refused", "publish_failed"]
+    link.fails = None
+    post.send(reply(10))
+    await eventually(lambda: link.published)
+    task.cancel()
+
+
+async def test_what_waits_when_the_connection_ends_is_forgotten() -> None:
+    post, _clock, _link = courier()
+    post.send(reply(1))
+    post.forget()
+    assert not post.waiting
+
+
+async def test_a_cabinet_that_a_decision_waits_for_is_asked_for_its_report_now_and_then() -> None:
+    post, clock, link = courier()
+    requests = ReportRequests(post, clock, clock, counted_bytes())
+    task = asyncio.create_task(post.run(link))
+    for _ in range(5):
+        requests.ask({CABINET})
+    await eventually(lambda: link.heard(Command))
+    clock.pass_s(10)
+    requests.ask({CABINET, OTHER_CABINET})
+    await eventually(lambda: len(link.heard(Command)) == 3)
+    task.cancel()
+    asked: list[Any] = link.heard(Command)
+    assert [command.cabinet for command in asked] == [CABINET, CABINET, OTHER_CABINET]
+    assert {command.action for command in asked} == {"report_now"}
+    assert asked[0].counter < asked[1].counter < asked[2].counter
+    assert len({command.command for command in asked}) == 3
+    assert all(command.expires_ms > command.issued_ms for command in asked)

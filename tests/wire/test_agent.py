@@ -1,0 +1,175 @@
+"""One agent as a real process, on real serial bytes and a real broker; the centre is played by the test."""
+
+import asyncio
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from contract.facts import AccessRefused, KeyReturned, KeyTaken
+from contract.reasons import Reason
+from simulator.network.model import CALYPSO, Card
+from tests.runtime.waiting import eventually
+from tests.wire.brokers import Mosquitto, mosquitto_program
+from tests.wire.station import Station, eventually_facts
+
+BADGE = Card(CALYPSO.name, CALYPSO.bits, bytes(range(8)))
+STRANGER = Card(CALYPSO.name, CALYPSO.bits, bytes(8))
+HANDOVER = ["access_granted", "door_opened", "key_taken", "door_closed"]
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[tuple[Station, Mosquitto]]:
+    """A station with its broker and centre, ready for the first member."""
+    broker = Mosquitto(folder)
+    await broker.start()
+    station = Station(folder, broker.port)
+    station.site.open()
+    centre = asyncio.create_task(station.centre.link.run())
+    try:
+        await eventually(lambda: station.centre.link.connected)
+        station.start()
+        await eventually(lambda: station.centre.presences, within_s=15)
+        await station.grant(station.vehicles[0], BADGE)
+        await station.ready()
+        yield station, broker
+    finally:
+        if station.process is not None and station.process.poll() is None:
+            station.kill()
+        station.site.close()
+        await station.centre.link.stop()
+        broker.stop()
+        await centre
+
+
+async def test_badge_grant_lock_journal_ledger_and_back(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, _):
+        vehicle = station.vehicles[0]
+        await station.show(BADGE)
+        await station.until_open(1)
+        await station.take(1)
+        await station.bring_back(vehicle, 1)
+        await eventually_facts(station.centre, lambda kinds: kinds[-1:] == ["door_closed"] and len(kinds) >= 10)
+        kinds = [kind for kind in station.centre.kinds() if kind in {*HANDOVER, "key_returned"}]
+        assert kinds == [*HANDOVER, "access_granted", "door_opened", "key_returned", "door_closed"]
+        taken = next(fact for fact in station.centre.facts() if isinstance(fact, KeyTaken))
+        returned = next(fact for fact in station.centre.facts() if isinstance(fact, KeyReturned))
+        assert (taken.key, taken.grant, taken.badge) == (vehicle.key.id, "booking-1", "ref-of-badge")
+        assert (returned.key, returned.grant, returned.identity.value) == (vehicle.key.id, "booking-1", "read")
+        await eventually(lambda: "station_agent_journal_depth 0.0" in metrics(station))
+        assert BADGE.data.hex().upper() not in station.log.read_text().upper()
+        assert station.terminate() == 0
+        await eventually(lambda: not station.centre.presences[-1].online)
+
+
+async def test_a_stranger_is_refused_and_nothing_moves(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, _):
+        await station.show(STRANGER)
+        await eventually_facts(station.centre, lambda kinds: "access_refused" in kinds)
+        refused = next(fact for fact in station.centre.facts() if isinstance(fact, AccessRefused))
+        assert refused.reason is Reason.UNKNOWN_BADGE
+        assert station.site.cabinet.open_slots() == ()
+
+
+async def test_without_network_the_right_badge_opens_and_the_facts_arrive_later(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, broker):
+        broker.kill()
+        await station.show(BADGE)
+        await station.until_open(1)
+        await station.take(1)
+        assert "key_taken" not in station.centre.kinds()
+        await broker.start()
+        await eventually_facts(station.centre, lambda kinds: "door_closed" in kinds, within_s=40)
+        assert [kind for kind in station.centre.kinds() if kind in HANDOVER] == HANDOVER
+
+
+async def test_killed_in_the_middle_the_agent_loses_no_fact_and_opens_nothing_by_itself(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, _):
+        await station.show(BADGE)
+        await station.until_open(1)
+        station.kill()
+        await station.take(1)  # the member goes on, nobody is watching
+        station.start()
+        await eventually_facts(station.centre, lambda kinds: "key_taken" in kinds, within_s=20)
+        facts = station.centre.facts()
+        assert [fact.seq for fact in facts] == list(range(1, len(facts) + 1))
+        taken = next(fact for fact in facts if isinstance(fact, KeyTaken))
+        assert (taken.grant, taken.seen_late) == ("booking-1", True)
+        assert station.site.cabinet.open_slots() == ()
+
+
+async def test_a_ledger_that_does_not_answer_is_sent_everything_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, broker):
+        station.centre.acknowledges = False
+        await station.show(STRANGER)
+        await eventually_facts(station.centre, lambda kinds: "access_refused" in kinds)
+        station.centre.acknowledges = True
+        broker.kill()
+        await broker.start()
+        await eventually(lambda: "station_agent_journal_depth 0.0" in metrics(station), within_s=40)
+        assert station.centre.kinds().count("access_refused") == 1
+
+
+async def test_garbage_on_every_topic_is_counted_and_harms_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, broker):
+        base = f"carshare/v1/cabinets/{station.cabinet}"
+        topics = [f"{base}/{name}" for name in ("desired", "acknowledged", "commands", "time")]
+        tracker = f"carshare/v1/vehicles/{station.vehicles[0].id}/raw"
+        for topic in (*topics, tracker):
+            for payload in ("garbage", "a.b.c", '{"kind":"desired","version":99}', "\udcff"):
+                await asyncio.to_thread(publish_garbage, broker.port, topic, payload)
+        counted = 'station_agent_messages_refused_total{reason="malformed"} 16.0'
+        await eventually(lambda: counted in metrics(station))
+        await station.show(BADGE)
+        await station.until_open(1)
+
+
+def publish_garbage(port: int, topic: str, payload: str) -> None:
+    program = mosquitto_program("mosquitto_pub")
+    command = [program, "-p", str(port), "-q", "1", "-t", topic, "-m", payload]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def metrics(station: Station) -> str:
+    with urllib.request.urlopen(station.metrics_url, timeout=5) as answer:  # noqa: S310  # our own, on loopback
+        return str(answer.read().decode())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('cabinet = "', 'cabinet = "No Spaces '), ["cabinet", "'No Spaces ", "pattern"]),
+        (("baud_rate = 9600", "baud_rate = 12345"), ["locks.baud_rate", "12345", "9600"]),
+        (("[http]", "[http]\nprot = 1"), ["http.prot", "did you mean port?"]),
+        (('signing_key_file = "box.pem"', 'signing_key_file = "gone.pem"'), ["signing_key_file", "gone.pem"]),
+        (("[journal]", "[journal"), ["not TOML", "line"]),
+        (('entrance.scbk"', 'return.scbk"'), ["share one scbk"]),
+        (("address = 2", "address = 1"), ["two readers at one address"]),
+        (('ports/readers"', 'ports/locks"'), ["lock bus has no authentication"]),
+    ],
+)
+def test_a_wrong_configuration_is_named_and_stops_the_program(
+    tmp_path: Path, change: tuple[str, str], says: list[str]
+) -> None:
+    station = Station(tmp_path, 1883)
+    text = station.config.read_text()
+    assert change[0] in text
+    station.config.write_text(text.replace(change[0], change[1], 1))
+    for verb in ("check-config", "run"):
+        command = [sys.executable, "-m", "station_agent", verb, "--config", str(station.config)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        assert all(word in done.stderr for word in says), done.stderr
+
+
+def test_a_good_configuration_is_said_to_be_good(tmp_path: Path) -> None:
+    station = Station(tmp_path, 1883)
+    command = [sys.executable, "-m", "station_agent", "check-config", "--config", str(station.config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "8 slots, 2 readers, 4 vehicles" in done.stdout
