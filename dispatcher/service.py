@@ -22,8 +22,9 @@ from dispatcher.store.migrate import WrongSchema, make_ready
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
 from runtime.executor import ThreadExecutor
-from runtime.http import ServerCertificate, Serving, serve_asgi
+from runtime.http import ServerCertificate, serve_asgi
 from runtime.link import Link, LinkOwner
+from runtime.listening import Serving
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
 

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from prometheus_client import CollectorRegistry, make_asgi_app
 
 from runtime.addresses import require_loopback_or_secured
-from runtime.http import AsgiApp, Receive, Scope, Send, ServerCertificate, Serving, serve_asgi
+from runtime.listening import AsgiApp, Receive, Scope, Send, Serving
+from runtime.small_http import serve_small
 
 METHODS = ("GET", "HEAD")
 
@@ -80,12 +81,10 @@ class HealthApp:
 
 
 @asynccontextmanager
-async def serve_health(
-    app: HealthApp, host: str, port: int, *, field: str, certificate: ServerCertificate | None = None
-) -> AsyncIterator[Serving]:
-    """Serves `app` while the block runs. Raises `Unsecured` for an address that others reach without TLS."""
-    require_loopback_or_secured(host, field=field, secured=certificate is not None, lacking="a certificate")
-    async with serve_asgi(app, host, port, field=field, certificate=certificate) as serving:
+async def serve_health(app: HealthApp, host: str, port: int, *, field: str) -> AsyncIterator[Serving]:
+    """Serves `app` on loopback while the block runs. Raises `Unsecured` for an address that others reach."""
+    require_loopback_or_secured(host, field=field, secured=False, lacking="a proxy with TLS in front")
+    async with serve_small(app, host, port, field=field) as serving:
         yield serving
 
 

@@ -1,4 +1,4 @@
-"""Serves an ASGI application from our own event loop: the health endpoint, the dispatcher's API.
+"""Serves an ASGI application from our own event loop: the dispatcher's API.
 
 uvicorn does the work, without its signal handlers (the entry point has its own) and without its logging
 set-up. The socket is bound here first, so that a port in use is a sentence and not a traceback.
@@ -6,33 +6,16 @@ set-up. The socket is bound here first, so that a port in use is a sentence and 
 
 import asyncio
 import contextlib
-import errno
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
-from runtime.config import ConfigError
+from runtime.listening import AsgiApp, ListenFailed, Serving, bind
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-BACKLOG = 128  # connections waiting to be accepted: Linux's own long-time default
 SHUTDOWN_S = 3  # an event stream never ends by itself; systemd's stop timeout is far above this
-
-
-class ListenFailed(ConfigError):
-    """The address cannot be listened on. The text names host, port and the field of the configuration."""
-
-
-class PortInUse(ListenFailed):
-    """Another process, often an earlier start of this one, listens there."""
 
 
 class StartFailed(RuntimeError):
@@ -45,20 +28,6 @@ class ServerCertificate:
 
     certificate_file: Path
     key_file: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """Where the application answers. `port` is the real one where 0 was asked for."""
-
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
 
 @contextlib.asynccontextmanager
@@ -109,18 +78,6 @@ def _load(config: uvicorn.Config, field: str) -> None:
         config.load()
     except OSError as error:  # ssl.SSLError is one
         raise ListenFailed(f"{field}: the certificate or its key cannot be used: {error}") from None
-
-
-def bind(host: str, port: int, field: str) -> socket.socket:
-    """A listening socket. Raises `ListenFailed`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            text = f"{field}: port {port} on {host} is in use: stop the other process or choose another port"
-            raise PortInUse(text) from None
-        raise ListenFailed(f"{field}: cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
 class _Server(uvicorn.Server):

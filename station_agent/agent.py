@@ -127,6 +127,7 @@ class Agent:
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
         try:
             await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
+            self._set_timer(opened.station)
             self._clock_keeper.judge()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._work(opened), name="core")

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from dispatcher.api.counters import OTHER, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.tokens import Tokens
-from runtime.http import AsgiApp, Message, Receive, Scope, Send
+from runtime.listening import AsgiApp, Message, Receive, Scope, Send
 
 OPENAPI_PATH = "/api/v1/openapi.json"
 HEALTH_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})

@@ -7,6 +7,7 @@ from station_agent.core.model import Now
 from station_agent.core.notebook import Notebook
 
 CABINET = "cabinet"  # name of the lock bus in facts and reports
+SEEN_BY_MS = 10_000  # a reader's session takes a second or two, a lost line is retried within this
 
 
 class Devices:
@@ -16,6 +17,24 @@ class Devices:
         self._notebook = notebook
         self._states = {name: DeviceState(device=name, online=False, why="not seen since start") for name in names}
         self._lost: set[str] = set()
+        self._missed_at_ms: int | None = None
+
+    def start(self, now: Now) -> None:
+        """A boot: whatever is not seen soon is told lost, for the centre forgot what this box told before."""
+        self._missed_at_ms = now.line_ms + SEEN_BY_MS
+
+    @property
+    def wake_at_line_ms(self) -> int | None:
+        return self._missed_at_ms
+
+    def elapsed(self, now: Now) -> None:
+        """Tell what did not answer since the start."""
+        if self._missed_at_ms is None or now.line_ms < self._missed_at_ms:
+            return
+        self._missed_at_ms = None
+        for name, state in self._states.items():
+            if not state.online and name not in self._lost:
+                self._tell_lost(now, name, state.why or "")
 
     def is_online(self, device: str) -> bool:
         return self._states[device].online
@@ -40,6 +59,9 @@ class Devices:
     def lost(self, now: Now, device: str, why: str) -> None:
         """It does not answer; a fact only where it did before."""
         if self._states[device].online:
-            self._lost.add(device)
-            self._notebook.note(now, DeviceLost, device=device, why=why[:200])
+            self._tell_lost(now, device, why)
         self._states[device] = DeviceState(device=device, online=False, why=why[:200])
+
+    def _tell_lost(self, now: Now, device: str, why: str) -> None:
+        self._lost.add(device)
+        self._notebook.note(now, DeviceLost, device=device, why=why[:200])

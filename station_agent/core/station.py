@@ -100,14 +100,18 @@ class Station:
 
     @property
     def wake_at_line_ms(self) -> int | None:
-        """When `Elapsed` is wanted: the next moment at which a released slot should have opened."""
-        return min((release.pulsed_line_ms + CONFIRM_MS for release in self._unconfirmed()), default=None)
+        """When `Elapsed` is wanted: a released slot should have opened, or a device should have been seen."""
+        moments = [release.pulsed_line_ms + CONFIRM_MS for release in self._unconfirmed()]
+        if self.devices.wake_at_line_ms is not None:
+            moments.append(self.devices.wake_at_line_ms)
+        return min(moments, default=None)
 
     def start(self, now: Now, version: str) -> list[Effect]:
         """The first call of a boot."""
         if self.last_seq == 0:
             self._notebook.note(now, EpochStarted, why="new_journal")
         self._notebook.note(now, AgentStarted, boot_nonce=self._boot_nonce, version=version)
+        self.devices.start(now)
         return self._notebook.close(self._picture)
 
     def start_epoch(
@@ -146,6 +150,7 @@ class Station:
             case LockPulsed():
                 self._lock_pulsed(event)
             case Elapsed():
+                self.devices.elapsed(now)
                 self._confirm_releases(now)
             case DesiredArrived():
                 self._desired_arrived(now, event)

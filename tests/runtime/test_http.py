@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
 from runtime.config import ConfigError
-from runtime.http import ListenFailed, PortInUse, ServerCertificate, StartFailed, serve_asgi
+from runtime.http import ServerCertificate, StartFailed, serve_asgi
+from runtime.listening import ListenFailed, PortInUse
 from tests.runtime.certificates import Authority
 
 LOOPBACK = "127.0.0.1"

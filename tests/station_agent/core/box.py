@@ -12,7 +12,8 @@ from contract.credentials import CredentialType, credential_digest
 from contract.facts import Fact
 from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
-from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSignal, SlotSeen
+from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSeen, ReaderSignal, SlotSeen
+from station_agent.core.devices import SEEN_BY_MS
 from station_agent.core.picture import Picture
 from station_agent.core.station import Station, StationSetup
 
@@ -58,6 +59,10 @@ class Box:
         self.contacts = {1: (True, False), 2: (True, False), 3: (True, False), 4: (False, False)}
         self.boot()
         self.see()
+        for reader in ("entrance", "returns"):
+            self.handle(ReaderSeen(reader, tampered=False, power_failed=False))
+        self.pass_time(SEEN_BY_MS)
+        self.handle(model.Elapsed())
         self.trust()
         self.desire()
         self.forget()

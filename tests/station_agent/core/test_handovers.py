@@ -4,6 +4,7 @@ import pytest
 
 from contract.facts import (
     AccessRefused,
+    DeviceLost,
     DoorOpened,
     Identity,
     KeyReturned,
@@ -244,6 +245,7 @@ def test_after_a_power_cut_a_release_that_never_opened_is_forgotten() -> None:
     box.badge("ann")
     box.reboot()
     box.see()
+    box.elapse()
     box.forget()
     assert box.station.wake_at_line_ms is None
     box.badge("ann")
@@ -277,6 +279,19 @@ def test_a_reader_lost_and_back_is_two_facts_and_its_start_is_none() -> None:
     box.event(ReaderLost("entrance", "no answer"))
     box.event(ReaderLost("entrance", "no answer"))
     box.event(ReaderSeen("entrance", tampered=False, power_failed=False))
+    assert box.kinds() == ["device_lost", "device_back"]
+
+
+def test_a_device_that_stays_dead_after_a_reboot_is_told_lost_again() -> None:
+    box = Box()
+    box.reboot()
+    box.see()
+    box.event(ReaderSeen("entrance", tampered=False, power_failed=False))
+    box.forget()
+    box.elapse()
+    fact = box.last(DeviceLost)
+    assert (box.kinds(), fact.device) == (["device_lost"], "returns")
+    box.event(ReaderSeen("returns", tampered=False, power_failed=False))
     assert box.kinds() == ["device_lost", "device_back"]
 
 
