@@ -49,6 +49,7 @@ SEED = 7
 HOUR_MS = 3_600_000
 DIGEST_KEY = bytes(range(32))
 BOX_KEY, CENTRE_KEY = 1, 2
+CENTRE_USER = "dispatcher"
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Centre:
 
     cabinet: str
     port: int
+    password_file: Path | None = None
     namespace: str = "carshare"
     acknowledges: bool = True
     ledger_id: str = "c" * 32
@@ -75,12 +77,17 @@ class Centre:
             f"agent/{self.cabinet}": verify_key(Author.AGENT, self.cabinet, BOX_KEY),
             "dispatcher/centre": verify_key(Author.DISPATCHER, "centre", CENTRE_KEY),
         }
-        self._find_key = keys.get
+        self.find_key = keys.get
         subscriptions = tuple(
             Subscription(rule.topic(self.namespace, self.cabinet)) for rule in (PRESENCE, REPORTED, FACTS, TIME)
         )
         self.link = MqttLink(
-            MqttSettings(host="127.0.0.1", port=self.port),
+            MqttSettings(
+                host="127.0.0.1",
+                port=self.port,
+                username=CENTRE_USER if self.password_file else None,
+                password_file=self.password_file,
+            ),
             "test-centre",
             LinkOwner(subscriptions=subscriptions, on_message=self._hear, on_connected=self._repeat),
             line_clock=SystemLineClock(),
@@ -106,7 +113,7 @@ class Centre:
         topic = parse_topic(incoming.topic, self.namespace)
         assert topic is not None
         try:
-            message = verify(incoming.payload, topic, self._find_key)
+            message = verify(incoming.payload, topic, self.find_key)
         except BadMessage:
             self.refused += 1
             return
@@ -149,12 +156,13 @@ class Centre:
 class Station:
     """The first station of the network; `start` runs the agent by its own console entry."""
 
-    def __init__(self, folder: Path, broker_port: int) -> None:
+    def __init__(self, folder: Path, broker_port: int, *, password: str = "") -> None:
         self.folder = folder
+        self._password = password
         self.network: Network = lilas_network(SEED, 1)
         self.cabinet = self.network.cabinets[0]
         self.vehicles: tuple[Vehicle, ...] = self.network.vehicles
-        self.centre = Centre(self.cabinet, broker_port)
+        self.centre = Centre(self.cabinet, broker_port, password_file=self._write_password(CENTRE_USER))
         self.record = WorldRecord()
         self.line_clock = SystemLineClock()
         self.site = Site(
@@ -171,6 +179,13 @@ class Station:
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "agent.log"
 
+    def _write_password(self, user: str) -> Path | None:
+        if not self._password:
+            return None
+        path = self.folder / f"{user}.password"
+        path.write_text(self._password + "\n")
+        return path
+
     def now(self) -> Moment:
         return Moment(SystemClock().now_ms(), self.line_clock.now_us())
 
@@ -179,6 +194,10 @@ class Station:
         (self.folder / "digest.key").write_text(DIGEST_KEY.hex())
         for reader in READER_ADDRESS:
             (self.folder / f"{reader}.scbk").write_text(scbk(SEED, self.cabinet, reader).hex())
+        mqtt: dict[str, str | int | bool] = {"host": "127.0.0.1", "port": broker_port}
+        password_file = self._write_password(self.cabinet)
+        if password_file is not None:
+            mqtt |= {"username": self.cabinet, "password_file": password_file.name}
         files = BoxFiles(
             journal=Path("journal.sqlite"),
             signing_key=Path("box.pem"),
@@ -190,7 +209,7 @@ class Station:
             namespace="carshare",
             dispatcher_id="centre",
             dispatcher_public_key=public_text(CENTRE_KEY),
-            mqtt={"host": "127.0.0.1", "port": broker_port},
+            mqtt=mqtt,
             http_port=0,
             log_format="json",
         )
@@ -279,19 +298,26 @@ class Station:
 
     async def take(self, slot: int) -> None:
         """Take the key out of an open slot and shut it, no faster than hands do."""
-        await self._hand(self.site.cabinet.take_key(self.now(), slot, "somebody")[1])
-        await self._hand(self.site.cabinet.close_door(self.now(), slot, "somebody"))
+        await self._reach()
+        self.site.apply(self.site.cabinet.take_key(self.now(), slot, "somebody")[1])
+        await self.shut(slot)
+
+    async def shut(self, slot: int) -> None:
+        await self._reach()
+        self.site.apply(self.site.cabinet.close_door(self.now(), slot, "somebody"))
+        await self._reach()
 
     async def bring_back(self, vehicle: Vehicle, slot: int) -> None:
         await self.show(vehicle.key.tag, RETURN_READER)
         await self.until_open(slot)
-        await self._hand(())
-        await self._hand(self.site.cabinet.hang_key(self.now(), slot, vehicle.key, "somebody"))
-        await self._hand(self.site.cabinet.close_door(self.now(), slot, "somebody"))
+        await self._reach()
+        self.site.apply(self.site.cabinet.hang_key(self.now(), slot, vehicle.key, "somebody"))
+        await self.shut(slot)
 
-    async def _hand(self, changes: Any) -> None:
-        self.site.apply(changes)
-        await asyncio.sleep(0.6)  # hands take time: two looks at the contacts are 0.4 s
+    @staticmethod
+    async def _reach() -> None:
+        """Hands take time: two looks at the contacts are 0.4 s."""
+        await asyncio.sleep(0.6)
 
 
 async def eventually_facts(centre: Centre, condition: Callable[[list[str]], bool], within_s: float = 10) -> None:

@@ -1,6 +1,7 @@
 """One agent as a real process, on real serial bytes and a real broker; the centre is played by the test."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import urllib.request
@@ -8,10 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from contract.envelope import verify
 from contract.facts import AccessRefused, KeyReturned, KeyTaken
 from contract.reasons import Reason
+from contract.schema import schemas
+from contract.topics import parse_topic
 from simulator.network.model import CALYPSO, Card
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto_program
@@ -64,6 +69,39 @@ async def test_badge_grant_lock_journal_ledger_and_back(tmp_path: Path) -> None:
         assert BADGE.data.hex().upper() not in station.log.read_text().upper()
         assert station.terminate() == 0
         await eventually(lambda: not station.centre.presences[-1].online)
+
+
+async def test_an_onlooker_sees_signed_messages_on_the_topics_of_the_contract(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, broker):
+        program = mosquitto_program("mosquitto_sub")
+        command = [program, "-p", str(broker.port), "-V", "5", "-q", "1", "--retain-as-published"]
+        command += ["-t", "#", "-F", "%q %r %t %p"]
+        with (tmp_path / "seen").open("wb") as seen:
+            onlooker = subprocess.Popen(command, stdout=seen)  # noqa: ASYNC220  # it runs beside the test
+        try:
+            lines: list[list[str]] = []
+
+            def saw(channel: str) -> bool:
+                lines[:] = [line.split(" ", 3) for line in (tmp_path / "seen").read_text().splitlines()]
+                return any(line[2].endswith(channel) for line in lines)
+
+            await eventually(lambda: saw("/desired") and saw("/reported"))
+            await station.show(STRANGER)
+            await eventually(lambda: saw("/facts") and saw("/acknowledged"))
+        finally:
+            onlooker.terminate()
+            onlooker.wait()
+        for qos, _, topic, payload in lines:
+            parsed = parse_topic(topic, "carshare")
+            assert parsed is not None, topic
+            assert int(qos) == parsed.rule.qos
+            message = verify(payload.encode(), parsed, station.centre.find_key)
+            schema = json.loads(schemas()[f"{message.kind}.schema.json"])
+            jsonschema.validate(json.loads(message.to_json()), schema)
+        assert {line[2] for line in lines if line[1] == "1"} == {
+            f"carshare/v1/cabinets/{station.cabinet}/{name}"
+            for name in ("presence", "reported", "desired", "acknowledged")
+        }
 
 
 async def test_a_stranger_is_refused_and_nothing_moves(tmp_path: Path) -> None:
