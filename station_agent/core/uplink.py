@@ -7,10 +7,9 @@ sleep_until(uplink.wake_at_line_ms)
 
 from dataclasses import dataclass
 
-RESEND_MS = 20_000  # ten times the worst link delay simulated (2 s)
+RESEND_FIRST_MS = 4_000  # the worst link delay simulated (2 s), there and back
 RESEND_MAX_MS = 60_000  # a dispatcher that is away for hours is asked once a minute
 IN_FLIGHT_MAX = 4  # four batches of 100 drain a backlog at 400 facts a round trip and bound the repetition
-DOUBT_MS = 2_000  # an acknowledgement without progress, and none by then: what was sent did not arrive
 
 
 @dataclass(slots=True)
@@ -29,8 +28,8 @@ class Uplink:
         self.resends = 0
         self._in_flight: list[_Sent] = []
         self._connected = False
-        self._resend_ms = RESEND_MS
-        self._doubt_ms: int | None = None
+        self._resend_ms = RESEND_FIRST_MS
+        self._hurried = False
 
     def connected(self) -> None:
         """A new connection: whatever was under way may be lost."""
@@ -52,18 +51,23 @@ class Uplink:
         self._in_flight.clear()
 
     def acknowledged(self, seq: int, *, lowered: bool = False) -> None:
-        """The ledger has everything up to `seq`; `lowered`: a restored one, that has less than it said before."""
+        """The ledger has everything up to `seq`; `lowered`: a restored one, that has less than it said before.
+
+        A word without progress, while something is under way, says that somebody listens again and that what
+        was sent did not arrive: it is sent again soon, once, and not a minute later.
+        """
         assert seq <= self.last_seq, "an acknowledgement beyond what was journalled starts a new epoch"
         if lowered or seq > self.acknowledged_seq:
             self.acknowledged_seq = seq
             self._be_patient()
             self._in_flight = [] if lowered else [sent for sent in self._in_flight if sent.last > seq]
-        elif self._in_flight and self._doubt_ms is None:
-            self._doubt_ms = DOUBT_MS
+        elif not self._hurried:
+            self._hurried = True
+            self._resend_ms = RESEND_FIRST_MS
 
     def _be_patient(self) -> None:
-        self._resend_ms = RESEND_MS
-        self._doubt_ms = None
+        self._resend_ms = RESEND_FIRST_MS
+        self._hurried = False
 
     def next_first(self, now_ms: int) -> int | None:
         """The first fact of the batch to send now; None while nothing is due."""
@@ -72,10 +76,7 @@ class Uplink:
         wake_ms = self.wake_at_line_ms
         if wake_ms is not None and now_ms >= wake_ms:
             self._in_flight.clear()
-            if self._doubt_ms is None:
-                self._resend_ms = min(self._resend_ms * 2, RESEND_MAX_MS)
-            else:
-                self._doubt_ms = min(self._doubt_ms * 2, self._resend_ms)
+            self._resend_ms = min(self._resend_ms * 2, RESEND_MAX_MS)
             self.resends += 1
         if len(self._in_flight) >= IN_FLIGHT_MAX:
             return None
@@ -92,4 +93,4 @@ class Uplink:
         """When the oldest batch under way is sent again."""
         if not self._connected or not self._in_flight:
             return None
-        return self._in_flight[0].at_ms + (self._doubt_ms or self._resend_ms)
+        return self._in_flight[0].at_ms + self._resend_ms
