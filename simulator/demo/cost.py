@@ -1,0 +1,51 @@
+"""What a run costs: processor time and memory of this process and of those it started."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import psutil
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    cores: float
+    """Processor seconds per real second."""
+    memory_mib: float
+    """Resident memory of this process and of all that it started."""
+    agent_mib: float | None
+    """The largest agent process, where agents are processes."""
+
+    def __str__(self) -> str:
+        agent = "" if self.agent_mib is None else f", largest agent process {self.agent_mib:.0f} MiB"
+        return f"{self.cores:.2f} cores, {self.memory_mib:.0f} MiB in all{agent}"
+
+
+class Meter:
+    """Measures between `start` and `read`. Children that ended in between are not counted."""
+
+    def __init__(self, agents: tuple[psutil.Process, ...]) -> None:
+        self._agents = agents
+        self._cpu_s = _cpu_seconds()
+        self._began_s = time.perf_counter()
+
+    def read(self) -> Cost:
+        wall_s = time.perf_counter() - self._began_s
+        agents = [process.memory_info().rss / MIB for process in self._agents if process.is_running()]
+        return Cost(
+            cores=(_cpu_seconds() - self._cpu_s) / max(wall_s, 0.001),
+            memory_mib=sum(process.memory_info().rss for process in _family()) / MIB,
+            agent_mib=max(agents, default=None),
+        )
+
+
+def _family() -> list[psutil.Process]:
+    own = psutil.Process(os.getpid())
+    return [own, *own.children(recursive=True)]
+
+
+def _cpu_seconds() -> float:
+    times = [process.cpu_times() for process in _family()]
+    return sum(one.user + one.system for one in times)

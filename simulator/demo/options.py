@@ -1,0 +1,123 @@
+"""What the demo is asked to do."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.addresses import Unsecured, require_loopback_or_secured
+from runtime.mqtt_settings import MqttSettings
+from simulator.network.lilas import STATIONS
+
+SPEED_MAX = 600.0  # beyond it hands, which move in real time, take hours of the scaled clock
+SECONDS_MAX = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    stations: int
+    speed: float
+    seconds: float | None
+    """Wall time to run; None: until Ctrl-C."""
+    seed: int
+    broker: str
+    """`embedded`, `mosquitto`, or `mqtt://host:port`."""
+    http_port: int
+    processes: bool
+    json_file: Path | None
+    directory: Path | None
+    """Where keys, configurations, database and logs of the run are kept; None: a temporary folder."""
+
+    @property
+    def external_broker(self) -> MqttSettings | None:
+        """The broker that somebody else runs, where one was named."""
+        if not self.broker.startswith("mqtt://"):
+            return None
+        host, _, port = self.broker.removeprefix("mqtt://").rstrip("/").rpartition(":")
+        return MqttSettings(host=host, port=int(port))
+
+
+def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The sub-command and its options."""
+    text = "run the whole network: broker, dispatcher, agents, members and vehicles; end with a verdict"
+    demo = commands.add_parser("demo", help=text, description=text)
+    demo.add_argument(
+        "--stations", type=_number(int, 1, STATIONS), default=STATIONS, metavar="N", help="1 to 30; default 30"
+    )
+    demo.add_argument(
+        "--speed",
+        type=_number(float, 0.1, SPEED_MAX),
+        default=60.0,
+        metavar="X",
+        help="seconds of the network's clock per real second, 0.1 to 600; default 60. Serial lines keep real time",
+    )
+    demo.add_argument(
+        "--for",
+        dest="seconds",
+        type=_number(float, 1, SECONDS_MAX),
+        metavar="SECONDS",
+        help="real seconds to run; without it, until Ctrl-C",
+    )
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="of everything that is drawn; default 1")
+    demo.add_argument(
+        "--broker",
+        type=_broker,
+        default="embedded",
+        metavar="BROKER",
+        help="embedded (default), mosquitto (started by the demo), or mqtt://host:port",
+    )
+    demo.add_argument(
+        "--http-port",
+        type=_number(int, 0, 65_535),
+        default=8080,
+        metavar="P",
+        help="of the dispatcher's API and metrics; the agents' metrics answer on the next; 0: free ones",
+    )
+    demo.add_argument(
+        "--processes", action="store_true", help="broker, dispatcher and every agent as a process of its own"
+    )
+    demo.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON, too")
+    demo.add_argument("--directory", type=Path, metavar="DIR", help="keep the run's files there; must be empty")
+
+
+def demo_options(parsed: argparse.Namespace) -> DemoOptions:
+    return DemoOptions(
+        stations=parsed.stations,
+        speed=parsed.speed,
+        seconds=parsed.seconds,
+        seed=parsed.seed,
+        broker=parsed.broker,
+        http_port=parsed.http_port,
+        processes=parsed.processes,
+        json_file=parsed.json,
+        directory=parsed.directory,
+    )
+
+
+class _number:  # noqa: N801  # reads as a function where it is used
+    """A number within bounds, for argparse: its error names what was expected."""
+
+    def __init__(self, kind: type[int] | type[float], low: float, high: float) -> None:
+        self._kind, self._low, self._high = kind, low, high
+
+    def __call__(self, text: str) -> float:
+        expected = f"expected {self._low:g} to {self._high:g}"
+        try:
+            value = self._kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r}: {expected}") from None
+        if not self._low <= value <= self._high:
+            raise argparse.ArgumentTypeError(f"{text}: {expected}")
+        return value
+
+
+def _broker(text: str) -> str:
+    if text in {"embedded", "mosquitto"}:
+        return text
+    host, _, port = text.removeprefix("mqtt://").rstrip("/").rpartition(":")
+    if not text.startswith("mqtt://") or not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: expected embedded, mosquitto or mqtt://host:port")
+    try:
+        require_loopback_or_secured(host, field=text, secured=False, lacking="TLS, which the demo does not speak")
+    except Unsecured as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text

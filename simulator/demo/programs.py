@@ -1,0 +1,193 @@
+"""Runs the programs of a demo: all in this process, or each as a process of its own.
+
+Both ways they are the programs' own mains with their real configuration files; only the clock is passed in.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from prometheus_client import CollectorRegistry
+
+from dispatcher.config import load_config
+from dispatcher.service import make_dispatcher, serve_http
+from dispatcher.service import run_until as run_dispatcher_until
+from runtime.clocks import LineClock
+from runtime.config import ConfigError, load_toml
+from runtime.executor import ThreadExecutor
+from runtime.health import HealthApp, Monitored, serve_health
+from simulator.clocks import ScaledClock
+from simulator.demo.premises import Premises
+from station_agent.cli import make_agent
+from station_agent.cli import run_until as run_agent_until
+from station_agent.config import StationConfig
+from station_agent.metrics import monitored
+
+START_S = 60.0  # thirty interpreters on two cores need about a second each
+STOP_S = 15.0  # a program that was told to stop ends within five seconds; then it is killed
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where the programs answer, and what they cost."""
+
+    api_url: str
+    agents_url: str
+    """One page of metrics per agent: below it, or (with processes) an example."""
+    processes: tuple[psutil.Process, ...] = ()
+
+
+class ProgramEnded(Exception):
+    """A program ended by itself. The text says which, how, and where its words are."""
+
+
+# --- in this process
+
+
+@asynccontextmanager
+async def in_process(
+    premises: Premises, clock: ScaledClock, line_clock: LineClock, agents_port: int
+) -> AsyncIterator[Running]:
+    """Dispatcher and agents as tasks of this loop, while the block runs."""
+    stopping_agents, stopping_dispatcher = asyncio.Event(), asyncio.Event()
+    async with AsyncExitStack() as stack:
+        config = load_config(premises.dispatcher_config)
+        dispatcher = await make_dispatcher(config, clock, stack)
+        serving = await serve_http(config, clock, dispatcher, stack)
+        health = HealthApp(Monitored(CollectorRegistry()))
+        executor = ThreadExecutor("journals")
+        stack.push_async_callback(executor.close)
+        agents = []
+        for cabinet, path in premises.station_configs.items():
+            agent = make_agent(load_toml(path, StationConfig), clock, line_clock, executor)
+            health.mount(f"/cabinets/{cabinet}", monitored(agent))
+            agents.append(agent)
+        monitoring = await stack.enter_async_context(
+            serve_health(health, "127.0.0.1", agents_port, field="--http-port")
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(run_dispatcher_until(dispatcher, stopping_dispatcher))
+            running = [tasks.create_task(run_agent_until(agent, stopping_agents)) for agent in agents]
+            yield Running(serving.url, f"{monitoring.url}/cabinets/CABINET/metrics")
+            stopping_agents.set()
+            await asyncio.gather(*running)
+            stopping_dispatcher.set()
+
+
+# --- as processes
+
+
+@asynccontextmanager
+async def as_processes(
+    premises: Premises, clock_arguments: tuple[str, ...], api_port: int, agent_ports: Mapping[str, int]
+) -> AsyncIterator[Running]:
+    """Dispatcher and agents as processes, while the block runs. Raises ProgramEnded.
+
+    `clock_arguments` empty: the programs' own console scripts, on the system's clock.
+    """
+    centre = _command("dispatcher", clock_arguments, "serve", premises.dispatcher_config)
+    children: list[_Child] = []
+    try:
+        children.append(await _Child.start("dispatcher", centre, premises.directory))
+        for cabinet, path in premises.station_configs.items():
+            command = _command("station-agent", clock_arguments, "run", path)
+            children.append(await _Child.start(cabinet, command, premises.directory))
+        url = f"http://127.0.0.1:{api_port}"
+        ports = [api_port, *agent_ports.values()]
+        await _all_answer(ports, children)
+        watching = [asyncio.create_task(child.process.wait()) for child in children]
+        example = f"http://127.0.0.1:{next(iter(agent_ports.values()))}/metrics"
+        processes = tuple(psutil.Process(child.process.pid) for child in children)
+        yield Running(url, f"{example} (one port per agent, from there on)", processes)
+        for task in watching:
+            task.cancel()
+        ended = [child for child in children if child.process.returncode is not None]
+        if ended:
+            raise ProgramEnded("; ".join(child.epitaph() for child in ended))
+    finally:
+        for child in reversed(children):
+            child.tell_to_stop()
+        await asyncio.gather(*(child.stopped() for child in children))
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @classmethod
+    async def start(cls, name: str, command: tuple[str, ...], directory: Path) -> "_Child":
+        log = directory / f"{name}.log"
+        with log.open("wb") as stream:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+            )
+        return cls(name, process, log)
+
+    def epitaph(self) -> str:
+        last = self.log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+        return f"{self.name} ended with status {self.process.returncode}: {last or 'it said nothing'}"
+
+    def tell_to_stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    async def stopped(self) -> None:
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+def _command(script: str, clock_arguments: tuple[str, ...], verb: str, config: Path) -> tuple[str, ...]:
+    if not clock_arguments:
+        return (str(Path(sys.executable).with_name(script)), verb, "--config", str(config))
+    module = "simulator.programs"
+    return (sys.executable, "-m", module, *clock_arguments, script, verb, "--config", str(config))
+
+
+async def _all_answer(ports: list[int], children: list[_Child]) -> None:
+    try:
+        async with asyncio.timeout(START_S):
+            for port in ports:
+                while not await _answers(port):
+                    ended = [child for child in children if child.process.returncode is not None]
+                    if ended:
+                        raise ProgramEnded("; ".join(child.epitaph() for child in ended))
+                    await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise ProgramEnded(f"not all programs answered within {START_S:g} s") from None
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def clock_arguments(start_ms: int, speed: float, origin_us: int) -> tuple[str, ...]:
+    """For `simulator.programs`: the monotonic clock is one for all processes of a machine."""
+    return ("--start-ms", str(start_ms), "--speed", str(speed), "--origin-us", str(origin_us))
+
+
+def mosquitto_path() -> str:
+    """The broker's program. Debian keeps it where only root's PATH leads."""
+    for folder in (*os.environ.get("PATH", "").split(":"), "/usr/sbin", "/usr/local/sbin"):
+        path = Path(folder) / "mosquitto"
+        if path.is_file():
+            return str(path)
+    raise ConfigError(
+        "--broker mosquitto: it is not installed here; apt-get install mosquitto, or leave --broker out"
+    )

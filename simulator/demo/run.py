@@ -1,0 +1,275 @@
+"""The demo: the whole network from one command, and a verdict at its end."""
+
+import asyncio
+import json
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+import httpx
+import structlog
+
+from dispatcher.config import load_config
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.database import Database
+from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
+from runtime.config import ConfigError
+from runtime.executor import InlineExecutor
+from runtime.link import LinkError, LinkOwner, Publication
+from runtime.logs import configure_logs
+from runtime.mqtt_link import MqttLink
+from runtime.mqtt_settings import MqttSettings
+from simulator.broker import embedded_broker
+from simulator.clocks import ScaledClock
+from simulator.demo.cost import Meter
+from simulator.demo.live import PARIS, LiveLine, local_time
+from simulator.demo.mosquitto import own_mosquitto
+from simulator.demo.options import DemoOptions
+from simulator.demo.premises import NAMESPACE, Ports, Premises, make_premises, run_directory
+from simulator.demo.programs import Running, as_processes, clock_arguments, in_process
+from simulator.network.lilas import lilas_network
+from simulator.network.model import Network
+from simulator.verdict.evidence import read_evidence
+from simulator.verdict.rights import Judge
+from simulator.verdict.verdict import Verdict, reach_verdict
+from simulator.world.http_api import HttpBookingApi
+from simulator.world.moment import Moment
+from simulator.world.shell import World
+
+MORNING = datetime(2026, 9, 14, 6, 50, tzinfo=PARIS)  # a Monday: the first bookings start at seven
+GRID_MIN = 15
+GRID_REAL_TIME_MIN = 1  # on the system's clock nobody wants to wait a quarter of an hour for the first booking
+SETTLE_S = 45.0  # facts are resent after 20 s: twice that, and some
+LOOK_AGAIN_S = 0.5
+BROKER_ANSWERS_S = 5.0  # it is on loopback, or behind TLS that the demo does not speak
+API_TIMEOUT_S = 20.0
+
+
+async def run_demo(options: DemoOptions) -> int:
+    """Run, judge, tell. The exit status: 0 if every promise held, 1 if one broke."""
+    network = lilas_network(options.seed, options.stations)
+    line_clock = SystemLineClock()
+    system_time = options.processes and options.speed == 1.0
+    clock: Clock = (
+        SystemClock() if system_time else ScaledClock(int(MORNING.timestamp() * 1000), options.speed, line_clock)
+    )
+    grid_min = GRID_REAL_TIME_MIN if system_time else GRID_MIN
+    async with AsyncExitStack() as stack:
+        directory = stack.enter_context(run_directory(options.directory))
+        configure_logs("text", "info", clock=clock, stream=stack.enter_context((directory / "demo.log").open("w")))
+        mqtt = await stack.enter_async_context(_broker(options, directory))
+        ports = _ports(options, network)
+        premises = make_premises(directory, network, options.seed, mqtt, ports, grid_min=grid_min)
+        stage = _Stage(options, network, premises, clock, line_clock, grid_min)
+        verdict, wall_s, simulated_s = await stage.play(mqtt, ports)
+    sys.stdout.write(f"{verdict.to_text()}\n")
+    if options.json_file is not None:
+        document = verdict.to_document(wall_s=wall_s, simulated_s=simulated_s)
+        options.json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0 if verdict.held else 1
+
+
+class _Stage:
+    """One run, from the first process to the verdict."""
+
+    def __init__(  # what a run consists of
+        self,
+        options: DemoOptions,
+        network: Network,
+        premises: Premises,
+        clock: Clock,
+        line_clock: LineClock,
+        grid_min: int,
+    ) -> None:
+        self._options = options
+        self._network = network
+        self._premises = premises
+        self._clock = clock
+        self._line_clock = line_clock
+        self._grid_min = grid_min
+
+    async def play(self, mqtt: MqttSettings, ports: Ports) -> tuple[Verdict, float, float]:
+        """The verdict, and how long the run was on both clocks, in seconds."""
+        began_s, began_ms = time.perf_counter(), self._clock.now_ms()
+        async with AsyncExitStack() as stack:
+            publish = await stack.enter_async_context(_trackers(mqtt, self._line_clock))
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(
+                    base_url=f"http://127.0.0.1:{ports.api}",
+                    headers={"Authorization": f"Bearer {self._premises.token}"},
+                    timeout=API_TIMEOUT_S,
+                )
+            )
+            world = World(
+                self._network,
+                self._options.seed,
+                self._clock,
+                self._line_clock,
+                self._premises.ports,
+                HttpBookingApi(client),
+                publish,
+                namespace=NAMESPACE,
+                # grid_min=self._grid_min,
+            )
+            world.open()
+            stack.callback(world.close)
+            running = await stack.enter_async_context(self._programs(ports))
+            self._tell_where(running)
+            await self._live(world, running)
+            verdict = await self._settled_verdict(world)
+        return verdict, time.perf_counter() - began_s, (self._clock.now_ms() - began_ms) / 1000
+
+    @asynccontextmanager
+    async def _programs(self, ports: Ports) -> AsyncIterator[Running]:
+        if not self._options.processes:
+            assert isinstance(self._clock, ScaledClock), "in one process the clock is always a scaled one"
+            agents_port = ports.api + 1 if self._options.http_port else 0
+            async with in_process(self._premises, self._clock, self._line_clock, agents_port) as running:
+                yield running
+            return
+        arguments: tuple[str, ...] = ()
+        if isinstance(self._clock, ScaledClock):
+            arguments = clock_arguments(self._clock.start_ms, self._clock.speed, self._clock.origin_us)
+        async with as_processes(self._premises, arguments, ports.api, ports.agents) as running:
+            yield running
+
+    def _tell_where(self, running: Running) -> None:
+        stations, cars = len(self._network.stations), len(self._network.vehicles)
+        sys.stdout.write(
+            f"{stations} stations, {cars} vehicles, {len(self._network.members)} members; "
+            f"it is {local_time(self._clock.now_ms())} in Lille, speed {self._options.speed:g}\n"
+            f"API        {running.api_url}/docs   (Authorization: Bearer {self._premises.token})\n"
+            f"dispatcher {running.api_url}/metrics\n"
+            f"agents     {running.agents_url}\n"
+            f"ports      {self._premises.ports}/CABINET/{{locks,readers}}\n"
+            f"logs       {self._premises.directory}/*.log\n"
+            "Ctrl-C ends it with a verdict.\n"
+        )
+        sys.stdout.flush()
+
+    async def _live(self, world: World, running: Running) -> None:
+        """Let the world live for the time asked for, or until Ctrl-C; then let hands come to rest."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        live = LiveLine(self._clock)
+        world.record.on_fact = live.on_fact
+        meter = Meter(running.processes[1:])
+        drawing = asyncio.create_task(live.run())
+        living = asyncio.create_task(world.run())
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({living, waiting}, timeout=self._options.seconds, return_when=asyncio.FIRST_COMPLETED)
+        cost = meter.read()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        world.stop_acting()
+        waiting.cancel()
+        try:
+            await living
+        finally:
+            drawing.cancel()
+            with suppress(asyncio.CancelledError):
+                await drawing
+        sys.stdout.write(f"cost: {cost}\n")
+
+    async def _settled_verdict(self, world: World) -> Verdict:
+        """Judge again and again until all is well or the time to settle is over."""
+        database = Database(f"sqlite:///{self._premises.database}", InlineExecutor())
+        rules: FleetRules = load_config(self._premises.dispatcher_config).rules
+        speed = self._options.speed
+        deadline_us = self._line_clock.now_us() + int(SETTLE_S * 1e6)
+        try:
+            while True:
+                evidence = await asyncio.to_thread(database.read_now, read_evidence)
+                end = Moment(self._clock.now_ms(), self._line_clock.now_us())
+                verdict = reach_verdict(Judge(self._network, evidence, rules, speed), world.record, end)
+                if verdict.held or self._line_clock.now_us() > deadline_us:
+                    return verdict
+                await asyncio.sleep(LOOK_AGAIN_S)
+        finally:
+            database.close()
+
+
+@asynccontextmanager
+async def _broker(options: DemoOptions, directory: Path) -> AsyncIterator[MqttSettings]:
+    external = options.external_broker
+    if external is not None:
+        await _must_answer(external)
+        yield external
+    elif options.broker == "mosquitto":
+        async with own_mosquitto(directory) as port:
+            yield MqttSettings(host="127.0.0.1", port=port)
+    else:
+        async with embedded_broker() as port:
+            yield MqttSettings(host="127.0.0.1", port=port)
+
+
+async def _must_answer(broker: MqttSettings) -> None:
+    try:
+        async with asyncio.timeout(BROKER_ANSWERS_S):
+            _, writer = await asyncio.open_connection(broker.host, broker.effective_port)
+    except (OSError, TimeoutError):
+        place = f"{broker.host} port {broker.effective_port}"
+        raise ConfigError(f"--broker: nobody answers at {place}; expected an MQTT 5 broker") from None
+    writer.close()
+
+
+@asynccontextmanager
+async def _trackers(mqtt: MqttSettings, line_clock: LineClock) -> AsyncIterator["_Publish"]:
+    """All vehicles' trackers behind one connection; a message without network is lost, as in a car park."""
+
+    async def connected(_count: int) -> None:
+        pass
+
+    link = MqttLink(
+        mqtt,
+        f"{NAMESPACE}-trackers-{secrets.token_hex(4)}",
+        LinkOwner(subscriptions=(), on_message=lambda _incoming: None, on_connected=connected),
+        line_clock=line_clock,
+        random=Random(secrets.token_bytes(16)),
+        log=structlog.get_logger(),
+    )
+    running = asyncio.create_task(link.run(), name="trackers")
+    try:
+        yield _Publish(link)
+    finally:
+        await link.stop()
+        await running
+
+
+class _Publish:
+    def __init__(self, link: MqttLink) -> None:
+        self._link = link
+
+    async def __call__(self, topic: str, payload: bytes) -> None:
+        with suppress(LinkError):
+            await self._link.publish(Publication(topic, payload, qos=0))
+
+
+def _ports(options: DemoOptions, network: Network) -> Ports:
+    """The ports that were asked for, or free ones. Each agent that is a process has one of its own."""
+    api = options.http_port or _free_ports(1)[0]
+    agents = dict.fromkeys(network.cabinets, 0)
+    if options.processes:
+        if options.http_port:
+            numbers = [options.http_port + 1 + index for index in range(len(agents))]
+        else:
+            numbers = _free_ports(len(agents))
+        agents = dict(zip(network.cabinets, numbers, strict=True))
+    return Ports(api, agents)
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    numbers = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return numbers

@@ -1,0 +1,113 @@
+"""The configuration file of one cabinet's agent, as an installer would write it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from simulator.network.model import CARD_KINDS, Network
+from simulator.network.wiring import (
+    DOOR_UNIT,
+    LOCK_BAUD,
+    LOCK_LINE,
+    LOCK_UNIT,
+    READER_ADDRESS,
+    READER_BAUD,
+    READER_LINE,
+    READER_ROLE,
+    slot_numbers,
+)
+
+TomlValue = str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFiles:
+    """Where a box keeps what; relative paths are relative to the configuration file."""
+
+    journal: Path
+    signing_key: Path
+    digest_key: Path
+    scbk: Mapping[str, Path]
+    """By reader: `entrance` and `return`."""
+    ports: Path
+    """Folder with the ports `locks` and `readers`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSettings:
+    """What is the same on every box of a network, but for the port."""
+
+    namespace: str
+    dispatcher_id: str
+    dispatcher_public_key: str
+    """Ed25519, base64url."""
+    mqtt: Mapping[str, TomlValue]
+    """Keys of the table `[mqtt]`, such as host and port."""
+    http_port: int
+    """0 takes a free one."""
+    log_format: str = "auto"
+    log_level: str = "info"
+
+
+def station_toml(network: Network, cabinet: str, files: BoxFiles, settings: BoxSettings) -> str:
+    """The text of `station.toml` for one cabinet of the network."""
+    tables: list[tuple[str, Mapping[str, TomlValue]]] = [
+        ("", {"namespace": settings.namespace, "cabinet": cabinet}),
+        ("[journal]", {"file": str(files.journal)}),
+        ("[identity]", _identity(files)),
+        ("[[identity.dispatchers]]", _dispatcher(settings)),
+        ("[mqtt]", settings.mqtt),
+        ("[locks]", {"device": str(files.ports / LOCK_LINE), "baud_rate": LOCK_BAUD}),
+        *_slots(),
+        ("[[readers]]", {"device": str(files.ports / READER_LINE), "baud_rate": READER_BAUD}),
+        *(("[[readers.readers]]", _reader(name, files)) for name in READER_ADDRESS),
+        *_credential_types(),
+        *_vehicles(network, cabinet),
+        ("[http]", {"port": settings.http_port}),
+        ("[logs]", {"format": settings.log_format, "level": settings.log_level}),
+    ]
+    return "\n".join(_table(header, values) for header, values in tables).lstrip("\n")
+
+
+def _identity(files: BoxFiles) -> Mapping[str, TomlValue]:
+    return {"signing_key_file": str(files.signing_key), "digest_key_file": str(files.digest_key)}
+
+
+def _dispatcher(settings: BoxSettings) -> Mapping[str, TomlValue]:
+    return {"id": settings.dispatcher_id, "public_key": settings.dispatcher_public_key}
+
+
+def _slots() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
+    """A door's contact is closed while the door is shut, so a cut wire shows as an open door."""
+    for slot in slot_numbers():
+        yield "[[locks.slots]]", {"slot": slot}
+        yield "[locks.slots.lock]", {"unit": LOCK_UNIT, "channel": slot}
+        yield "[locks.slots.key]", {"unit": LOCK_UNIT, "channel": slot}
+        yield "[locks.slots.door]", {"unit": DOOR_UNIT, "channel": slot, "inverted": True}
+
+
+def _credential_types() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
+    for kind in CARD_KINDS:
+        yield "[[credential_types]]", {"name": kind.name, "bits": kind.bits, "role": kind.role}
+
+
+def _vehicles(network: Network, cabinet: str) -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
+    for vehicle in network.vehicles:
+        if vehicle.key.cabinet == cabinet:
+            yield "[[vehicles]]", {"id": vehicle.id}
+
+
+def _reader(name: str, files: BoxFiles) -> Mapping[str, TomlValue]:
+    return {
+        "name": name,
+        "role": READER_ROLE[name],
+        "address": READER_ADDRESS[name],
+        "scbk_file": str(files.scbk[name]),
+    }
+
+
+def _table(header: str, values: Mapping[str, TomlValue]) -> str:
+    """A JSON string is a TOML basic string, and so are a JSON number and a JSON truth value."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    return "\n".join([header, *lines, ""] if header else [*lines, ""])

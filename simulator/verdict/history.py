@@ -1,0 +1,197 @@
+"""Physical facts against ledger facts of one cabinet: what is missing, doubled, out of order or misnamed.
+
+Both sides become sequences of tokens. What a longest common subsequence leaves over is compared by token: on
+both sides, it came out of order; only in the world, it is missing; only in the ledger, it is doubled.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contract.facts import (
+    AccessGranted,
+    AccessRefused,
+    BadFact,
+    DoorClosed,
+    DoorOpened,
+    GrantCompleted,
+    KeyReturned,
+    KeyTaken,
+)
+from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.world.record import PhysicalFact, What
+
+SAME_LOOK_US = (
+    500_000  # an agent sees contacts in looks 200 ms apart and believes the second: closer facts have no order
+)
+
+Token = tuple[str, str | int]
+
+_PHYSICAL = {
+    What.DOOR_OPENED: DoorOpened,
+    What.DOOR_CLOSED: DoorClosed,
+    What.KEY_REMOVED: KeyTaken,
+    What.KEY_INSERTED: KeyReturned,
+}
+_CARD = "card"
+
+
+@dataclass(slots=True)
+class Tally:
+    """The count of facts, and each fault in words."""
+
+    physical: int = 0
+    ledger: int = 0
+    missing: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        self.physical += other.physical
+        self.ledger += other.ledger
+        self.missing += other.missing
+        self.doubled += other.doubled
+        self.out_of_order += other.out_of_order
+        self.faults += other.faults
+
+
+def compare(physical: Sequence[PhysicalFact], evidence: Evidence, cabinet: str) -> Tally:
+    """All facts of one cabinet."""
+    happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
+    ledger = evidence.ledger_of(cabinet)
+    told = [(token, fact) for fact in ledger if (token := _token_of_ledger(fact)) is not None]
+    tally = Tally(physical=len(happened), ledger=len(told))
+    pairs = _common([token for token, _ in happened], [token for token, _ in told])
+    _compare_rest(happened, told, pairs, tally)
+    for i, j in pairs:
+        _compare_content(happened[i][1], told[j][1], evidence, tally)
+    tally.faults += _gaps(ledger)
+    tally.faults += [
+        f"{cabinet}: unreadable at position {row.position}: {row.fact}"
+        for row in ledger
+        if isinstance(row.fact, BadFact)
+    ]
+    return tally
+
+
+def _token_of_world(fact: PhysicalFact) -> Token | None:
+    deed = fact.deed
+    if deed.what in {What.BADGE_SHOWN, What.TAG_SHOWN} and deed.reader is not None:
+        return _CARD, deed.reader
+    kind = _PHYSICAL.get(deed.what)
+    return (kind.__name__, deed.slot) if kind is not None and deed.slot is not None else None
+
+
+def _token_of_ledger(row: LedgerFact) -> Token | None:
+    match row.fact:
+        case AccessGranted() | AccessRefused() | GrantCompleted():
+            return _CARD, row.fact.reader
+        case DoorOpened() | DoorClosed() | KeyTaken() | KeyReturned():
+            return type(row.fact).__name__, row.fact.slot
+        case _:
+            return None
+
+
+def _common(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
+    """Index pairs of a longest common subsequence. What agrees at both ends costs nothing."""
+    head = 0
+    while head < min(len(a), len(b)) and a[head] == b[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+        tail += 1
+    middle = _common_of_middle(a[head : len(a) - tail], b[head : len(b) - tail])
+    return [
+        *((i, i) for i in range(head)),
+        *((head + i, head + j) for i, j in middle),
+        *((len(a) - tail + i, len(b) - tail + i) for i in range(tail)),
+    ]
+
+
+def _common_of_middle(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
+    lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in reversed(range(len(a))):
+        for j in reversed(range(len(b))):
+            same = a[i] == b[j]
+            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+    pairs = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if a[i] == b[j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _compare_rest(
+    happened: Sequence[tuple[Token, PhysicalFact]],
+    told: Sequence[tuple[Token, LedgerFact]],
+    pairs: Sequence[tuple[int, int]],
+    tally: Tally,
+) -> None:
+    """Names what is not among the pairs."""
+    matched_world = {i for i, _ in pairs}
+    matched_ledger = {j for _, j in pairs}
+    left_over: dict[Token, list[int]] = defaultdict(list)
+    for j, (token, _) in enumerate(told):
+        if j not in matched_ledger:
+            left_over[token].append(j)
+    for i, (token, fact) in enumerate(happened):
+        if i in matched_world:
+            continue
+        if not left_over[token]:
+            tally.missing += 1
+            tally.faults.append(f"missing in the ledger: {fact}")
+            continue
+        j = left_over[token].pop(0)
+        if not _within_one_look(fact, j, happened, pairs):
+            tally.out_of_order += 1
+            tally.faults.append(f"out of order in the ledger, at position {told[j][1].position}: {fact}")
+    for token, positions in left_over.items():
+        for j in positions:
+            row = told[j][1]
+            tally.doubled += 1
+            what = f"{token[0]} ({token[1]}) at position {row.position}"
+            tally.faults.append(f"doubled or invented in the ledger: {row.cabinet} {what}")
+
+
+def _within_one_look(
+    fact: PhysicalFact,
+    j: int,
+    happened: Sequence[tuple[Token, PhysicalFact]],
+    pairs: Sequence[tuple[int, int]],
+) -> bool:
+    """Whether the ledger put a fact among others that happened so close to it that no look can tell them apart."""
+    at_us = fact.moment.line_us
+    before = [happened[i][1].moment.line_us for i, k in pairs if k < j]
+    after = [happened[i][1].moment.line_us for i, k in pairs if k > j]
+    not_too_early = not before or at_us >= before[-1] - SAME_LOOK_US
+    not_too_late = not after or at_us <= after[0] + SAME_LOOK_US
+    return not_too_early and not_too_late
+
+
+def _compare_content(fact: PhysicalFact, row: LedgerFact, evidence: Evidence, tally: Tally) -> None:
+    """A pair that agrees on kind and place may still name another badge or another key."""
+    told = row.fact
+    if isinstance(told, AccessGranted | AccessRefused | GrantCompleted) and told.badge is not None:
+        credential = evidence.credential_of_ref.get(told.badge)
+        if fact.deed.what is What.BADGE_SHOWN and credential != fact.deed.credential:
+            tally.faults.append(f"the ledger names badge {told.badge} at position {row.position}: {fact}")
+    if isinstance(told, KeyTaken | KeyReturned) and told.key not in {None, fact.deed.key}:
+        tally.faults.append(f"the ledger names key {told.key} at position {row.position}: {fact}")
+
+
+def _gaps(ledger: Sequence[LedgerFact]) -> list[str]:
+    """Numbers count up by one within an epoch, from 1."""
+    last: dict[str, int] = {}
+    faults = []
+    for row in ledger:
+        if row.seq != last.get(row.epoch, 0) + 1:
+            faults.append(f"{row.cabinet}: fact {row.seq} follows fact {last.get(row.epoch, 0)} in the ledger")
+        last[row.epoch] = row.seq
+    return faults

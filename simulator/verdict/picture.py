@@ -1,0 +1,166 @@
+"""The last two promises: no vehicle is booked twice, and the picture converges.
+
+The picture is judged at the end of a run, when everything has been told: where each key hangs, what each slot
+shows, which bookings are active, and which incidents are open or have been.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+
+from dispatcher.core.windows import utc_text
+from simulator.network.wiring import slot_numbers
+from simulator.verdict.evidence import Booking, Evidence
+from simulator.verdict.replay import CabinetScene, Outing, Stay, last_scene, replay, stays_elsewhere
+from simulator.verdict.rights import Judge
+from simulator.world.moment import Moment
+from simulator.world.record import What, WorldRecord
+
+SETTLES_WITHIN_US = 10_000_000  # timed work runs every few seconds of line time: younger things may go either way
+LIVE = frozenset({"booked", "active", "returned"})
+WRONG_SLOT = "key_in_wrong_slot"
+OVERDUE = "key_overdue"
+
+
+def double_bookings(evidence: Evidence) -> Iterator[str]:
+    """Every two bookings that held one vehicle at one time."""
+    by_vehicle: dict[str, list[Booking]] = {}
+    for booking in evidence.bookings:
+        by_vehicle.setdefault(booking.vehicle, []).append(booking)
+    for bookings in by_vehicle.values():
+        for one, other in combinations(bookings, 2):
+            if _clash(one, other):
+                yield (
+                    f"vehicle {one.vehicle} is held by {one.id} ({one.state}) and {other.id} ({other.state}) "
+                    f"from {utc_text(max(one.start_ms, other.start_ms))} "
+                    f"to {utc_text(min(one.end_ms, other.end_ms))}"
+                )
+
+
+def _clash(one: Booking, other: Booking) -> bool:
+    if one.state in LIVE and other.state in LIVE:
+        return one.start_ms < other.end_ms and other.start_ms < one.end_ms
+    (from_ms, until_ms), (other_from_ms, other_until_ms) = _held(one), _held(other)
+    return max(from_ms, other_from_ms) < min(until_ms, other_until_ms)
+
+
+def _held(booking: Booking) -> tuple[int, int]:
+    """When a booking held its vehicle. What one freed may be booked anew from the running grid step on."""
+    until_ms = booking.end_ms if booking.ended_ms is None else min(booking.end_ms, booking.ended_ms)
+    return max(booking.start_ms, booking.created_ms), until_ms
+
+
+def wrong_picture(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[str]:
+    """Everything in which the database does not show the world as it is at `end`."""
+    scenes = {cabinet: last_scene(judge.network, cabinet, record.of(cabinet)) for cabinet in judge.network.cabinets}
+    for cabinet, scene in scenes.items():
+        yield from _wrong_slots(judge.evidence, cabinet, scene)
+        yield from _wrong_keys(judge.evidence, cabinet, scene)
+    yield from _wrong_bookings(judge.evidence, scenes)
+    yield from _wrong_incidents(judge, record, end)
+
+
+def _wrong_slots(evidence: Evidence, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+    for slot in slot_numbers():
+        told = evidence.slots.get((cabinet, slot))
+        if told is None:
+            yield f"{cabinet} slot {slot}: never heard of"
+            continue
+        hanging = scene.hooks.get(slot)
+        if told.key_present is not (hanging is not None):
+            yield f"{cabinet} slot {slot}: key_present is {told.key_present}, there hangs {hanging}"
+        if told.door_open is not (slot in scene.open_slots):
+            yield f"{cabinet} slot {slot}: door_open is {told.door_open}, it is the opposite"
+        if hanging is not None and told.key not in {None, hanging}:
+            yield f"{cabinet} slot {slot}: said to hold {told.key}, there hangs {hanging}"
+
+
+def _wrong_keys(evidence: Evidence, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+    for slot, key in scene.hooks.items():
+        told = evidence.keys.get(key)
+        if told is None or (told.state, told.cabinet, told.slot) != ("in_slot", cabinet, slot):
+            yield f"key {key} hangs in {cabinet} slot {slot}, the database says {told}"
+    for key in scene.out:
+        told = evidence.keys.get(key)
+        if told is None or told.state != "taken":
+            yield f"key {key} is out, the database says {told}"
+
+
+def _wrong_bookings(evidence: Evidence, scenes: dict[str, CabinetScene]) -> Iterator[str]:
+    """Active are those whose key is out, and no others."""
+    out = {key: outing for scene in scenes.values() for key, outing in scene.out.items()}
+    active = [booking for booking in evidence.bookings if booking.state == "active"]
+    for booking in active:
+        if booking.key not in out:
+            yield f"booking {booking.id} is active, its key {booking.key} hangs in a slot"
+    for key, outing in out.items():
+        found = [booking.id for booking in active if booking.key == key]
+        if found != [outing.booking]:
+            yield f"key {key} is out for booking {outing.booking} ({outing.removed}), active is {found or None}"
+
+
+def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[str]:
+    """Each discrepancy of the world has its incident, opened once and closed once; there are no others."""
+    for incident in judge.evidence.incidents:
+        if incident.kind not in {WRONG_SLOT, OVERDUE}:
+            yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
+    stays = [
+        stay
+        for cabinet in judge.network.cabinets
+        for stay in stays_elsewhere(judge.network, cabinet, record.of(cabinet))
+    ]
+    yield from _compare_incidents(judge, end, WRONG_SLOT, [_stay_span(stay) for stay in stays])
+    spans = [span for cabinet in judge.network.cabinets for span in _overdue_spans(judge, record, cabinet, end)]
+    yield from _compare_incidents(judge, end, OVERDUE, spans)
+
+
+Span = tuple[str, int, int | None]
+"""What an incident is about, and from when to when it is so, by the wall clock; None: still."""
+
+
+def _stay_span(stay: Stay) -> Span:
+    return stay.key, stay.since.at_ms, stay.until.at_ms if stay.until is not None else None
+
+
+def _overdue_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment) -> Iterator[Span]:
+    """Every outing that lasted beyond the end and grace of its booking."""
+    finished: list[tuple[Outing, int | None]] = []
+    scene = None
+    for fact, scene in replay(judge.network, cabinet, record.of(cabinet)):
+        outing = scene.out.get(fact.deed.key or "")
+        if fact.deed.what is What.KEY_INSERTED and outing is not None:
+            finished.append((outing, fact.moment.at_ms))
+    if scene is not None:
+        finished += [(outing, None) for outing in scene.out.values()]
+    for outing, back_ms in finished:
+        booking = judge.evidence.booking_by_id.get(outing.booking or "")
+        if booking is None:
+            continue
+        late_ms = booking.end_ms + judge.rules.grace_s * 1000
+        if (end.at_ms if back_ms is None else back_ms) > late_ms:
+            yield booking.id, max(late_ms, outing.removed.moment.at_ms), back_ms
+
+
+def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) -> Iterator[str]:
+    """As many incidents of a subject as spans, open where a span lasts; short ones may go unnoticed."""
+    young_ms = judge.wall_ms(SETTLES_WITHIN_US)
+    possible = Counter(subject for subject, _, _ in spans)
+    certain = Counter(
+        subject
+        for subject, since_ms, until_ms in spans
+        if (end.at_ms if until_ms is None else until_ms) - since_ms > young_ms
+    )
+    opened = Counter(i.subject for i in judge.evidence.incidents if i.kind == kind)
+    is_open = {i.subject for i in judge.evidence.incidents if i.kind == kind and i.is_open}
+    for subject in sorted(possible.keys() | opened.keys()):
+        if not certain[subject] <= opened[subject] <= possible[subject]:
+            expected = f"{certain[subject]} to {possible[subject]}"
+            yield f"incident {kind} of {subject} was opened {opened[subject]} times, expected {expected}"
+    lasting = {subject: since_ms for subject, since_ms, until_ms in spans if until_ms is None}
+    ended = {subject: until_ms for subject, _, until_ms in spans if until_ms is not None}
+    for subject in sorted(is_open - lasting.keys()):
+        if end.at_ms - ended.get(subject, 0) > young_ms:
+            yield f"incident {kind} of {subject} is still open"
+    for subject in sorted(lasting.keys() - is_open):
+        if end.at_ms - lasting[subject] > young_ms:
+            yield f"incident {kind} of {subject} is not open"

@@ -1,0 +1,112 @@
+"""Goes through the world's own record of a cabinet and knows, at each fact, how things stood just before it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from simulator.network.model import Network
+from simulator.world.moment import Moment
+from simulator.world.record import PhysicalFact, What
+
+
+@dataclass(frozen=True, slots=True)
+class Outing:
+    """A key that left a cabinet, and for which booking its taker had come."""
+
+    removed: PhysicalFact
+    booking: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A key that came back, and the booking for which it had left."""
+
+    inserted: PhysicalFact
+    booking: str | None
+
+
+@dataclass(slots=True)
+class CabinetScene:
+    """One cabinet as it physically is."""
+
+    hooks: dict[int, str]
+    """Key by slot."""
+    open_slots: set[int] = field(default_factory=set)
+    last_badge: PhysicalFact | None = None
+    back: dict[str, Return] = field(default_factory=dict)
+    """How each key last came back, by key."""
+    out: dict[str, Outing] = field(default_factory=dict)
+    """By key."""
+
+    def slot_of(self, key: str) -> int | None:
+        return next((slot for slot, hanging in self.hooks.items() if hanging == key), None)
+
+    def then(self, fact: PhysicalFact) -> None:
+        """What is different after this fact."""
+        deed = fact.deed
+        match deed.what:
+            case What.BADGE_SHOWN:
+                self.last_badge = fact
+            case What.DOOR_OPENED if deed.slot is not None:
+                self.open_slots.add(deed.slot)
+            case What.DOOR_CLOSED if deed.slot is not None:
+                self.open_slots.discard(deed.slot)
+            case What.KEY_REMOVED if deed.slot is not None and deed.key is not None:
+                del self.hooks[deed.slot]
+                card = self.last_badge
+                came_for = card.deed.booking if card is not None and card.deed.who == deed.who else None
+                self.out[deed.key] = Outing(fact, came_for)
+            case What.KEY_INSERTED if deed.slot is not None and deed.key is not None:
+                self.hooks[deed.slot] = deed.key
+                outing = self.out.pop(deed.key, None)
+                self.back[deed.key] = Return(fact, outing.booking if outing is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A key on a hook that is not its own, from when to when (None: still)."""
+
+    key: str
+    cabinet: str
+    slot: int
+    since: Moment
+    until: Moment | None
+
+
+def first_scene(network: Network, cabinet: str) -> CabinetScene:
+    """Before anybody came: every key hangs in its home slot."""
+    keys = (vehicle.key for vehicle in network.vehicles if vehicle.key.cabinet == cabinet)
+    return CabinetScene({key.home_slot: key.id for key in keys})
+
+
+def replay(
+    network: Network, cabinet: str, facts: Sequence[PhysicalFact]
+) -> Iterator[tuple[PhysicalFact, CabinetScene]]:
+    """Each fact with the scene just before it. The scene changes under the iteration."""
+    scene = first_scene(network, cabinet)
+    for fact in facts:
+        yield fact, scene
+        scene.then(fact)
+
+
+def last_scene(network: Network, cabinet: str, facts: Sequence[PhysicalFact]) -> CabinetScene:
+    scene = first_scene(network, cabinet)
+    for fact in facts:
+        scene.then(fact)
+    return scene
+
+
+def stays_elsewhere(network: Network, cabinet: str, facts: Sequence[PhysicalFact]) -> Iterator[Stay]:
+    """Every time that a key hung in another slot than its own."""
+    homes: Mapping[str, int] = {vehicle.key.id: vehicle.key.home_slot for vehicle in network.vehicles}
+    begun: dict[str, PhysicalFact] = {}
+    for fact in facts:
+        key, slot = fact.deed.key, fact.deed.slot
+        if key is None or slot is None:
+            continue
+        if fact.deed.what is What.KEY_INSERTED and homes[key] != slot:
+            begun[key] = fact
+        elif fact.deed.what is What.KEY_REMOVED and key in begun:
+            yield Stay(key, cabinet, slot, begun.pop(key).moment, fact.moment)
+    for key, fact in begun.items():
+        assert fact.deed.slot is not None, "a key hangs in a slot"
+        yield Stay(key, cabinet, fact.deed.slot, fact.moment, None)

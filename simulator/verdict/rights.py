@@ -1,0 +1,157 @@
+"""The first two promises: no key leaves without a right, and a right opens.
+
+What a lock did, which badge was shown and which key hung where comes from the world's record; who may have
+which key when comes from the database's bookings and badges.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dispatcher.core.rules import FleetRules
+from dispatcher.core.windows import utc_text
+from simulator.network.model import Network
+from simulator.network.wiring import slot_numbers
+from simulator.verdict.evidence import Booking, Evidence
+from simulator.verdict.replay import CabinetScene, replay
+from simulator.world.record import Intent, PhysicalFact, What, WorldRecord
+
+EXPLAINED_BY_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
+OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a loaded machine and one lost answer
+PROPAGATES_WITHIN_US = 5_000_000  # a cancelled right leaves its box in about a second; resends come after 20 s
+EDGE_US = 1_000_000  # either answer is right so close to an edge: a tap and its decision are up to 0.5 s apart
+SEEN_AFTER_US = 1_000_000  # a key that was hung up is believed within two looks 200 ms apart
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What both checks need to know."""
+
+    network: Network
+    evidence: Evidence
+    rules: FleetRules
+    speed: float
+    """Wall seconds per line second: how much wall time a while of hands and wires is."""
+
+    def wall_ms(self, line_us: int) -> int:
+        return round(line_us * self.speed / 1000)
+
+    @property
+    def edge_ms(self) -> int:
+        return self.wall_ms(EDGE_US)
+
+
+def releases_without_right(judge: Judge, record: WorldRecord) -> Iterator[str]:
+    """Every pulse on a slot that held a key and that no booking explains."""
+    for cabinet in judge.network.cabinets:
+        for fact, scene in replay(judge.network, cabinet, record.of(cabinet)):
+            if fact.deed.what is What.LOCK_PULSED and fact.deed.key is not None:
+                fault = _unexplained(judge, fact, scene)
+                if fault is not None:
+                    yield f"{fact} though {fault}"
+
+
+def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str | None:
+    shown = scene.last_badge
+    if shown is None or pulse.moment.line_us - shown.moment.line_us > EXPLAINED_BY_US:
+        return "no badge was shown there"
+    badge = judge.evidence.badges.get(shown.deed.credential or "")
+    if badge is None:
+        return f"the badge shown last, {shown.deed.credential}, is nobody's"
+    if not badge.is_active:
+        return f"the badge shown last, {shown.deed.credential}, is revoked"
+    assert pulse.deed.key is not None, "the caller looks at slots that held a key"
+    candidates = [
+        booking
+        for booking in judge.evidence.bookings_of(pulse.deed.key)
+        if badge.member in booking.people and booking.cabinet == pulse.cabinet
+    ]
+    faults = [_not_now(judge, booking, shown, pulse, scene) for booking in candidates]
+    if None in faults:
+        return None
+    return "; ".join(fault for fault in faults if fault) or f"{badge.member} has no booking of {pulse.deed.key}"
+
+
+def _not_now(
+    judge: Judge, booking: Booking, shown: PhysicalFact, pulse: PhysicalFact, scene: CabinetScene
+) -> str | None:
+    """Why a booking gives no right between the tap and the pulse; None: it does."""
+    tap_ms, pulse_ms = shown.moment.at_ms, pulse.moment.at_ms
+    opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
+    if pulse_ms < opens_ms:
+        return f"booking {booking.id} opens at {utc_text(opens_ms)}, not at {utc_text(pulse_ms)}"
+    if tap_ms >= booking.end_ms:
+        return f"booking {booking.id} ended at {utc_text(booking.end_ms)}, before {utc_text(tap_ms)}"
+    gone_ms = None if booking.ended_ms is None else booking.ended_ms + judge.wall_ms(PROPAGATES_WITHIN_US)
+    if booking.state in {"cancelled", "no_show"} and gone_ms is not None and tap_ms > gone_ms:
+        return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
+    back = _back_under(booking, scene)
+    if back is None:
+        if tap_ms <= booking.take_by_ms:
+            return None
+        return f"booking {booking.id} was to be taken by {utc_text(booking.take_by_ms)}, not {utc_text(tap_ms)}"
+    held_ms = _held_until_ms(judge, back) + judge.wall_ms(SEEN_AFTER_US)
+    if tap_ms <= held_ms:
+        return None
+    return f"booking {booking.id} was returned and held until {utc_text(held_ms)}, not {utc_text(tap_ms)}"
+
+
+def _back_under(booking: Booking, scene: CabinetScene) -> PhysicalFact | None:
+    """How the key came back from this booking's rental; None: it has not been taken for it yet."""
+    back = scene.back.get(booking.key)
+    return back.inserted if back is not None and back.booking == booking.id else None
+
+
+def _held_until_ms(judge: Judge, back: PhysicalFact) -> int:
+    return back.moment.at_ms + judge.rules.retake_hold_s * 1000
+
+
+def rights_not_opened(judge: Judge, record: WorldRecord) -> Iterator[str]:
+    """Every card that should have sprung a door within two seconds, and did not."""
+    for cabinet in judge.network.cabinets:
+        facts = record.of(cabinet)
+        for index, (fact, scene) in enumerate(replay(judge.network, cabinet, facts)):
+            slots = _should_open(judge, fact, scene)
+            if slots and not _opened(facts[index + 1 :], fact, slots):
+                due = f"slot {min(slots)}" if len(slots) == 1 else "an empty slot"
+                yield f"{fact}: {due} stayed shut for {OPENS_WITHIN_US // 1_000_000} s"
+
+
+def _opened(later: tuple[PhysicalFact, ...], shown: PhysicalFact, slots: frozenset[int]) -> bool:
+    until_us = shown.moment.line_us + OPENS_WITHIN_US
+    return any(
+        fact.deed.what is What.DOOR_OPENED and fact.deed.slot in slots and fact.moment.line_us <= until_us
+        for fact in later
+    )
+
+
+def _should_open(judge: Judge, fact: PhysicalFact, scene: CabinetScene) -> frozenset[int]:
+    """The slots of which one must open for this card; none where nothing is promised."""
+    match fact.deed.intent:
+        case Intent.TAKE | Intent.RETAKE:
+            booking = judge.evidence.booking_by_id.get(fact.deed.booking or "")
+            slot = scene.slot_of(booking.key) if booking is not None else None
+            if booking is None or slot is None or slot in scene.open_slots:
+                return frozenset()
+            return frozenset({slot}) if _has_right(judge, booking, fact, scene) else frozenset()
+        case Intent.BRING_BACK if any(out.removed.deed.who == fact.deed.who for out in scene.out.values()):
+            return frozenset(set(slot_numbers()) - set(scene.hooks) - scene.open_slots)
+        case _:
+            return frozenset()
+
+
+def _has_right(judge: Judge, booking: Booking, shown: PhysicalFact, scene: CabinetScene) -> bool:
+    """Whether this tap lies well inside a right that its box was known to hold."""
+    badge = judge.evidence.badges.get(shown.deed.credential or "")
+    entitled = badge is not None and badge.is_active and badge.member in booking.people
+    if not entitled or not shown.deed.on_box:
+        return False
+    tap_ms, edge_ms = shown.moment.at_ms, judge.edge_ms
+    opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
+    over = booking.ended_ms is not None and booking.ended_ms <= tap_ms + edge_ms
+    if over or not opens_ms + edge_ms <= tap_ms < booking.end_ms - edge_ms:
+        return False
+    back = _back_under(booking, scene)
+    if back is None:
+        return tap_ms <= booking.take_by_ms - edge_ms
+    says_done_until_ms = back.moment.at_ms + judge.rules.second_tap_s * 1000 + edge_ms
+    return says_done_until_ms < tap_ms < _held_until_ms(judge, back) - edge_ms

@@ -1,0 +1,110 @@
+"""One cabinet on its two serial lines, and the place in front of it, where one person stands at a time.
+
+Nothing here ticks: without bytes and people nothing runs.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from runtime.clocks import LineClock
+from simulator.devices.paced_pty import PacedPty
+from simulator.network.model import EM4100, Card, Key
+from simulator.network.wiring import LOCK_BAUD, LOCK_LINE, READER_BAUD, READER_LINE
+from simulator.world.cabinet import Changes, PhysicalCabinet
+from simulator.world.devices import CabinetDevices, Seen
+from simulator.world.moment import Moment
+from simulator.world.record import Deed, What, WorldRecord
+
+TAP_GAP_US = 1_500_000  # cards closer together at one reader may be one card held (1 s), for people
+READY_WAIT_S = 15.0  # how long somebody stands before a dark reader: a box that restarts is back by then
+READY_LOOK_S = 0.25
+
+
+class Site:
+    """One cabinet of the world. `open` needs a running event loop and lasts until `close`."""
+
+    def __init__(
+        self,
+        name: str,
+        keys: Mapping[int, Key],
+        *,
+        seed: int,
+        directory: Path,
+        moment: Callable[[], Moment],
+        line_clock: LineClock,
+        record: WorldRecord,
+    ) -> None:
+        self.name = name
+        self.turn = asyncio.Lock()
+        """Held by whoever stands at the cabinet; those who wait come in their order."""
+        self._moment = moment
+        self._record = record
+        self._shown_us: dict[str, int] = {}
+        self._seen: deque[Seen] = deque()
+        self._news = asyncio.Event()
+        self._devices = CabinetDevices(name, keys, seed=seed, moment=moment, record=record, on_seen=self._notice)
+        directory.mkdir(parents=True, exist_ok=True)
+        locks, readers = self._devices.lock_bus, self._devices.reader_bus
+        self.lines = (
+            PacedPty(directory / LOCK_LINE, locks, line_clock, baud_rate=LOCK_BAUD),
+            PacedPty(directory / READER_LINE, readers, line_clock, baud_rate=READER_BAUD),
+        )
+
+    @property
+    def cabinet(self) -> PhysicalCabinet:
+        return self._devices.cabinet
+
+    def open(self) -> None:
+        for line in self.lines:
+            line.open()
+
+    def close(self) -> None:
+        for line in self.lines:
+            line.close()
+
+    def apply(self, changes: Changes) -> None:
+        """What a hand did reaches the contacts."""
+        self._devices.apply(changes)
+
+    async def show_card(self, reader: str, card: Card, deed: Deed) -> bool:
+        """Waits for the reader to be ready, then holds the card to it; False: it stays dark or is full."""
+        if not await self._ready(reader):
+            return False
+        since_us = self._moment().line_us - self._shown_us.get(reader, -TAP_GAP_US)
+        await asyncio.sleep(max(TAP_GAP_US - since_us, 0) / 1e6)
+        self._seen.clear()
+        moment = self._moment()
+        self._shown_us[reader] = moment.line_us
+        if not self._devices.show_card(reader, card):
+            return False
+        self._record.write(self.name, moment, deed)
+        return True
+
+    async def watch(self, line_us: int) -> Seen | None:
+        """What a person sees since the last card: a door that sprang open, or the light that says no."""
+        try:
+            async with asyncio.timeout(line_us / 1e6):
+                while not self._seen:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return None
+        return self._seen.popleft()
+
+    async def _ready(self, reader: str) -> bool:
+        for _ in range(round(READY_WAIT_S / READY_LOOK_S)):
+            if self._devices.is_ready(reader):
+                return True
+            await asyncio.sleep(READY_LOOK_S)
+        return False
+
+    def _notice(self, seen: Seen) -> None:
+        self._seen.append(seen)
+        self._news.set()
+
+
+def what_is_shown(card: Card) -> What:
+    """A fob is a tag, everything else a badge."""
+    return What.TAG_SHOWN if card.kind == EM4100.name else What.BADGE_SHOWN
