@@ -166,9 +166,7 @@ def _read(payload: bytes) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
-        fault = (
-            EnvelopeFault.UNKNOWN_KIND if first["type"] == "union_tag_invalid" else EnvelopeFault.MALFORMED
-        )
+        fault = EnvelopeFault.UNKNOWN_KIND if first["type"] == "union_tag_invalid" else EnvelopeFault.MALFORMED
         raise BadMessage(fault, f"{where}: {first['msg']}"[:300]) from error
     return message
 

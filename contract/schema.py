@@ -4,10 +4,7 @@ python -m contract.schema DIRECTORY           write the files
 python -m contract.schema --check DIRECTORY   exit 1, naming each file that differs
 """
 
-import argparse
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from contract.facts import FACT_ADAPTER

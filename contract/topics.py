@@ -36,22 +36,16 @@ class TopicRule:
         return self.topic(namespace, "+")
 
 
-def _rule(
-    channel: str, authors: set[Author], purpose: str, *, retain: bool, signed: bool = True
-) -> TopicRule:
+def _rule(channel: str, authors: set[Author], purpose: str, *, retain: bool, signed: bool = True) -> TopicRule:
     return TopicRule(channel, frozenset(authors), 1, retain, signed, purpose)
 
 
-PRESENCE = _rule(
-    "cabinets/{id}/presence", {Author.AGENT}, "online or offline; also the last will", retain=True
-)
+PRESENCE = _rule("cabinets/{id}/presence", {Author.AGENT}, "online or offline; also the last will", retain=True)
 REPORTED = _rule("cabinets/{id}/reported", {Author.AGENT}, "the whole observed state", retain=True)
 FACTS = _rule("cabinets/{id}/facts", {Author.AGENT}, "a batch of numbered facts", retain=False)
 DESIRED = _rule("cabinets/{id}/desired", {Author.DISPATCHER}, "the whole wanted state", retain=True)
 ACKNOWLEDGED = _rule("cabinets/{id}/acknowledged", {Author.DISPATCHER}, "durable up to here", retain=True)
-COMMANDS = _rule(
-    "cabinets/{id}/commands", {Author.DISPATCHER}, "do this once, before it expires", retain=False
-)
+COMMANDS = _rule("cabinets/{id}/commands", {Author.DISPATCHER}, "do this once, before it expires", retain=False)
 REPLIES = _rule("cabinets/{id}/replies", {Author.AGENT}, "what became of a command", retain=False)
 TIME = _rule("cabinets/{id}/time", {Author.AGENT, Author.DISPATCHER}, "nonce and signed time", retain=False)
 DISPATCHER_PRESENCE = _rule(
@@ -60,9 +54,7 @@ DISPATCHER_PRESENCE = _rule(
     "for people and metrics; nothing waits for it",
     retain=True,
 )
-VEHICLE_RAW = _rule(
-    "vehicles/{id}/raw", {Author.TRACKER}, "a tracker's own format", retain=False, signed=False
-)
+VEHICLE_RAW = _rule("vehicles/{id}/raw", {Author.TRACKER}, "a tracker's own format", retain=False, signed=False)
 
 TOPICS = (
     PRESENCE,
@@ -92,11 +84,6 @@ def parse_topic(topic: str, namespace: str) -> ParsedTopic | None:
     levels = topic[len(prefix) :].split("/")
     for rule in TOPICS:
         pattern = rule.channel.split("/")
-        if (
-            len(levels) == len(pattern)
-            and levels[0] == pattern[0]
-            and levels[2:] == pattern[2:]
-            and levels[1]
-        ):
+        if len(levels) == len(pattern) and levels[0] == pattern[0] and levels[2:] == pattern[2:] and levels[1]:
             return ParsedTopic(rule, levels[1])
     return None

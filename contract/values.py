@@ -13,9 +13,7 @@ Nonce = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128 random 
 EpochId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128 random bits, hex")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hex")]
 Digest = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="HMAC-SHA256, base64url unpadded")]
-UnixMs = Annotated[
-    int, Field(ge=0, le=32_503_680_000_000, description="milliseconds since 1970 UTC, to year 3000")
-]
+UnixMs = Annotated[int, Field(ge=0, le=32_503_680_000_000, description="milliseconds since 1970 UTC, to year 3000")]
 Slot = Annotated[int, Field(ge=1, le=128, description="as printed on the cabinet, from 1")]
 Text = Annotated[str, Field(max_length=200, description="for a person to read")]
 

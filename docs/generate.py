@@ -21,8 +21,9 @@ DOCS = Path(__file__).parent
 CONFIGURATION_HEAD = """\
 # Configuration
 
-Generated from the models by `make docs`. Each program reads one TOML file at its start; relative paths are relative to that file. A wrong
-file stops the program with one line per fault: file, field, value, what was expected. Nothing overrides the file.
+Generated from the models by `make docs`. Each program reads one TOML file at its start; relative paths are
+relative to that file. A wrong file stops the program with one line per fault: file, field, value, what was
+expected. Nothing overrides the file.
 """
 
 
@@ -58,11 +59,7 @@ def _with_section(text: str, name: str, body: str) -> str:
 def stale() -> list[str]:
     """Names of the files that are not what the code says."""
     wanted = texts()
-    found = [
-        path
-        for path, text in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    found = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     found += [path for path in (DOCS / "schemas").iterdir() if path not in wanted]
     return sorted(str(path.relative_to(DOCS)) for path in found)
 

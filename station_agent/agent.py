@@ -8,6 +8,7 @@ One task takes from the queue and carries out the effects in their order: nothin
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +33,7 @@ from station_agent.core.picture import Picture
 from station_agent.core.station import Station, StationSetup
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
-from station_agent.journal import HeldDesired, Journal
+from station_agent.journal import HeldDesired, Journal, JournalUnusable
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
@@ -138,6 +139,13 @@ class Agent:
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
+        except BaseExceptionGroup as group:
+            broken, other = group.split(sqlite3.Error)
+            if broken is None or other is not None:
+                raise
+            # not a slot opens without a durable fact: the service manager starts the agent again
+            why = broken.exceptions[0]
+            raise JournalUnusable(f"journal {self.config.journal.file}: cannot be written: {why}") from group
         finally:
             if self._timer is not None:
                 self._timer.cancel()

@@ -13,6 +13,7 @@ from runtime.clocks import Clock, LineClock
 from station_agent.outgoing import Outgoing
 
 CHECK_S = 10  # the kernel's word costs one system call
+CHECK_UNTRUSTED_S = 1  # nobody gets a key meanwhile: one small question a second is cheap
 ROUND_TRIP_MAX_MS = 5_000  # a slower answer says too little about now
 OFFSET_MAX_MS = 30_000  # booking windows have allowances of minutes; a wrong hour or day is what must show
 WORD_LASTS_MS = 24 * 3_600_000  # a crystal of 100 ppm drifts 9 s in a day
@@ -72,10 +73,12 @@ class ClockKeeper:
         self._random_bytes = random_bytes
         self._on_judged = on_judged
         self.trust = ClockTrust()
+        self._source: Source = "none"
 
     def judge(self) -> None:
         """Tell who vouches for the clock now."""
-        self._on_judged(self.trust.source(self._line_ms(), kernel_synchronised=self._clock.synchronised()))
+        self._source = self.trust.source(self._line_ms(), kernel_synchronised=self._clock.synchronised())
+        self._on_judged(self._source)
 
     def answered(self, reply: TimeReply) -> None:
         self.trust.answered(self._line_ms(), self._clock.now_ms(), reply)
@@ -90,7 +93,7 @@ class ClockKeeper:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_UNTRUSTED_S if self._source == "none" else CHECK_S)
             self.judge()
             if self._outgoing.link.connected:
                 await self.ask()

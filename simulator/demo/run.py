@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from random import Random
 
@@ -29,7 +28,7 @@ from runtime.mqtt_settings import MqttSettings
 from simulator.broker import embedded_broker
 from simulator.clocks import ScaledClock
 from simulator.demo.cost import Meter
-from simulator.demo.live import PARIS, LiveLine, local_time
+from simulator.demo.live import LiveLine, local_time
 from simulator.demo.mosquitto import own_mosquitto
 from simulator.demo.options import DemoOptions
 from simulator.demo.premises import NAMESPACE, Ports, Premises, make_premises, run_directory
@@ -39,12 +38,11 @@ from simulator.network.model import Network
 from simulator.verdict.evidence import read_evidence
 from simulator.verdict.rights import Judge
 from simulator.verdict.verdict import Verdict, reach_verdict
+from simulator.world.demand import GRID_MS, MINUTE_MS, MORNING_MS
 from simulator.world.http_api import HttpBookingApi
 from simulator.world.moment import Moment
 from simulator.world.shell import World
 
-MORNING = datetime(2026, 9, 14, 6, 50, tzinfo=PARIS)  # a Monday: the first bookings start at seven
-GRID_MIN = 15
 GRID_REAL_TIME_MIN = 1  # on the system's clock nobody wants to wait a quarter of an hour for the first booking
 SETTLE_S = 45.0  # facts are resent after 20 s: twice that, and some
 LOOK_AGAIN_S = 0.5
@@ -57,10 +55,8 @@ async def run_demo(options: DemoOptions) -> int:
     network = lilas_network(options.seed, options.stations)
     line_clock = SystemLineClock()
     system_time = options.processes and options.speed == 1.0
-    clock: Clock = (
-        SystemClock() if system_time else ScaledClock(int(MORNING.timestamp() * 1000), options.speed, line_clock)
-    )
-    grid_min = GRID_REAL_TIME_MIN if system_time else GRID_MIN
+    clock: Clock = SystemClock() if system_time else ScaledClock(MORNING_MS, options.speed, line_clock)
+    grid_min = GRID_REAL_TIME_MIN if system_time else GRID_MS // MINUTE_MS
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(run_directory(options.directory))
         configure_logs("text", "info", clock=clock, stream=stack.enter_context((directory / "demo.log").open("w")))
@@ -116,7 +112,7 @@ class _Stage:
                 HttpBookingApi(client),
                 publish,
                 namespace=NAMESPACE,
-                # grid_min=self._grid_min,
+                grid_ms=self._grid_min * MINUTE_MS,
             )
             world.open()
             stack.callback(world.close)

@@ -62,8 +62,9 @@ class _Fate:
 class Demand:
     """All plans of a network's days, by vehicle. `first_ms`: the first booking starts there, on the grid."""
 
-    def __init__(self, network: Network, seed: int, first_ms: int) -> None:
-        assert first_ms % GRID_MS == 0, "bookings start on the grid"
+    def __init__(self, network: Network, seed: int, first_ms: int, grid_ms: int = GRID_MS) -> None:
+        assert first_ms % grid_ms == 0, "bookings start on the grid"
+        self._grid_ms = grid_ms
         self._network = network
         self._seed = seed
         self._first_ms = first_ms
@@ -75,7 +76,7 @@ class Demand:
         pool = _Pool(self._pools[vehicle.id])
         opens_the_day = vehicle is self._network.vehicles[0]
         steps = 0 if opens_the_day else rng.choice(FIRST_WAVE_GRID_STEPS)
-        start_ms = self._first_ms + steps * GRID_MS
+        start_ms = self._first_ms + steps * self._grid_ms
         for number in count(1):
             end_ms = start_ms + rng.choice(DURATION_MIN) * MINUTE_MS
             plan = self._draw(rng, vehicle, number, pool.next_member(), (start_ms, end_ms))

@@ -57,6 +57,7 @@ class World:
         publish: Publish,
         *,
         namespace: str = "carshare",
+        grid_ms: int = GRID_MS,
     ) -> None:
         self.network = network
         self.record = WorldRecord()
@@ -68,6 +69,7 @@ class World:
         self._api = api
         self._publish = publish
         self._namespace = namespace
+        self._grid_ms = grid_ms
         self.sites = {
             station.cabinet: Site(
                 station.cabinet,
@@ -106,7 +108,7 @@ class World:
             phones=asyncio.Semaphore(PHONES_AT_ONCE),
             refused=self.refused_bookings,
         )
-        demand = Demand(self.network, self._seed, self._first_start_ms())
+        demand = Demand(self.network, self._seed, self._first_start_ms(), self._grid_ms)
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(traffic.run())
             diaries = [
@@ -125,9 +127,9 @@ class World:
 
     def _first_start_ms(self) -> int:
         """The first grid step that leaves time for bookings to reach their boxes."""
-        start_ms = -(-self._clock.now_ms() // GRID_MS) * GRID_MS
+        start_ms = -(-self._clock.now_ms() // self._grid_ms) * self._grid_ms
         while self._clock.line_delay_s(start_ms) < FIRST_BOOKING_LINE_S:
-            start_ms += GRID_MS
+            start_ms += self._grid_ms
         return start_ms
 
     async def _follow(

@@ -49,8 +49,9 @@ class Mosquitto:
         acl: str = "",
         persistence: bool = False,
         more: str = "",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "mosquitto.log"

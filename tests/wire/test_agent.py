@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -164,6 +166,52 @@ async def test_garbage_on_every_topic_is_counted_and_harms_nothing(tmp_path: Pat
         await eventually(lambda: counted in metrics(station))
         await station.show(BADGE)
         await station.until_open(1)
+
+
+async def test_a_journal_that_cannot_be_written_stops_the_agent_with_a_sentence_and_opens_nothing(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as (station, _):
+        other = sqlite3.connect(tmp_path / "journal.sqlite")
+        other.execute("DROP TABLE facts")
+        other.commit()
+        other.close()
+        await station.show(BADGE)
+        assert station.process is not None
+        status = await asyncio.to_thread(station.process.wait, 10)
+        assert status == 2
+        last = station.log.read_text().strip().splitlines()[-1]
+        assert (
+            last == f"station-agent: journal {tmp_path / 'journal.sqlite'}: cannot be written: no such table: facts"
+        )
+        assert station.site.cabinet.open_slots() == ()
+
+
+async def test_a_metrics_port_in_use_is_a_sentence(tmp_path: Path) -> None:
+    station = Station(tmp_path, 1883)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        station.config.write_text(station.config.read_text().replace("port = 0", f"port = {port}"))
+        station.start()
+        assert station.process is not None
+        status = await asyncio.to_thread(station.process.wait, 10)
+    assert status == 2
+    assert f"station-agent: http.port: port {port} on 127.0.0.1 is in use" in station.log.read_text()
+
+
+async def test_a_broker_that_refuses_is_told_and_the_right_badge_opens_all_the_same(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, broker):
+        broker.stop()
+        strict = Mosquitto(tmp_path, users={"somebody": "else"}, port=broker.port)
+        await strict.start()
+        try:
+            await eventually(lambda: station.logged("link_down"), within_s=10)
+            await eventually(lambda: station.logged("link_down")[-1].get("reason") == "refused", within_s=20)
+            await station.show(BADGE)
+            await station.until_open(1)
+        finally:
+            strict.stop()
+        await broker.start()
 
 
 def publish_garbage(port: int, topic: str, payload: str) -> None:
