@@ -12,15 +12,20 @@ fail() {
     exit 1
 }
 
+# may_install: whether this account may install Debian packages; sets as_root to how
+may_install() {
+    as_root=""
+    command -v apt-get >/dev/null 2>&1 || return 1
+    [ "$(id -u)" = 0 ] && return 0
+    as_root="sudo -n"
+    sudo -n true 2>/dev/null
+}
+
 # install PACKAGE...: Debian packages, as root or through a sudo that asks for no password
 install() {
-    if ! command -v apt-get >/dev/null 2>&1; then
-        fail "missing here: $*. This is no Debian: install their like by hand, then run make again."
-    elif [ "$(id -u)" = 0 ]; then
-        as_root=""
-    elif sudo -n true 2>/dev/null; then
-        as_root="sudo -n"
-    else
+    if ! may_install; then
+        command -v apt-get >/dev/null 2>&1 ||
+            fail "missing here: $*. This is no Debian: install their like by hand, then run make again."
         fail "missing here: $*. This account may not install packages; ask somebody who may to run
     apt-get install $*
 and then run make again."
@@ -32,10 +37,24 @@ and then run make again."
         fail "apt-get install $* failed"
 }
 
+# borrow_pip FOLDER: Debian takes pip out of venv; who may not install python3-venv can still unpack its pip
+borrow_pip() {
+    borrowed=$(mktemp -d)
+    if (cd "$borrowed" && apt-get -qq download python3-pip-whl && dpkg-deb -x python3-pip-whl_*.deb .) >/dev/null 2>&1 &&
+        "$python" -m venv --without-pip "$1" &&
+        "$1/bin/python" "$(echo "$borrowed"/usr/share/python-wheels/pip-*.whl)/pip" install --quiet --no-index \
+            --find-links "$borrowed/usr/share/python-wheels" pip; then
+        rm -rf "$borrowed"
+    else
+        rm -rf "$borrowed" "$1"
+        install python3-venv
+    fi
+}
+
 command -v "$python" >/dev/null 2>&1 || install python3 python3-venv
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$("$python" --version) is too old, expected 3.11 or newer; name another with make PYTHON=..."
-"$python" -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+"$python" -c 'import ensurepip, venv' 2>/dev/null || ! may_install || install python3-venv
 
 if [ "$wanted" = dev ]; then
     missing=""
@@ -56,7 +75,13 @@ environment() {
         fi
     done
     printf 'setup: %s from %s\n' "$folder" "$lock"
-    [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" || fail "cannot make $folder"
+    if [ ! -x "$folder/bin/python" ]; then
+        if "$python" -c 'import ensurepip' 2>/dev/null; then
+            "$python" -m venv "$folder" || fail "cannot make $folder"
+        else
+            borrow_pip "$folder"
+        fi
+    fi
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
         fail "the packages of $lock could not be installed: is the network there?"
     if [ "$folder" = .venv ]; then
