@@ -52,6 +52,7 @@ from contract.topics import (
 )
 
 ALGORITHM = "Ed25519"
+KID_CHARACTERS_MAX = 100  # `dispatcher/` and the longest id
 SIGNED_BYTES_MAX = PAYLOAD_BYTES_MAX * 4 // 3 + 1024  # base64 of the payload, header and signature
 
 KINDS_BY_CHANNEL: dict[str, dict[type[Any], Author]] = {
@@ -141,7 +142,7 @@ def verify(
         raise BadMessage(EnvelopeFault.UNKNOWN_AUTHOR, f"no key registered for {kid!r}")
     try:
         payload = jws.deserialize_compact(wire, key.jwk, algorithms=[ALGORITHM]).payload
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, TypeError) as error:
         raise BadMessage(EnvelopeFault.BAD_SIGNATURE, f"by {kid!r}: {type(error).__name__}") from error
     message = _read(payload)
     _check_topic(message, key, topic)
@@ -152,11 +153,16 @@ def _author_of(wire: bytes) -> str:
     head, dot, _ = wire.partition(b".")
     try:
         header = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
-        kid = header["kid"]
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
+    except (ValueError, binascii.Error, RecursionError) as error:
         raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid") from error
-    if not dot or not isinstance(kid, str) or len(kid) > 100:
-        raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid")
+    # exactly these: an extension that is not understood must be refused (RFC 7515, section 4.1.11)
+    if not dot or not isinstance(header, dict) or header.keys() != {"alg", "kid"}:
+        raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid and nothing else")
+    kid = header["kid"]
+    if not isinstance(kid, str) or len(kid) > KID_CHARACTERS_MAX:
+        raise BadMessage(EnvelopeFault.MALFORMED, f"expected a kid of at most {KID_CHARACTERS_MAX} characters")
+    if header["alg"] != ALGORITHM:
+        raise BadMessage(EnvelopeFault.BAD_SIGNATURE, f"expected alg {ALGORITHM}")
     return kid
 
 

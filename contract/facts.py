@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from contract.reasons import Reason
-from contract.values import Frozen, Nonce, OpaqueId, Slot, Text, UnixMs
+from contract.values import Frozen, Nonce, Number, OpaqueId, Slot, Text, UnixMs
 
 
 class Purpose(StrEnum):
@@ -33,18 +33,19 @@ class Identity(StrEnum):
 class VehicleReading(Frozen):
     """A vehicle's last signals, each absent where it is not known. "Not known" is never 0."""
 
-    age_s: Annotated[int, Field(ge=0)]
+    age_s: Annotated[int, Field(ge=0, le=10_000_000_000)]
     """Seconds between the tracker's time and this fact."""
-    odometer_m: Annotated[int, Field(ge=0)] | None = None
+    odometer_m: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = None
+    """Up to two million km."""
     energy_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     charging: bool | None = None
     ignition: bool | None = None
     moving: bool | None = None
-    low_voltage_mv: Annotated[int, Field(ge=1)] | None = None
+    low_voltage_mv: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
 class FactBase(Frozen):
-    seq: Annotated[int, Field(ge=1)]
+    seq: Number
     at_ms: UnixMs
     """By the box's clock."""
     clock_trusted: bool
@@ -99,7 +100,7 @@ class ReleaseFailed(FactBase):
     kind: Literal["release_failed"] = "release_failed"
     slot: Slot
     purpose: Purpose
-    pulses: Annotated[int, Field(ge=1)]
+    pulses: Number
     last_result: Literal["confirmed", "refused", "unanswered"]
     grant: OpaqueId | None = None
 

@@ -1,10 +1,18 @@
 """How large a message may be, and what is left out first when it would be larger."""
 
-from contract.messages import Desired, Reported
+from contract.messages import BATCH_BYTES_MAX, FACT_BYTES_MAX, Desired, Reported
+
+__all__ = [
+    "BATCH_BYTES_MAX",
+    "FACT_BYTES_MAX",
+    "PAYLOAD_BYTES_MAX",
+    "REPORTED_BYTES_MAX",
+    "TooLarge",
+    "fit_desired",
+    "fit_reported",
+]
 
 PAYLOAD_BYTES_MAX = 256 * 1024  # any message before signing; base64 makes it 342 KiB, under brokers' 1 MiB
-FACT_BYTES_MAX = 4 * 1024  # the largest fact kind is under 1 KiB; the rest is room for newer fields
-BATCH_BYTES_MAX = 64 * 1024  # 8 s on a 64 kbit/s uplink, well under the resend time of 20 s
 REPORTED_BYTES_MAX = 64 * 1024  # 128 slots and 128 vehicles are about 40 KiB
 
 

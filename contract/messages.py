@@ -12,10 +12,25 @@ from pydantic import Field, TypeAdapter, model_validator
 from contract.chain import chain_hashes
 from contract.facts import VehicleReading
 from contract.reasons import Reason
-from contract.values import CabinetId, Digest, EpochId, Frozen, Hash, Nonce, OpaqueId, Slot, Text, UnixMs
+from contract.values import (
+    CabinetId,
+    Count,
+    Digest,
+    EpochId,
+    Frozen,
+    Hash,
+    Nonce,
+    Number,
+    OpaqueId,
+    Slot,
+    Text,
+    UnixMs,
+)
 
 Category = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", description="such as city, van")]
 
+FACT_BYTES_MAX = 4 * 1024  # the largest kind is under 1 KiB; the rest is room for newer fields
+BATCH_BYTES_MAX = 64 * 1024  # 8 s on a 64 kbit/s uplink
 FACTS_PER_BATCH_MAX = 100  # about 30 KB: a few seconds on a 2G uplink, half the batch limit of limits.py
 
 
@@ -36,7 +51,7 @@ class Presence(CabinetMessage):
     online: bool
     boot_nonce: Nonce
     boot_ms: UnixMs
-    connection: Annotated[int, Field(ge=1)]
+    connection: Number
     """Connections of this boot so far, this one included."""
     version: Text
 
@@ -69,17 +84,17 @@ class Reported(CabinetMessage):
     kind: Literal["reported"] = "reported"
     boot_nonce: Nonce
     boot_ms: UnixMs
-    connection: Annotated[int, Field(ge=1)]
-    revision: Annotated[int, Field(ge=1)]
+    connection: Number
+    revision: Number
     """Counts up within one boot."""
     at_ms: UnixMs
     epoch: EpochId
-    seq: Annotated[int, Field(ge=0)]
+    seq: Count
     """Last fact that this state includes."""
-    desired_version: Annotated[int, Field(ge=0)]
+    desired_version: Count
     """0: none held."""
-    desired_high_water: Annotated[int, Field(ge=0)]
-    journal_depth: Annotated[int, Field(ge=0)]
+    desired_high_water: Count
+    journal_depth: Count
     """Facts not yet acknowledged."""
     clock_trusted: bool
     slots: Annotated[tuple[SlotState, ...], Field(max_length=128)]
@@ -93,7 +108,7 @@ class FactBatch(CabinetMessage):
     kind: Literal["facts"] = "facts"
     epoch: EpochId
     epoch_created_ms: UnixMs
-    first_seq: Annotated[int, Field(ge=1)]
+    first_seq: Number
     hash_before: Hash
     facts: Annotated[tuple[str, ...], Field(min_length=1, max_length=FACTS_PER_BATCH_MAX)]
     last_hash: Hash
@@ -101,6 +116,13 @@ class FactBatch(CabinetMessage):
     @property
     def last_seq(self) -> int:
         return self.first_seq + len(self.facts) - 1
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        sizes = [len(text.encode()) for text in self.facts]
+        if max(sizes) > FACT_BYTES_MAX or sum(sizes) > BATCH_BYTES_MAX:
+            raise ValueError(f"expected facts of {FACT_BYTES_MAX} bytes at most, {BATCH_BYTES_MAX} in all")
+        return self
 
     @model_validator(mode="after")
     def _chain_holds(self) -> Self:
@@ -196,7 +218,7 @@ class Desired(CabinetMessage):
     """The whole wanted state of a cabinet. It does not expire, its grants do."""
 
     kind: Literal["desired"] = "desired"
-    version: Annotated[int, Field(ge=1)]
+    version: Number
     """max(previous + 1, unix ms): a restored dispatcher never goes back."""
     boot_nonce: Nonce | None = None
     """Echo of the box's boot nonce: a box without a high-water mark takes no other."""
@@ -204,7 +226,7 @@ class Desired(CabinetMessage):
     keys: tuple[KeyEntry, ...] = ()
     grants: tuple[Grant, ...] = ()
     """Nearest start first."""
-    grants_left_out: Annotated[int, Field(ge=0)] = 0
+    grants_left_out: Count = 0
     """Farther grants that did not fit the size limit."""
     pools: tuple[Pool, ...] = ()
     revoked: tuple[OpaqueId, ...] = ()
@@ -221,7 +243,7 @@ class Acknowledged(CabinetMessage):
     ledger: Nonce
     """Id of the ledger, new after each restore: only a new one may lower the watermark."""
     epoch: EpochId
-    seq: Annotated[int, Field(ge=0)]
+    seq: Count
     hash: Hash
     """The ledger's hash after `seq`: a box that has another one there was restored or cloned."""
     conflict: bool = False
@@ -233,7 +255,7 @@ class Command(CabinetMessage):
 
     kind: Literal["command"] = "command"
     command: OpaqueId
-    counter: Annotated[int, Field(ge=1)]
+    counter: Number
     """max(previous + 1, unix ms), survives reboots on both sides."""
     action: Literal["release_slot", "report_now"]
     slot: Slot | None = None

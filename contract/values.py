@@ -14,6 +14,9 @@ EpochId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="128 rando
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hex")]
 Digest = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="HMAC-SHA256, base64url unpadded")]
 UnixMs = Annotated[int, Field(ge=0, le=32_503_680_000_000, description="milliseconds since 1970 UTC, to year 3000")]
+COUNT_MAX = 2**53 - 1  # what every JSON reader and every database keeps exactly (RFC 8259, section 6)
+Count = Annotated[int, Field(ge=0, le=COUNT_MAX)]
+Number = Annotated[int, Field(ge=1, le=COUNT_MAX)]
 Slot = Annotated[int, Field(ge=1, le=128, description="as printed on the cabinet, from 1")]
 Text = Annotated[str, Field(max_length=200, description="for a person to read")]
 

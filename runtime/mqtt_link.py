@@ -42,7 +42,7 @@ class LinkLimits:
     keepalive_s: int = 20  # a dead line is noticed within 41 s: 20 without news, 20 without PINGRESP, a tick
     connect_s: float = 5  # for TCP, and again for TLS; the worst link delay simulated is 2 s each way
     answer_s: float = 10  # CONNACK, SUBACK: the same, behind a broker busy with everybody's return
-    publish_s: float = 20  # the owners of facts and commands send them again after 20 s
+    publish_s: float = 20  # a batch of 64 KiB needs 8 s on a 64 kbit/s uplink; twice that, and some
     goodbye_s: float = 2  # systemd gives a service 90 s to stop; a user at a terminal gives it less
     backoff_first_s: float = 0.5  # a broker that restarts is back within this (mosquitto: 10 ms)
     backoff_longest_s: float = 15  # one of the bounds that let the picture converge within two minutes

@@ -42,7 +42,9 @@ from station_agent.secrets_on_disk import load_keys
 
 TIDY_S = 60  # how often the write-ahead log is folded back and old facts are deleted
 DAY_MS = 86_400_000
-TELEMETRY_WAITING_MAX = 1000  # beyond it a vehicle's signals are left out: the next ones repeat them
+WAITING_MAX = 200  # beyond it messages are left out: their authors repeat every one of them
+REPLIES_WAITING_MAX = 16  # an answer that is left out is asked for again
+CARD_VALID_US = 3_000_000  # a slot that opens later opens for nobody: members wait a breath or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,10 @@ class Agent:
         self._queue: asyncio.Queue[_Stamped] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at_ms: int | None = None
-        self.telemetry_left_out = 0
+        self.messages_left_out = 0
+        self.cards_too_old = 0
+        self._last_counter = 0
+        self._replies: asyncio.Queue[CommandReply] = asyncio.Queue(REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
         own_key = public_key_from_text(public_key_text(keys.signing))
@@ -128,6 +133,7 @@ class Agent:
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
         try:
             await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
+            opened.reporter.note()
             self._set_timer(opened.station)
             self._clock_keeper.judge()
             async with asyncio.TaskGroup() as tasks:
@@ -135,7 +141,8 @@ class Agent:
                 tasks.create_task(opened.sender.run(), name="facts")
                 tasks.create_task(opened.reporter.run(), name="report")
                 tasks.create_task(self._clock_keeper.run(), name="clock")
-                tasks.create_task(self._tidy(opened.journal), name="tidy")
+                tasks.create_task(self._tidy(opened), name="tidy")
+                tasks.create_task(self._reply(), name="replies")
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
@@ -197,8 +204,8 @@ class Agent:
 
     def _on_message(self, incoming: Incoming) -> None:
         told = self.inbox.read(incoming)
-        if isinstance(told, model.VehicleRead) and self._queue.qsize() >= TELEMETRY_WAITING_MAX:
-            self.telemetry_left_out += 1
+        if self._queue.qsize() >= WAITING_MAX:
+            self.messages_left_out += told is not None
         elif told is not None:
             self._put(told)
 
@@ -226,11 +233,14 @@ class Agent:
                 case Acknowledged():
                     await self._acknowledged(opened, stamped.what)
                 case Command():
-                    await self._command(opened, stamped.what)
+                    self._command(opened, stamped.what)
                 case TimeReply():
                     self._clock_keeper.answered(stamped.what)
+                case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
+                    self.cards_too_old += 1  # whoever showed it has gone, or taps again
                 case event:
                     await self._carry_out(opened, opened.station.handle(self._now(), event), stamped)
+            opened.reporter.note()
             self._set_timer(opened.station)
 
     async def _carry_out(self, opened: Opened, effects: list[model.Effect], cause: _Stamped | None) -> None:
@@ -256,9 +266,9 @@ class Agent:
         await self._around.executor.run(partial(opened.journal.append, facts, picture))
         opened.sender.appended()
         for fact in facts:
-            fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            badge = fields.pop("badge", None)  # a random reference, but the log masks what is called a badge
-            self._log.info(fact.kind, **fields, **({"badge_ref": badge} if badge else {}))
+            self._log.info(
+                fact.kind, **fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+            )
 
     def _set_timer(self, station: Station) -> None:
         wake_ms = station.wake_at_line_ms
@@ -285,32 +295,37 @@ class Agent:
             return  # of an epoch that ended
         known_hash = await self._around.executor.run(partial(journal.hash_at, message.seq))
         if message.seq > journal.epoch.last_seq:
-            await self._start_epoch(opened, beyond=True)
+            await self._start_epoch(opened, beyond=True, common_seq=journal.epoch.acknowledged_seq)
         elif message.conflict or known_hash not in {None, message.hash}:
-            await self._start_epoch(opened, beyond=False)
+            fits = message.conflict and known_hash == message.hash
+            common_seq = message.seq if fits else journal.epoch.acknowledged_seq
+            await self._start_epoch(opened, beyond=False, common_seq=common_seq)
         else:
-            ledger = await self._around.executor.run(journal.ledger)
-            if ledger != message.ledger:
-                await self._around.executor.run(partial(journal.keep_ledger, message.ledger))
-            new_ledger = ledger not in {None, message.ledger}
-            await opened.sender.acknowledged(message, new_ledger=new_ledger)
+            await opened.sender.acknowledged(message)
 
-    async def _start_epoch(self, opened: Opened, *, beyond: bool) -> None:
+    async def _start_epoch(self, opened: Opened, *, beyond: bool, common_seq: int) -> None:
+        """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
         journal, run = opened.journal, self._around.executor.run
-        self._log.error("epoch_starts", beyond_sent=beyond, was=journal.epoch.epoch, at_seq=journal.epoch.last_seq)
-        texts = await run(journal.unacknowledged_texts)
-        facts = (parse_fact(text) for text in texts)
+        ended = journal.epoch
+        self._log.error(
+            "epoch_starts", beyond_sent=beyond, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq
+        )
+        facts = (parse_fact(text) for text in await run(partial(journal.texts_after, common_seq)))
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
-        epoch = self._around.random_bytes(16).hex()
-        await run(partial(journal.start_epoch, epoch, self._around.clock.now_ms()))
-        opened.sender.new_epoch()
-        effects = opened.station.start_epoch(
+        first, *others = opened.station.start_epoch(
             self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
         )
-        await self._carry_out(opened, effects, None)
+        assert isinstance(first, model.Journal), "facts come before actions"
+        epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
+        await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture))
+        opened.sender.new_epoch()
+        await self._carry_out(opened, others, None)
 
-    async def _command(self, opened: Opened, command: Command) -> None:
+    def _command(self, opened: Opened, command: Command) -> None:
         """Commands that open slots come with a later version of this agent; until then they are refused."""
+        if command.counter <= self._last_counter:
+            return  # an old one, told again by somebody who is not its author
+        self._last_counter = command.counter
         reason: Reason | None = None
         if self._around.clock.now_ms() >= command.expires_ms:
             outcome, reason = ReplyOutcome.EXPIRED, Reason.EXPIRED
@@ -320,16 +335,24 @@ class Agent:
         else:
             outcome, reason = ReplyOutcome.REFUSED, Reason.UNSUPPORTED
         reply = CommandReply(cabinet=self.config.cabinet, command=command.command, outcome=outcome, reason=reason)
-        await self.outgoing.post_or_leave(reply)
+        if self._replies.full():
+            self._replies.get_nowait()  # its author asks again, and is answered then
+        self._replies.put_nowait(reply)
+
+    async def _reply(self) -> None:
+        """Apart from the core's task: badges do not wait for a broker that does not answer."""
+        while True:
+            await self.outgoing.post_or_leave(await self._replies.get())
 
     # --- housekeeping
 
-    async def _tidy(self, journal: Journal) -> None:
+    async def _tidy(self, opened: Opened) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
-            oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
-            await self._around.executor.run(partial(journal.forget, oldest_ms))
-            await self._around.executor.run(journal.checkpoint)
+            if opened.station.clock_source != "none":  # a clock in the future would forget what is young
+                oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
+                await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
+            await self._around.executor.run(opened.journal.checkpoint)
 
     def _now(self) -> model.Now:
         return model.Now(self._around.clock.now_ms(), self._line_ms())

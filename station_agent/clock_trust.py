@@ -28,23 +28,21 @@ class ClockTrust:
     def __init__(self) -> None:
         self.offset_ms: int | None = None
         """Dispatcher's time minus ours at the last answer that counted."""
-        self._asked: tuple[str, int] | None = None
+        self._asked: dict[str, int] = {}
         self._agreed_at_ms: int | None = None
 
     def asks(self, line_ms: int, nonce: str) -> None:
         """A question with this nonce is being sent."""
-        self._asked = (nonce, line_ms)
+        self._asked = {each: at_ms for each, at_ms in self._asked.items() if line_ms - at_ms <= ROUND_TRIP_MAX_MS}
+        self._asked[nonce] = line_ms
 
     def wants_to_ask(self, line_ms: int) -> bool:
         return self._agreed_at_ms is None or line_ms - self._agreed_at_ms >= ASK_AGAIN_MS
 
     def answered(self, line_ms: int, wall_ms: int, reply: TimeReply) -> None:
         """A signed answer came. One to another question, or a late one, changes nothing."""
-        if self._asked is None or reply.nonce != self._asked[0]:
-            return
-        round_trip_ms = line_ms - self._asked[1]
-        self._asked = None
-        if round_trip_ms > ROUND_TRIP_MAX_MS:
+        asked_ms = self._asked.pop(reply.nonce, None)
+        if asked_ms is None or line_ms - asked_ms > ROUND_TRIP_MAX_MS:
             return
         self.offset_ms = reply.at_ms - wall_ms
         self._agreed_at_ms = line_ms if abs(self.offset_ms) <= OFFSET_MAX_MS else None

@@ -4,6 +4,7 @@ Relative paths are relative to the configuration file. A wrong file stops the pr
 field, the value and what was expected.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -13,9 +14,13 @@ from contract.values import CabinetId, OpaqueId, Slot
 from runtime.config import Settings
 from runtime.mqtt_settings import MqttSettings
 from runtime.paths import LocalFile, NewFile
+from station_agent.core.devices import CABINET
 
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 BaudRate = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+
+
+READERS_MAX = 16  # a report lists 32 devices at most
 
 
 class JournalConfig(Settings):
@@ -72,7 +77,7 @@ class LockBusConfig(Settings):
     """Any pyserial URL: `/dev/serial/by-id/...`, `socket://host:port`, `rfc2217://host:port`."""
     baud_rate: BaudRate = 9600
     """8 data bits, no parity, 1 stop bit: as the boards leave the factory."""
-    pulse_ms: Annotated[int, Field(ge=100, le=5000, multiple_of=100)] = 700
+    pulse_ms: Annotated[int, Field(ge=100, le=1000, multiple_of=100)] = 700
     """How long the board holds a lock open; the board itself ends the pulse."""
     answer_timeout_ms: Annotated[int, Field(ge=20, le=700)] = 200
     """At least twice the board's worst case."""
@@ -151,7 +156,7 @@ class VehicleConfig(Settings):
 
 
 class HttpConfig(Settings):
-    host: str = "127.0.0.1"
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
     """Metrics and health are for this box; another address than loopback needs a proxy with TLS."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9470
     """0 takes a free port and logs it."""
@@ -193,12 +198,17 @@ class StationConfig(Settings):
     @model_validator(mode="after")
     def _lines_and_readers_are_apart(self) -> Self:
         devices = [self.locks.device, *(bus.device for bus in self.readers)]
-        if len(set(devices)) != len(devices):
+        ports = [str(Path(device).resolve()) if device.startswith("/") else device for device in devices]
+        if len(set(ports)) != len(ports):
             raise ValueError(
                 "readers hang in the street and the lock bus has no authentication: "
                 f"expected a device of its own for each line, found {devices}"
             )
         names = [reader.name for bus in self.readers for reader in bus.readers]
+        if CABINET in names:
+            raise ValueError(f"a reader is named {CABINET!r}: expected another name, for that is the lock bus")
+        if len(names) > READERS_MAX:
+            raise ValueError(f"{len(names)} readers: expected at most {READERS_MAX} at one cabinet")
         if len(set(names)) != len(names):
             raise ValueError(f"two readers of one name: {sorted(names)}")
         for role in ("badge", "tag"):

@@ -51,10 +51,10 @@ class FactSender:
     def disconnected(self) -> None:
         self.uplink.disconnected()
 
-    async def acknowledged(self, message: Acknowledged, *, new_ledger: bool) -> None:
+    async def acknowledged(self, message: Acknowledged) -> None:
         """The ledger's word about the present epoch, already checked against the journal."""
         before = self.uplink.acknowledged_seq
-        self.uplink.acknowledged(message.seq, lowered=new_ledger)
+        self.uplink.acknowledged(message.seq)
         if self.uplink.acknowledged_seq != before:
             await self._executor.run(partial(self._journal.acknowledge, self.uplink.acknowledged_seq))
         self._due.set()
@@ -79,6 +79,7 @@ class FactSender:
             self.uplink.sent(self._now_ms(), first, batch.last_seq)
             try:
                 await self._outgoing.post(batch)
+                self.uplink.delivered(self._now_ms(), batch.last_seq)
             except LinkError as error:
                 # down: sent again on connection; refused or unconfirmed: sent again when its time is over
                 self._log.info("facts_not_sent", first_seq=first, why=str(error))

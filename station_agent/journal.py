@@ -7,7 +7,7 @@ journal checks that no number is missing or used twice, and keeps the hash chain
 import fcntl
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,6 @@ from contract.limits import BATCH_BYTES_MAX, FACT_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
 
 SCHEMA_VERSION = 1
-CHECKPOINT_PAGES = 1000  # 4 MiB: SQLite's own default, but taken when idle instead of in a key's commit
 
 _SCHEMA = """
 CREATE TABLE epochs (
@@ -98,15 +97,16 @@ class Journal:
         if version not in {0, SCHEMA_VERSION}:
             raise JournalUnusable(f"journal has schema {version}, expected {SCHEMA_VERSION}: a newer agent's?")
         if version == 0:
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-            )
-            self._put_state("cabinet", self._cabinet.encode())
+            with _transaction(self._connection):
+                for statement in _SCHEMA.split(";"):
+                    run(statement)
+                self._put_state("cabinet", self._cabinet.encode())
+                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         owner = (self._state("cabinet") or b"").decode()
         if owner != self._cabinet:
             raise JournalUnusable(f"journal belongs to cabinet {owner!r}, expected {self._cabinet!r}")
         if run("SELECT count(*) FROM epochs").fetchone() == (0,):
-            self._add_epoch(random_bytes(16).hex(), now_ms)
+            self._insert_epoch(random_bytes(16).hex(), now_ms)
         self._epoch = self._load_epoch()
 
     def close(self) -> None:
@@ -130,18 +130,12 @@ class Journal:
     def append(self, facts: tuple[Fact, ...], picture: str) -> None:
         """Facts and the picture after them, in one durable transaction."""
         epoch = self._epoch
-        seq, last_hash = epoch.last_seq, epoch.last_hash
-        rows = []
-        for fact in facts:
-            text = fact.to_json()
-            assert fact.seq == seq + 1, "numbers have no gaps"
-            assert len(text.encode()) <= FACT_BYTES_MAX, "every kind of fact is bounded"
-            seq, last_hash = fact.seq, next_hash(last_hash, text)
-            rows.append((epoch.number, seq, fact.at_ms, text, last_hash))
+        rows = _rows(epoch, facts)
         with _transaction(self._connection):
             self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows)
             self._put_state("picture", picture.encode())
-        self._epoch = Epoch(epoch.number, epoch.epoch, epoch.created_ms, epoch.acknowledged_seq, seq, last_hash)
+        if rows:
+            self._epoch = replace(epoch, last_seq=rows[-1][1], last_hash=rows[-1][4])
 
     def batch(self, first_seq: int) -> FactBatch | None:
         """The facts from `first_seq` on, as many as one message may carry; None where that fact is gone."""
@@ -149,7 +143,8 @@ class Journal:
             "SELECT seq, text, hash FROM facts WHERE epoch = ? AND seq >= ? ORDER BY seq LIMIT ?",
             (self._epoch.number, first_seq, FACTS_PER_BATCH_MAX),
         ).fetchall()
-        if not rows or rows[0][0] != first_seq:
+        hash_before = self.hash_at(first_seq - 1)
+        if not rows or rows[0][0] != first_seq or hash_before is None:
             return None
         texts: list[str] = []
         size = 0
@@ -163,16 +158,13 @@ class Journal:
             epoch=self._epoch.epoch,
             epoch_created_ms=self._epoch.created_ms,
             first_seq=first_seq,
-            hash_before=self._hash_at(first_seq - 1) or "",
+            hash_before=hash_before,
             facts=tuple(texts),
             last_hash=rows[len(texts) - 1][2],
         )
 
     def hash_at(self, seq: int) -> str | None:
         """The hash after fact `seq` of this epoch; None where it is not kept any more, or not yet."""
-        return self._hash_at(seq)
-
-    def _hash_at(self, seq: int) -> str | None:
         if seq == 0:
             return genesis_hash(self._cabinet, self._epoch.epoch)
         row = self._connection.execute(
@@ -181,7 +173,7 @@ class Journal:
         return None if row is None else str(row[0])
 
     def acknowledge(self, seq: int) -> None:
-        """Remember how far the ledger has our facts; lower than before after a restore of the dispatcher."""
+        """Remember how far the ledger has our facts; it may have fewer than before, after a restore."""
         assert seq <= self._epoch.last_seq
         with _transaction(self._connection):
             self._connection.execute(
@@ -189,27 +181,40 @@ class Journal:
             )
         self._epoch = self._load_epoch()
 
-    def unacknowledged_texts(self) -> list[str]:
-        """All facts of this epoch that the ledger has not taken."""
+    def texts_after(self, seq: int) -> list[str]:
+        """All facts of this epoch after `seq`, in order."""
         rows = self._connection.execute(
-            "SELECT text FROM facts WHERE epoch = ? AND seq > ? ORDER BY seq",
-            (self._epoch.number, self._epoch.acknowledged_seq),
+            "SELECT text FROM facts WHERE epoch = ? AND seq > ? ORDER BY seq", (self._epoch.number, seq)
         )
         return [str(text) for (text,) in rows]
 
-    def start_epoch(self, epoch: str, created_ms: int) -> None:
-        """Number from 1 again; the facts before stay where they are."""
-        self._add_epoch(epoch, created_ms)
+    def start_epoch(self, epoch: str, created_ms: int, facts: tuple[Fact, ...], picture: str) -> None:
+        """Number from 1 again, with these first facts, in one transaction; the facts before stay where they are."""
+        with _transaction(self._connection):
+            self._insert_epoch(epoch, created_ms)
+            fresh = self._load_epoch()
+            self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", _rows(fresh, facts))
+            self._put_state("picture", picture.encode())
         self._epoch = self._load_epoch()
 
     def forget(self, before_ms: int) -> int:
-        """Delete acknowledged facts older than `before_ms`; the last one stays, for its hash. How many went."""
+        """Delete acknowledged facts from the oldest on, up to the first that is younger than `before_ms`.
+
+        A box's clock may have been wrong for a while, so the order of numbers decides and not the times alone.
+        The last acknowledged fact stays, for its hash. Returns how many went.
+        """
         with _transaction(self._connection):
-            cursor = self._connection.execute(
-                "DELETE FROM facts WHERE at_ms < ? AND (epoch < ? OR (epoch = ? AND seq < ?))",
-                (before_ms, self._epoch.number, self._epoch.number, self._epoch.acknowledged_seq),
-            )
-        return cursor.rowcount
+            (young,) = self._connection.execute(
+                "SELECT min(seq) FROM facts WHERE epoch = ? AND at_ms >= ?", (self._epoch.number, before_ms)
+            ).fetchone()
+            keep_from = min(self._epoch.acknowledged_seq, (young or self._epoch.last_seq + 1) - 1)
+            gone = self._connection.execute(
+                "DELETE FROM facts WHERE epoch = ? AND seq < ?", (self._epoch.number, keep_from)
+            ).rowcount
+            gone += self._connection.execute(
+                "DELETE FROM facts WHERE epoch < ? AND at_ms < ?", (self._epoch.number, before_ms)
+            ).rowcount
+        return gone
 
     # --- states
 
@@ -231,15 +236,6 @@ class Journal:
             return None
         return HeldDesired(wire, int(version), digest.decode())
 
-    def ledger(self) -> str | None:
-        """Id of the ledger that acknowledged last."""
-        value = self._state("ledger")
-        return None if value is None else value.decode()
-
-    def keep_ledger(self, ledger: str) -> None:
-        with _transaction(self._connection):
-            self._put_state("ledger", ledger.encode())
-
     def checkpoint(self) -> None:
         """Fold the write-ahead log back; called when nothing else is to do."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -256,9 +252,8 @@ class Journal:
             (name, value),
         )
 
-    def _add_epoch(self, epoch: str, created_ms: int) -> None:
-        with _transaction(self._connection):
-            self._connection.execute("INSERT INTO epochs (epoch, created_ms) VALUES (?, ?)", (epoch, created_ms))
+    def _insert_epoch(self, epoch: str, created_ms: int) -> None:
+        self._connection.execute("INSERT INTO epochs (epoch, created_ms) VALUES (?, ?)", (epoch, created_ms))
 
     def _load_epoch(self) -> Epoch:
         number, epoch, created_ms, acknowledged_seq = self._connection.execute(
@@ -269,6 +264,19 @@ class Journal:
         ).fetchone()
         last_seq, last_hash = row if row is not None else (0, genesis_hash(self._cabinet, epoch))
         return Epoch(number, epoch, created_ms, acknowledged_seq, last_seq, last_hash)
+
+
+def _rows(epoch: Epoch, facts: tuple[Fact, ...]) -> list[tuple[int, int, int, str, str]]:
+    """Rows that continue an epoch's chain."""
+    seq, last_hash = epoch.last_seq, epoch.last_hash
+    rows = []
+    for fact in facts:
+        text = fact.to_json()
+        assert fact.seq == seq + 1, "numbers have no gaps"
+        assert len(text.encode()) <= FACT_BYTES_MAX, "every kind of fact is bounded"
+        seq, last_hash = fact.seq, next_hash(last_hash, text)
+        rows.append((epoch.number, seq, fact.at_ms, text, last_hash))
+    return rows
 
 
 class _transaction:  # noqa: N801  # reads as a statement: `with _transaction(connection):`

@@ -56,6 +56,8 @@ class Inbox:
             self._refuse(EnvelopeFault.WRONG_TOPIC, incoming, "no topic of the contract")
             return None
         if topic.rule is VEHICLE_RAW:
+            if incoming.retained:
+                return None  # nobody may retain a tracker's message: it says nothing about now
             return self._vehicle(topic.subject, incoming.payload)
         try:
             message = verify(incoming.payload, topic, self._find_key)

@@ -57,7 +57,8 @@ class AgentCollector(Collector):
         yield _counter("link_published", "Messages confirmed by the broker", agent.link.statistics.published)
         yield _counter("link_refused", "Messages the broker refused", agent.link.statistics.refused)
         yield _counters("messages_refused", "Messages not accepted", "reason", agent.inbox.faults)
-        yield _counter("telemetry_left_out", "Vehicle messages left out under load", agent.telemetry_left_out)
+        yield _counter("messages_left_out", "Messages left out under load", agent.messages_left_out)
+        yield _counter("cards_too_old", "Cards that waited too long to be answered", agent.cards_too_old)
         yield from self._lines()
         yield from self._vehicles()
         if agent.opened is not None:

@@ -32,9 +32,11 @@ class Outgoing:
         """Publish. Raises what the link raises."""
         await self.link.publish(self.publication(message))
 
-    async def post_or_leave(self, message: AgentMessage) -> None:
-        """Publish what may be lost, because it is repeated or asked for again."""
+    async def post_or_leave(self, message: AgentMessage) -> bool:
+        """Publish what may be lost, because it is repeated or asked for again; whether it was published."""
         try:
             await self.post(message)
         except LinkError as error:
             self._log.info("not_published", kind=message.kind, why=str(error))
+            return False
+        return True

@@ -49,6 +49,14 @@ class Reporter:
         self._clock, self._line_clock = clocks
         self._revision = 0
         self._wanted = asyncio.Event()
+        self.note()
+
+    def note(self) -> None:
+        """The core has come to rest and its facts are durable: this is a state that a number can be given to."""
+        station = self._station
+        self._slots, self._devices = station.slot_reports(), station.devices.states()
+        self._place = (self._journal.epoch.epoch, self._journal.epoch.last_seq)
+        self._desired = (station.wanted.version, station.wanted.high_water)
 
     def want(self) -> None:
         """Something changed."""
@@ -63,8 +71,8 @@ class Reporter:
             except TimeoutError:
                 pass  # nothing changed for long: say so
             self._wanted.clear()
-            if self._outgoing.link.connected:
-                await self._outgoing.post_or_leave(self.reported())
+            if self._outgoing.link.connected and not await self._outgoing.post_or_leave(self.reported()):
+                self._wanted.set()  # what was not published is still to be told
             await asyncio.sleep(REPORT_GAP_S)
 
     def reported(self) -> Reported:
@@ -78,14 +86,14 @@ class Reporter:
             connection=max(self._outgoing.link.connection_count, 1),
             revision=self._revision,
             at_ms=now.wall_ms,
-            epoch=self._journal.epoch.epoch,
-            seq=self._journal.epoch.last_seq,
-            desired_version=self._station.wanted.version,
-            desired_high_water=self._station.wanted.high_water,
+            epoch=self._place[0],
+            seq=self._place[1],
+            desired_version=self._desired[0],
+            desired_high_water=self._desired[1],
             journal_depth=self._journal.depth,
             clock_trusted=self._station.clock_source != "none",
-            slots=self._station.slot_reports(),
-            devices=self._station.devices.states(),
+            slots=self._slots,
+            devices=self._devices,
             vehicles=self._station.vehicle_reports(now),
         )
         return fit_reported(reported)

@@ -67,8 +67,9 @@ class Access:
         """A badge was shown at a badge reader."""
         held = self._key_held_by(digest)
         if held is not None:
-            key, badge = held
-            return self._open_empty(key, Identity.PRESUMED, badge)
+            key, taker = held
+            other = self._right_to_another(now_ms, digest, key)
+            return other or self._open_empty(key, Identity.PRESUMED, taker)
         badge = self.wanted.badge_of_digest.get(digest)
         if badge is None:
             return Refuse(Reason.UNKNOWN_BADGE)
@@ -95,12 +96,34 @@ class Access:
                 return key, custody.badge
         return None
 
+    def _right_to_another(self, now_ms: int, digest: str, key: str) -> Open | None:
+        """Who has a key and now a right to another means that one: a return can be said with the fob's tag."""
+        badge = self.wanted.badge_of_digest.get(digest)
+        if badge is None or badge in self.wanted.revoked or not self.clock_trusted:
+            return None
+        decision = self._best(list(self._judged(now_ms, badge)), badge)
+        return decision if isinstance(decision, Open) and decision.key != key else None
+
     def _open_empty(self, key: str, identity: Identity, badge: str | None) -> Decision:
+        waiting = self._lit_for(key)
+        if waiting is not None:
+            return Refuse(Reason.BUSY, badge=badge, key=key)
         slot = self._slot_for_return(key)
         if slot is None:
             return Refuse(Reason.CABINET_FULL, badge=badge, key=key)
         custody = self.picture.custody.get(key)
         return Open(slot, Purpose.RETURN, key, identity, custody.grant if custody else None, badge)
+
+    def _lit_for(self, key: str) -> int | None:
+        """A slot that is open, or opening, for this very key: a tag read twice lights no second one."""
+        for slot, release in self.picture.releases.items():
+            if (
+                release.purpose is Purpose.RETURN
+                and release.key == key
+                and is_empty(self.picture.slots[slot].state)
+            ):
+                return slot
+        return None
 
     def _slot_for_return(self, key: str) -> int | None:
         """The key's home if free, else the lowest free slot; shut ones first, for an open one may be a trap."""
@@ -129,13 +152,16 @@ class Access:
         slot = self.picture.slot_of(grant.key)
         if slot is None or not has_key(self.picture.slots[slot].state):
             return Refuse(Reason.KEY_NOT_PRESENT, grant.grant, badge, grant.key)
-        if slot in self.picture.releases:
+        release = self.picture.releases.get(slot)
+        if release is not None and (not release.opened or release.grant == grant.grant):
             return Refuse(Reason.BUSY, grant.grant, badge, grant.key)
         purpose = Purpose.TAKE if use is None else Purpose.RETAKE
         return Open(slot, purpose, grant.key, self.picture.slots[slot].identity, grant.grant, badge)
 
     def _window_refusal(self, now_ms: int, grant: Grant, use: GrantUse | None) -> Reason | None:
         settings = self.wanted.settings
+        if grant.key in self.wanted.blocked:
+            return Reason.VEHICLE_BLOCKED
         if use is not None and use.completed:
             return Reason.COMPLETED
         if now_ms >= grant.end_ms:
@@ -145,9 +171,7 @@ class Access:
             return Reason.COMPLETED if hold_over else None
         if now_ms < grant.start_ms - settings.opening_allowance_s * 1000:
             return Reason.TOO_EARLY
-        if use is None and now_ms > grant.take_by_ms:
-            return Reason.NO_SHOW
-        return Reason.VEHICLE_BLOCKED if grant.key in self.wanted.blocked else None
+        return Reason.NO_SHOW if use is None and now_ms > grant.take_by_ms else None
 
     @staticmethod
     def _best(judged: list[Decision], badge: str) -> Decision:

@@ -1,7 +1,7 @@
 """What a sight of the cabinet means: doors and keys that moved, for whom, under which right."""
 
 from contract.facts import DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
-from station_agent.core.device_events import CabinetSeen, SlotSeen
+from station_agent.core.device_events import CabinetSeen
 from station_agent.core.model import Now, VehicleRead
 from station_agent.core.notebook import Notebook
 from station_agent.core.picture import Custody, GrantUse, Picture, Release, SlotPicture
@@ -22,8 +22,10 @@ class Handovers:
         self._read_at_ms: dict[str, int] = {}
 
     def vehicle_read(self, now: Now, event: VehicleRead) -> None:
-        self._vehicles[event.vehicle] = event
-        self._read_at_ms[event.vehicle] = event.tracker_ms if event.tracker_ms is not None else now.wall_ms
+        at_ms = event.tracker_ms if event.tracker_ms is not None else now.wall_ms
+        if at_ms >= self._read_at_ms.get(event.vehicle, 0):  # trackers send what they buffered, newest first
+            self._vehicles[event.vehicle] = event
+            self._read_at_ms[event.vehicle] = at_ms
 
     def vehicle_readings(self, now: Now) -> list[tuple[str, VehicleReading]]:
         """Each vehicle's last signals with their age."""
@@ -39,11 +41,12 @@ class Handovers:
                 continue
             moved = True
             steps = movements(before.state, after)
+            if not steps:
+                self._notebook.remember()  # seen for the first time: what changes during a power cut shows then
             before.state = after
             for movement in steps:
                 self._note(now, movement, seen.slot, late=late)
-            if not seen.door_open:
-                self._shut(seen)
+            self._settle(seen.slot, door_open=seen.door_open)
         if late:
             self._drop_releases_never_seen_open()
         self.presume_keys()
@@ -80,11 +83,14 @@ class Handovers:
             case Movement.DOOR_CLOSED:
                 self._notebook.note(now, DoorClosed, slot=slot, seen_late=late)
 
-    def _shut(self, seen: SlotSeen) -> None:
-        """A slot that opened for somebody and is shut again is done with."""
-        release = self._picture.releases.get(seen.slot)
-        if release is not None and release.opened:
-            del self._picture.releases[seen.slot]
+    def _settle(self, slot: int, *, door_open: bool) -> None:
+        """Whatever moved in a slot shows that it had opened; shut again, its release is done with."""
+        release = self._picture.releases.get(slot)
+        if release is None:
+            return
+        release.opened = True
+        if not door_open:
+            del self._picture.releases[slot]
 
     def _key_taken(self, now: Now, slot: int, release: Release | None, *, late: bool) -> None:
         picture = self._picture.slots[slot]
@@ -125,7 +131,7 @@ class Handovers:
         if lit is not None and key is not None:
             identity = lit.identity if lit.purpose is Purpose.RETURN else Identity.PRESUMED
         custody = self._picture.custody.pop(key, None) if key is not None else None
-        self._forget_where(key)
+        self._forget_where(key, but=lit)
         picture.key, picture.identity = key, identity
         if custody is not None and custody.grant is not None and custody.grant in self._picture.uses:
             self._picture.uses[custody.grant].returned_ms = now.wall_ms
@@ -154,7 +160,8 @@ class Handovers:
         """
         if release is not None and release.purpose is Purpose.RETURN and release.key is not None:
             return release
-        return self._lit_elsewhere(now) or release
+        fresh = release is not None and now.line_ms - release.decided_line_ms <= RETURN_MATCH_MS
+        return self._lit_elsewhere(now) or (release if fresh else None)
 
     def _lit_elsewhere(self, now: Now) -> Release | None:
         """The newest slot lit for a return whose key has not come: a key hung elsewhere is that one."""
@@ -173,14 +180,18 @@ class Handovers:
         self._picture.releases[used] = lit.model_copy(
             update={"slot": used, "opened": True, "decided_line_ms": lit.decided_line_ms}
         )
-        lit.key = lit.grant = lit.badge = lit.badge_digest = None
-        lit.identity = Identity.UNKNOWN
+        _no_longer_for_anybody(lit)
 
-    def _forget_where(self, key: str | None) -> None:
-        """A key is in one place: where it was only presumed to hang, something unknown hangs."""
+    def _forget_where(self, key: str | None, but: Release | None) -> None:
+        """A key is in one place: where it was presumed to hang, something unknown hangs; no slot waits for it."""
+        if key is None:
+            return
         for slot in self._picture.slots.values():
-            if key is not None and slot.key == key:
+            if slot.key == key:
                 slot.key, slot.identity = None, Identity.UNKNOWN
+        for release in self._picture.releases.values():
+            if release.key == key and release is not but and release.purpose is Purpose.RETURN:
+                _no_longer_for_anybody(release)
 
     def _reading_of_key(self, now: Now, key: str | None) -> VehicleReading | None:
         vehicle = self._wanted.vehicle_of(key)
@@ -189,3 +200,9 @@ class Handovers:
     def _reading(self, now: Now, vehicle: str) -> VehicleReading:
         age_s = max(0, now.wall_ms - self._read_at_ms[vehicle]) // 1000
         return self._vehicles[vehicle].reading.model_copy(update={"age_s": age_s})
+
+
+def _no_longer_for_anybody(release: Release) -> None:
+    """The slot stays open until it is shut, and nothing that comes or goes there belongs to its release."""
+    release.key = release.grant = release.badge = release.badge_digest = None
+    release.identity = Identity.UNKNOWN

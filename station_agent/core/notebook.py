@@ -15,6 +15,7 @@ class Notebook:
     def __init__(self, last_seq: int) -> None:
         self.last_seq = last_seq
         self.clock_trusted = False
+        self._remember = False
         self._facts: list[Fact] = []
         self._actions: list[Effect] = []
 
@@ -30,6 +31,10 @@ class Notebook:
         self.last_seq += 1
         self._facts.append(fact.model_copy(update={"seq": self.last_seq}))
 
+    def remember(self) -> None:
+        """The picture changed without a fact: it is made durable all the same."""
+        self._remember = True
+
     def then(self, *actions: Effect) -> None:
         """Actions to carry out after the facts, in this order."""
         self._actions.extend(actions)
@@ -37,8 +42,8 @@ class Notebook:
     def close(self, picture: Picture) -> list[Effect]:
         """All that was written since the last call, journal first."""
         effects: list[Effect] = []
-        if self._facts:
+        if self._facts or self._remember:
             effects.append(Journal(tuple(self._facts), picture.model_dump_json(exclude_defaults=True)))
         effects.extend(dict.fromkeys(self._actions))
-        self._facts, self._actions = [], []
+        self._facts, self._actions, self._remember = [], [], False
         return effects

@@ -85,6 +85,7 @@ class Station:
         self._roles = dict(setup.readers)
         self._picture = picture
         picture.slots = {slot: picture.slots.get(slot, SlotPicture()) for slot in setup.slots}
+        picture.releases = {slot: one for slot, one in picture.releases.items() if slot in picture.slots}
         self.wanted = Wanted(boot_nonce)
         self._notebook = Notebook(last_seq)
         self._handovers = Handovers(picture, self.wanted, self._notebook)
@@ -253,11 +254,20 @@ class Station:
             release.last_result = event.result.value
 
     def _confirm_releases(self, now: Now) -> None:
-        """A slot that did not open is pulsed again, a bounded number of times, then named."""
+        """A slot that did not open is pulsed again, a bounded number of times, then named.
+
+        Not while the cabinet is silent: what it did meanwhile is seen when it is back, and decides.
+        """
+        if not self.devices.is_online(CABINET):
+            for release in self._unconfirmed():
+                release.pulsed_line_ms = now.line_ms
+            return
         for release in self._unconfirmed():
             if now.line_ms < release.pulsed_line_ms + CONFIRM_MS:
                 continue
             if release.pulses < PULSES_MAX:
+                held = has_key(self._picture.slots[release.slot].state)
+                assert held is not (release.purpose is Purpose.RETURN), "a movement settles its release"
                 release.pulses += 1
                 release.pulsed_line_ms = now.line_ms
                 self._notebook.then(ReleaseSlot(release.slot))

@@ -50,14 +50,15 @@ class Uplink:
         self.acknowledged_seq, self.last_seq = 0, last_seq
         self._in_flight.clear()
 
-    def acknowledged(self, seq: int, *, lowered: bool = False) -> None:
-        """The ledger has everything up to `seq`; `lowered`: a restored one, that has less than it said before.
+    def acknowledged(self, seq: int) -> None:
+        """The ledger has everything up to `seq`; fewer than before, where it was restored.
 
         A word without progress, while something is under way, says that somebody listens again and that what
         was sent did not arrive: it is sent again soon, once, and not a minute later.
         """
         assert seq <= self.last_seq, "an acknowledgement beyond what was journalled starts a new epoch"
-        if lowered or seq > self.acknowledged_seq:
+        if seq != self.acknowledged_seq:
+            lowered = seq < self.acknowledged_seq
             self.acknowledged_seq = seq
             self._be_patient()
             self._in_flight = [] if lowered else [sent for sent in self._in_flight if sent.last > seq]
@@ -87,6 +88,12 @@ class Uplink:
         """A batch was handed to the broker."""
         assert first <= last <= self.last_seq
         self._in_flight.append(_Sent(first, last, now_ms))
+
+    def delivered(self, now_ms: int, last: int) -> None:
+        """The broker has a batch: on a slow uplink that is long after it was handed over."""
+        for sent in self._in_flight:
+            if sent.last == last:
+                sent.at_ms = now_ms
 
     @property
     def wake_at_line_ms(self) -> int | None:

@@ -97,6 +97,35 @@ def test_no_algorithm_and_other_algorithms_are_refused() -> None:
         assert fault_of(b".".join((head, payload, b"")), on(PRESENCE)) is EnvelopeFault.BAD_SIGNATURE
 
 
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+HEADERS = st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "jwk", "typ", "zip"]), JSON_VALUES)
+
+
+@given(HEADERS, st.booleans())
+def test_whatever_a_header_says_it_is_a_message_or_a_fault(header: dict[str, object], known: bool) -> None:
+    if known:
+        header |= {"kid": "agent/gare-1", "alg": "Ed25519"}
+    _, payload, signature = BOX.sign(PRESENT).split(b".")
+    head = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=")
+    assert fault_of(b".".join((head, payload, signature)), on(PRESENCE)) in {
+        EnvelopeFault.MALFORMED,
+        EnvelopeFault.UNKNOWN_AUTHOR,
+        EnvelopeFault.BAD_SIGNATURE,
+    }
+
+
+@pytest.mark.parametrize("crit", [5, None, [{}], [["a"]], ["exp"]])
+def test_a_header_with_extensions_is_refused_before_anything_reads_it(crit: object) -> None:
+    _, payload, signature = BOX.sign(PRESENT).split(b".")
+    header = json.dumps({"kid": "agent/gare-1", "alg": "Ed25519", "crit": crit}).encode()
+    head = base64.urlsafe_b64encode(header).rstrip(b"=")
+    assert fault_of(b".".join((head, payload, signature)), on(PRESENCE)) is EnvelopeFault.MALFORMED
+
+
 def test_a_message_over_the_limit_is_not_even_parsed() -> None:
     assert fault_of(b"x" * (SIGNED_BYTES_MAX + 1), on(PRESENCE)) is EnvelopeFault.TOO_LARGE
 

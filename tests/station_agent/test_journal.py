@@ -38,12 +38,11 @@ def test_facts_picture_and_desired_are_there_after_reopening(tmp_path: Path) -> 
     journal.append(facts(1, 3), '{"slots":{}}')
     journal.keep_desired(HeldDesired(b"wire", 17, "digest"))
     journal.acknowledge(2)
-    journal.keep_ledger("ledger-1")
     epoch = journal.epoch
     journal.close()
     again = open_journal(tmp_path / "j.sqlite")
     assert again.epoch == epoch
-    assert (again.depth, again.picture(), again.ledger()) == (1, '{"slots":{}}', "ledger-1")
+    assert (again.depth, again.picture()) == (1, '{"slots":{}}')
     assert again.held_desired() == HeldDesired(b"wire", 17, "digest")
     again.close()
 
@@ -74,11 +73,10 @@ def test_a_new_epoch_counts_from_one_and_the_old_facts_stay(tmp_path: Path) -> N
     journal = open_journal(tmp_path / "j.sqlite")
     journal.append(facts(1, 3), "{}")
     journal.acknowledge(1)
-    assert len(journal.unacknowledged_texts()) == 2
-    journal.start_epoch("b" * 32, 2000)
-    assert journal.epoch.last_seq == 0
+    assert len(journal.texts_after(1)) == 2
     start = EpochStarted(seq=1, at_ms=5, clock_trusted=True, why="hash_conflict")
-    journal.append((start,), "{}")
+    journal.start_epoch("b" * 32, 2000, (start,), "{}")
+    assert (journal.epoch.last_seq, journal.depth) == (1, 1)
     batch = journal.batch(1)
     assert batch is not None
     assert (batch.epoch, batch.epoch_created_ms) == ("b" * 32, 2000)
@@ -89,10 +87,36 @@ def test_only_old_acknowledged_facts_are_forgotten(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.sqlite")
     journal.append(facts(1, 10), "{}")
     journal.acknowledge(6)
-    assert journal.forget(before_ms=4) == 3
-    assert journal.forget(before_ms=1000) == 2
+    assert journal.forget(before_ms=4) == 2, "the last of the old ones stays, for its hash"
+    assert journal.forget(before_ms=1000) == 3
     assert journal.hash_at(6) is not None, "the last acknowledged one stays, to compare hashes"
     batch = journal.batch(7)
+    assert batch is not None
+    assert batch.last_seq == 10
+    journal.close()
+
+
+def test_a_time_out_of_order_makes_no_hole(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    times = (5000, 5000, 0, 0, 5000, 5000)  # a boot without a clock in between
+    journal.append(
+        tuple(DoorClosed(seq=n, at_ms=at_ms, clock_trusted=True, slot=1) for n, at_ms in enumerate(times, 1)), "{}"
+    )
+    journal.acknowledge(6)
+    assert journal.forget(before_ms=1000) == 0
+    batch = journal.batch(1)
+    assert batch is not None
+    assert batch.last_seq == 6
+    journal.close()
+
+
+def test_facts_that_are_gone_are_no_batch(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(facts(1, 10), "{}")
+    journal.acknowledge(8)
+    journal.forget(before_ms=1000)
+    assert journal.batch(7) is None
+    batch = journal.batch(9)
     assert batch is not None
     assert batch.last_seq == 10
     journal.close()

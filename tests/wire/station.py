@@ -20,6 +20,7 @@ from contract.facts import Fact, UnknownFact, parse_fact
 from contract.messages import (
     Acknowledged,
     BadgeEntry,
+    CommandReply,
     Desired,
     DispatcherMessage,
     FactBatch,
@@ -30,7 +31,7 @@ from contract.messages import (
     TimeReply,
     TimeRequest,
 )
-from contract.topics import FACTS, PRESENCE, REPORTED, TIME, Author, parse_topic
+from contract.topics import FACTS, PRESENCE, REPLIES, REPORTED, TIME, Author, parse_topic
 from runtime.clocks import SystemClock, SystemLineClock
 from runtime.link import Incoming, LinkError, LinkOwner, Publication, Subscription
 from runtime.mqtt_link import MqttLink
@@ -66,6 +67,7 @@ class Centre:
     presences: list[Presence] = field(default_factory=list)
     reports: list[Reported] = field(default_factory=list)
     batches: list[FactBatch] = field(default_factory=list)
+    replies: list[CommandReply] = field(default_factory=list)
     epoch: str = ""
     version: int = 0
     refused: int = 0
@@ -79,7 +81,8 @@ class Centre:
         }
         self.find_key = keys.get
         subscriptions = tuple(
-            Subscription(rule.topic(self.namespace, self.cabinet)) for rule in (PRESENCE, REPORTED, FACTS, TIME)
+            Subscription(rule.topic(self.namespace, self.cabinet))
+            for rule in (PRESENCE, REPORTED, FACTS, REPLIES, TIME)
         )
         self.link = MqttLink(
             MqttSettings(
@@ -124,6 +127,8 @@ class Centre:
                 self.reports.append(message)
             case TimeRequest():
                 await self.say(TimeReply(cabinet=self.cabinet, nonce=message.nonce, at_ms=SystemClock().now_ms()))
+            case CommandReply():
+                self.replies.append(message)
             case FactBatch():
                 await self._take(message)
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from contract.chain import chain_hashes, genesis_hash
 from contract.envelope import verify
-from contract.facts import AccessRefused, KeyReturned, KeyTaken
+from contract.facts import AccessRefused, KeyReturned, KeyTaken, parse_fact
+from contract.messages import Acknowledged, Command, ReplyOutcome
 from contract.reasons import Reason
 from contract.schema import schemas
 from contract.topics import parse_topic
@@ -166,6 +168,48 @@ async def test_garbage_on_every_topic_is_counted_and_harms_nothing(tmp_path: Pat
         await eventually(lambda: counted in metrics(station))
         await station.show(BADGE)
         await station.until_open(1)
+
+
+async def test_a_box_that_the_ledger_contradicts_starts_a_new_epoch_with_what_is_not_in_common(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as (station, _):
+        centre = station.centre
+        await station.show(STRANGER)
+        await eventually_facts(centre, lambda kinds: "access_refused" in kinds)
+        before, epoch = list(centre.ledger), centre.epoch
+        common = chain_hashes(genesis_hash(station.cabinet, epoch), tuple(before[:2]))[-1]
+        contradiction = Acknowledged(
+            cabinet=station.cabinet, ledger=centre.ledger_id, epoch=epoch, seq=2, hash=common, conflict=True
+        )
+        await centre.say(contradiction)
+        await eventually(lambda: centre.epoch != epoch and "access_refused" in centre.kinds(), within_s=10)
+        assert centre.kinds() == ["epoch_started", *(parse_fact(text).kind for text in before[2:])]
+        assert [fact.seq for fact in centre.facts()] == list(range(1, len(centre.ledger) + 1))
+
+
+async def test_a_replayed_command_is_answered_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as (station, _):
+        centre = station.centre
+        now_ms = station.now().at_ms
+        command = Command(
+            cabinet=station.cabinet,
+            command="command-1",
+            counter=now_ms,
+            action="release_slot",
+            slot=1,
+            issued_ms=now_ms,
+            expires_ms=now_ms + 60_000,
+        )
+        for _ in range(3):
+            await centre.say(command)
+        await centre.say(command.model_copy(update={"command": "command-2", "counter": now_ms + 1}))
+        await eventually(lambda: len(centre.replies) >= 2)
+        assert [reply.command for reply in centre.replies] == ["command-1", "command-2"]
+        assert {(reply.outcome, reply.reason) for reply in centre.replies} == {
+            (ReplyOutcome.REFUSED, Reason.UNSUPPORTED)
+        }
+        assert station.site.cabinet.open_slots() == ()
 
 
 async def test_a_journal_that_cannot_be_written_stops_the_agent_with_a_sentence_and_opens_nothing(
