@@ -266,9 +266,8 @@ class Agent:
         await self._around.executor.run(partial(opened.journal.append, facts, picture))
         opened.sender.appended()
         for fact in facts:
-            self._log.info(
-                fact.kind, **fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            )
+            fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+            self._log.info(fact.kind, **fields)
 
     def _set_timer(self, station: Station) -> None:
         wake_ms = station.wake_at_line_ms

@@ -7,7 +7,8 @@ field, the value and what was expected.
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+import serial
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from contract.credentials import CredentialType
 from contract.values import CabinetId, OpaqueId, Slot
@@ -19,6 +20,16 @@ from station_agent.core.devices import CABINET
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 BaudRate = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
 
+
+def _is_device(url: str) -> str:
+    try:
+        serial.serial_for_url(url, do_not_open=True)
+    except (ValueError, serial.SerialException) as error:
+        raise ValueError(f"expected a pyserial URL: {error}") from None
+    return url
+
+
+DeviceUrl = Annotated[str, AfterValidator(_is_device)]
 
 READERS_MAX = 16  # a report lists 32 devices at most
 
@@ -73,7 +84,7 @@ class LockBusConfig(Settings):
 
     driver: Literal["modbus-io"] = "modbus-io"
     """What the boards speak."""
-    device: str
+    device: DeviceUrl
     """Any pyserial URL: `/dev/serial/by-id/...`, `socket://host:port`, `rfc2217://host:port`."""
     baud_rate: BaudRate = 9600
     """8 data bits, no parity, 1 stop bit: as the boards leave the factory."""
@@ -120,7 +131,7 @@ class ReaderBusConfig(Settings):
 
     driver: Literal["osdp"] = "osdp"
     """What the readers speak."""
-    device: str
+    device: DeviceUrl
     """Any pyserial URL."""
     baud_rate: BaudRate = 38400
     """Two readers polled every 50 ms need 38400; one alone runs at 9600."""

@@ -62,7 +62,7 @@ class SerialLine:
             self._heard = False
             try:
                 port = await open_port(self.url, self._baud_rate)
-            except (*LINK_ERRORS, ValueError) as error:  # ValueError: pyserial knows no such URL
+            except LINK_ERRORS as error:
                 self.last_error = str(error)
             else:
                 await self._serve(port)

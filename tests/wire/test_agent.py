@@ -280,6 +280,10 @@ def metrics(station: Station) -> str:
         (('entrance.scbk"', 'return.scbk"'), ["share one scbk"]),
         (("address = 2", "address = 1"), ["two readers at one address"]),
         (('ports/readers"', 'ports/locks"'), ["lock bus has no authentication"]),
+        (('ports/readers"', 'ports/../ports/locks"'), ["lock bus has no authentication"]),
+        (('device = "', 'device = "carrier-pigeon://'), ["locks.device", "carrier-pigeon", "pyserial URL"]),
+        (('name = "entrance"', 'name = "cabinet"'), ["a reader is named 'cabinet'"]),
+        (("[http]", '[http]\nhost = "10.0.0.1"'), ["http.host", "10.0.0.1", "127.0.0.1"]),
     ],
 )
 def test_a_wrong_configuration_is_named_and_stops_the_program(
