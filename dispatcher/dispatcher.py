@@ -74,7 +74,7 @@ class Dispatcher:
         self._around = around
         clock, line_clock = around.clock, around.line_clock
         self.keyring = KeyRing(setup.signer.subject, setup.own_key)
-        self.rejects = Rejects(clock, line_clock)
+        self.rejects = Rejects(line_clock)
         self.ears = Ears(clock, line_clock)
         self.courier = Courier(setup.namespace, setup.signer, line_clock)
         maker = DesiredMaker(setup.rules, setup.digest_secret, setup.signer.sign)
@@ -149,6 +149,10 @@ class Dispatcher:
             self.ticks_failed += 1
             self.timed_work_ok = False
             log.warning("timed_work_failed", reason=str(error.orig))
+        except Exception:  # a mistake of ours: the next round may do better
+            self.ticks_failed += 1
+            self.timed_work_ok = False
+            log.exception("timed_work_failed")
         else:
             self.timed_work_ok = True
             self._requests.ask(waiting)

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack
 import structlog
 from sqlalchemy.exc import DatabaseError
 
-from contract.envelope import private_key_from_pem, public_key_from_text, public_key_text
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
 from dispatcher.config import DispatcherConfig, read_keys, read_tokens
@@ -60,10 +59,9 @@ async def serve(config: DispatcherConfig, clock: Clock | None = None) -> None:
 async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncExitStack) -> Dispatcher:
     """A dispatcher on its database and the real MQTT link; `stack` closes what was opened."""
     keys = read_keys(config.keys)
-    own_key = public_key_from_text(public_key_text(private_key_from_pem(config.keys.signing_key_file.read_bytes())))
     line_clock = SystemLineClock()
     database = await _open_database(config.database.url, stack)
-    setup = Setup(config.namespace, keys.signer, own_key, keys.digest_secret, config.rules)
+    setup = Setup(config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules)
     around = Surroundings(clock, line_clock, os.urandom, database, _mqtt_link_factory(config, line_clock))
     return await open_dispatcher(setup, around)
 

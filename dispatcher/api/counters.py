@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 OTHER = "other"
 """The route of a request that fits none: its path is not ours to keep."""
 
+OTHER_METHOD = "OTHER"
+"""The method of a request that no standard names: whoever invents thousands makes one series of them."""
+
 
 @dataclass(slots=True)
 class ApiCounters:

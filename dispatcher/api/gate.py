@@ -5,7 +5,7 @@ The gate denies by default: a route that somebody adds is closed, also one that 
 
 from starlette.exceptions import HTTPException
 
-from dispatcher.api.counters import OTHER, ApiCounters
+from dispatcher.api.counters import OTHER, OTHER_METHOD, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.tokens import Tokens
 from runtime.listening import AsgiApp, Message, Receive, Scope, Send
@@ -13,6 +13,8 @@ from runtime.listening import AsgiApp, Message, Receive, Scope, Send
 OPENAPI_PATH = "/api/v1/openapi.json"
 HEALTH_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 BODY_BYTES_MAX = 16 * 1024  # the largest sensible request, a booking with 20 drivers, is under 2 KiB
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+LENGTH_DIGITS_MAX = 18  # more is too large whatever it says, and Python reads no number of 5,000 digits
 SCHEME = "bearer"
 NOT_KEPT = (b"cache-control", b"no-store")  # answers hold people and bookings: no cache keeps them
 
@@ -48,7 +50,8 @@ class Gate:
             await self._guarded(scope, receive, sending)
         finally:
             template = getattr(scope.get("route"), "path", OTHER)
-            self._counters.requests[scope["method"], template, status] += 1
+            method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+            self._counters.requests[method, template, status] += 1
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -83,7 +86,9 @@ class Gate:
 def _declared_bytes(headers: dict[bytes, bytes]) -> int:
     """The length that the header declares; 0 where it says nothing, then the body itself is counted."""
     text = headers.get(b"content-length", b"0")
-    return int(text) if text.isdigit() else 0
+    if not text.isdigit():
+        return 0
+    return int(text) if len(text) <= LENGTH_DIGITS_MAX else BODY_BYTES_MAX + 1
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -1,5 +1,6 @@
 """Every error as problem+json (RFC 9457), with a `reason` that programs can act on."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -68,6 +69,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.KEY_NOT_IN_SERVICE: (409, "The vehicle has no key in service"),
         BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
         BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),
+        BookingReason.SLOT_RELEASED: (409, "The key is being taken"),
         BookingReason.KEY_STILL_OUT: (409, "The key is still out"),
         BookingReason.KEY_ALREADY_BACK: (409, "The key is already back"),
         BookingReason.BOOKING_COMPLETED: (409, "The booking is completed"),
@@ -124,6 +126,14 @@ class Problem(_Documented):
     """The latest end that the booking can have as things stand."""
 
 
+class ProblemResponse(JSONResponse):
+    """JSON that can also quote half a surrogate pair, which no UTF-8 can: as the escape that it came as."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
 class Refusal(Exception):
     """Raised by an endpoint: the request ends with this problem."""
 
@@ -153,7 +163,7 @@ class Refusal(Exception):
 
     def response(self) -> JSONResponse:
         content = self.problem.model_dump(mode="json", exclude_none=True)
-        return JSONResponse(content, self.problem.status, self.headers, MEDIA_TYPE)
+        return ProblemResponse(content, self.problem.status, self.headers, MEDIA_TYPE)
 
 
 def fault_of(refused: Refused) -> FieldFault:

@@ -60,10 +60,15 @@ def page_request(query: PageQuery, *kinds: type[int] | type[str]) -> PageRequest
         return PageRequest(query.limit)
     after = _position(query.cursor)
     fits = after is not None and [type(part) for part in after] == list(kinds)
-    if not fits or any(isinstance(part, int) and part.bit_length() > INTEGER_BITS for part in after or ()):
+    if not fits or not all(_fits_column(part) for part in after or ()):
         fault = FieldFault(field="cursor", expected="`next` of the page before, or nothing for the first page")
         raise Refusal(ApiReason.BAD_CURSOR, "the list cannot be continued from there", [fault])
     return PageRequest(query.limit, after)
+
+
+def _fits_column(part: int | str) -> bool:
+    """Ids are ASCII: half a surrogate pair, which JSON can write, is no text that a database takes."""
+    return part.isascii() if isinstance(part, str) else part.bit_length() <= INTEGER_BITS
 
 
 def _position(cursor: str) -> Position | None:

@@ -7,7 +7,9 @@ from typing import Literal
 
 from dispatcher.core.booking_states import HOLDING_STATES, BookingState, is_overdue
 from dispatcher.core.rules import BookingReason, FleetRules
-from dispatcher.core.windows import Window, round_down, round_up
+from dispatcher.core.windows import DAY_MS, Window, round_down, round_up
+
+SOON_MS = DAY_MS  # where a key is today says little of where it will be tomorrow
 
 KeyPlace = Literal["in_slot", "taken", "missing", "elsewhere", "unknown"]
 
@@ -100,7 +102,18 @@ def latest_end_ms(others: Iterable[Holding], start_ms: int, horizon_end_ms: int,
 
 
 def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list[VehicleView]:
-    """Tightest gap first: who books a category leaves the long gaps of other vehicles to long bookings."""
+    """The surest first, then the tightest gap: long gaps of other vehicles are left to long bookings.
+
+    A vehicle that is overdue, or whose key is not where it should be, comes last. For a booking that starts
+    soon, one whose key hangs at home comes before one that others are still to bring back.
+    """
+    soon = window.start_ms < now_ms + SOON_MS
+
+    def doubt(vehicle: VehicleView) -> int:
+        overdue = any(is_overdue(holding.state, holding.window.end_ms, now_ms) for holding in vehicle.holdings)
+        if overdue or not _key_can_be_there(vehicle):
+            return 2
+        return 1 if soon and vehicle.key_place != "in_slot" else 0
 
     def gap_ms(vehicle: VehicleView) -> float:
         busy = occupied(vehicle.holdings, now_ms)
@@ -108,7 +121,7 @@ def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list
         after_ms = min((taken.start_ms for taken in busy if taken.start_ms >= window.end_ms), default=math.inf)
         return after_ms - before_ms
 
-    return sorted(vehicles, key=lambda vehicle: (gap_ms(vehicle), vehicle.vehicle_id))
+    return sorted(vehicles, key=lambda vehicle: (doubt(vehicle), gap_ms(vehicle), vehicle.vehicle_id))
 
 
 def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) -> NotFree | None:

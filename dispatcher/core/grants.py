@@ -30,6 +30,8 @@ class Right:
     take_by_ms: int
     member_ids: tuple[str, ...]
     """Owner and drivers."""
+    booking_version: int
+    """Of the row that this was read from: whether the box holds the right in its present form is told by it."""
 
 
 @dataclass(frozen=True, slots=True)

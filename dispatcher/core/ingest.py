@@ -85,6 +85,30 @@ def judge(batch: FactBatch, cursor: Cursor, hash_at: Callable[[int], str | None]
     return Continues(new, known)
 
 
+def last_common(batch: FactBatch, cursor: Cursor, hash_at: Callable[[int], str | None]) -> Cursor:
+    """Where a batch in conflict leaves the ledger: the last number up to which both are the same for certain.
+
+    A batch that does not even begin where the ledger stood says nothing of what lies before it: then only
+    the beginning is common.
+    """
+    hashes = (batch.hash_before, *chain_hashes(batch.hash_before, batch.facts))
+    for seq in range(min(batch.last_seq, cursor.seq), batch.first_seq - 2, -1):
+        theirs = hashes[seq - batch.first_seq + 1]
+        if theirs == hash_at(seq):
+            return Cursor(batch.epoch, seq, theirs)
+    return first_cursor(batch.cabinet, batch.epoch)
+
+
+def happened_ms(fact: Fact | UnknownFact, received_ms: int) -> int:
+    """When a fact happened, as far as can be said: by the box's clock if that is trusted, never later than now."""
+    return heard_ms(fact.at_ms, received_ms, clock_trusted=fact.clock_trusted)
+
+
+def heard_ms(at_ms: int, received_ms: int, *, clock_trusted: bool) -> int:
+    """A box's time as we believe it."""
+    return min(at_ms, received_ms) if clock_trusted else received_ms
+
+
 def read(fact: NumberedFact) -> Fact | UnknownFact | BadFact:
     """The fact's meaning. One that names another number than its place gives it is no fact."""
     try:

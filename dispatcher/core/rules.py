@@ -46,6 +46,10 @@ class FleetRules(BaseModel):
             raise ValueError(
                 f"minimum_min {self.minimum_min}: expected a multiple of booking_grid_min {self.booking_grid_min}"
             )
+        if self.take_by_s <= self.booking_grid_min * 60:  # the step that is running may still be booked
+            raise ValueError(
+                f"take_by_s {self.take_by_s}: expected more than {self.booking_grid_min * 60}, the booking grid"
+            )
         return self
 
     @property
@@ -83,6 +87,7 @@ class BookingReason(StrEnum):
     NO_SUCH_VEHICLE_HERE = "no_such_vehicle_here"  # the station has none of that category
     KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
     TAKE_BY_PASSED = "take_by_passed"
+    SLOT_RELEASED = "slot_released"  # under this booking; what came of it is not known yet
     KEY_STILL_OUT = "key_still_out"
     KEY_ALREADY_BACK = "key_already_back"
     BOOKING_COMPLETED = "booking_completed"

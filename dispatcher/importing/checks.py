@@ -8,8 +8,10 @@ from dispatcher.importing.faults import Fault, Placed, fault_at
 from dispatcher.importing.rows import REFERENCES, BadgeRow, CabinetRow, KeyRow, TagRow, VehicleRow
 
 VEHICLE_FIXED = ("home_station_id", "life_cycle")
+CABINET_FIXED = ("life_cycle",)
 KEY_FIXED = ("vehicle_id", "home_cabinet_id", "life_cycle")
-"""What does not change while bookings hold a vehicle or a key. Another slot of the same cabinet may."""
+"""What does not change while bookings hold a vehicle, or a key in a cabinet.
+Another slot of the same cabinet may."""
 
 TAGS_MAX = 4  # what a box takes for one key (contract.messages.KeyEntry)
 
@@ -25,6 +27,8 @@ class Stored:
     keys: Mapping[str, KeyRow] = field(default_factory=dict)
     tags: Sequence[TagRow] = ()
     vehicles: Mapping[str, VehicleRow] = field(default_factory=dict)
+    cabinets: Mapping[str, CabinetRow] = field(default_factory=dict)
+    live_bookings_of_cabinet: Mapping[str, int] = field(default_factory=dict)
     live_bookings_of_key: Mapping[str, int] = field(default_factory=dict)
     live_bookings_of_vehicle: Mapping[str, int] = field(default_factory=dict)
 
@@ -118,6 +122,7 @@ def _moved_under_bookings(rows: Sequence[Placed], stored: Stored) -> Iterator[Fa
     """Members hold bookings that send them to this cabinet for this key of this vehicle."""
     for kind, (before_by_id, bookings_of, names) in {
         "vehicles": (stored.vehicles, stored.live_bookings_of_vehicle, VEHICLE_FIXED),
+        "cabinets": (stored.cabinets, stored.live_bookings_of_cabinet, CABINET_FIXED),
         "keys": (stored.keys, stored.live_bookings_of_key, KEY_FIXED),
     }.items():
         for placed in _of(rows, kind):

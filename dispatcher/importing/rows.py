@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, field_validator
 
 from contract.envelope import BadKey, public_key_from_text
 from contract.values import CabinetId, OpaqueId, Slot
 from dispatcher.core.rules import Standing
-from dispatcher.core.windows import to_ms
+from dispatcher.core.windows import to_ms, to_utc
 from dispatcher.instants import Instant
 
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -49,6 +49,11 @@ class Row(BaseModel):
     def columns(self) -> dict[str, Any]:
         """The row as its table has it."""
         return self.model_dump()
+
+    def completed(self, stored: Mapping[str, Any]) -> Self:
+        """This row, with the fields that it leaves out as its table has them; `stored` empty: it is new."""
+        left_out = type(self).model_fields.keys() - self.model_fields_set
+        return self.model_copy(update={name: stored[name] for name in left_out if name in stored})
 
     @property
     def key(self) -> tuple[str | int, ...]:
@@ -136,6 +141,12 @@ class TagRow(Row):
         if until is not None and since is not None and until <= since:
             raise ValueError("an instant after valid_from")
         return until
+
+    def completed(self, stored: Mapping[str, Any]) -> Self:
+        until_ms = stored.get("valid_until_ms")
+        if until_ms is None or "valid_until" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"valid_until": to_utc(until_ms)})
 
     @property
     def valid_from_ms(self) -> int:

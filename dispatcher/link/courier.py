@@ -81,6 +81,9 @@ class Courier:
         except LinkError as error:
             self.failed += 1
             self._log(publication.topic, error)
+        except Exception:  # a mistake of ours costs one message, which is said again
+            self.failed += 1
+            log.exception("publish_failed", topic=publication.topic)
 
     def _log(self, topic: str, error: LinkError) -> None:
         now_us = self._line_clock.now_us()

@@ -79,7 +79,11 @@ class IntakeWorker:
                 count = min(len(self._waiting), PER_COMMIT_MAX)
                 group = [self._waiting.popleft() for _ in range(count)]
                 self._room.set()
-                await self._take(group)
+                try:
+                    await self._take(group)
+                except Exception:  # the boxes send again what is not answered
+                    self.failed += len(group)
+                    log.exception("messages_not_answered", count=len(group))
 
     async def _take(self, group: Sequence[Recorded]) -> None:
         """Commit a group. What the database cannot do now is done later; a message that breaks us is dropped."""
@@ -106,15 +110,15 @@ class IntakeWorker:
 
     def _store(self, group: Sequence[Recorded], connection: Connection) -> Taken:
         now_ms = self._clock.now_ms()
-        newest = {message.cabinet: message for message in group if isinstance(message, Reported)}
         for message in group:
             if isinstance(message, Presence):
                 keep_presence(connection, message, now_ms)
-        for reported in newest.values():
-            keep_reported(connection, reported, now_ms)
+        for message in group:
+            if isinstance(message, Reported):  # a broker may deliver an older one again after a newer one
+                keep_reported(connection, message, now_ms)
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
-        apply_reports(connection, now_ms)
+        apply_reports(connection, self._rules, now_ms)
         return taken
 
     def _answer(self, taken: Taken) -> None:

@@ -44,6 +44,8 @@ class Publisher:
         clock: Clock,
         line_clock: LineClock,
     ) -> None:
+        self.failed = 0
+        """Rounds that a mistake of ours ended, in the log with its traceback."""
         self._database = database
         self._maker = maker
         self._courier = courier
@@ -75,6 +77,9 @@ class Publisher:
                 await self._round()
             except OperationalError as error:
                 log.warning("desired_not_computed", reason=str(error.orig))
+            except Exception:  # a mistake of ours: the next round may do better, and facts still want answers
+                self.failed += 1
+                log.exception("publisher_round_failed")
             await self._wait()
 
     async def _wait(self) -> None:

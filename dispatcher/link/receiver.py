@@ -71,4 +71,9 @@ class Receiver:
         topic = parse_topic(incoming.topic, self._namespace)
         if topic is None:
             raise BadMessage(EnvelopeFault.WRONG_TOPIC, "no topic of the contract")
-        return verify(incoming.payload, topic, self._keyring.find)
+        try:
+            return verify(incoming.payload, topic, self._keyring.find)
+        except BadMessage:
+            raise
+        except Exception as error:  # no signature was checked yet: whoever reaches the broker ends nothing here
+            raise BadMessage(EnvelopeFault.MALFORMED, f"reading it raised {type(error).__name__}") from error

@@ -40,11 +40,9 @@ class Applying:
         )
         self.connection.execute(statement.values(key_id=None, identity=None))
 
-    def forget_releases_not_open(self) -> None:
-        """What was released before a restart of the agent and did not open is not carried out later."""
-        statement = update(slot_states).where(
-            slot_states.c.cabinet_id == self.cabinet_id, slot_states.c.door_open.is_not(True)
-        )
+    def forget_releases(self) -> None:
+        """Nobody can say any more what came of them: the journal that would is lost."""
+        statement = update(slot_states).where(slot_states.c.cabinet_id == self.cabinet_id)
         self.connection.execute(statement.values(opened_for=None))
 
     def tell_booking(self, booking: Booking, event: BookingEvent, at_ms: int) -> bool:

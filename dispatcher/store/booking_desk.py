@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dispatcher.core.availability import NotFree, by_fit, judge, latest_end_ms
 from dispatcher.core.booking_states import BookingState
@@ -33,6 +33,7 @@ from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.members import people
 from dispatcher.store.registry import station_exists
+from dispatcher.store.service import being_used
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
 
 
@@ -73,7 +74,7 @@ class BookingDesk:
             booking.end_ms if wanted.end_ms is None else wanted.end_ms,
         )
         other_vehicle = wanted.vehicle_id is not None and wanted.vehicle_id != booking.vehicle_id
-        refused = self._check_change(booking, window, other_vehicle=other_vehicle)
+        refused = self._check_change(booking, window, other_vehicle=other_vehicle) or self._check_slot(booking)
         if refused is not None:
             return Declined(refused)
         changed = self._with_window(booking, window)
@@ -93,7 +94,7 @@ class BookingDesk:
 
     def cancel(self, booking: Booking) -> Booking | Declined:
         """`booking` was read with its lock in this transaction."""
-        refused = check_cancel(_times(booking), self.now_ms)
+        refused = check_cancel(_times(booking), self.now_ms) or self._check_slot(booking)
         if refused is not None:
             return Declined(refused)
         cancelled = replace(booking, state=BookingState.CANCELLED, ended_ms=self.now_ms, changed_ms=self.now_ms)
@@ -118,6 +119,15 @@ class BookingDesk:
             return refused  # who gives time back needs no standing
         owner = people(self.connection, [booking.member_id])[booking.member_id]
         return check_people(owner, (), booking.organisation_id)
+
+    def _check_slot(self, booking: Booking) -> Refused | None:
+        """Between the release of the slot and the fact of the take, the key may be in somebody's hand."""
+        if booking.state is not BookingState.BOOKED:
+            return None
+        if not self.connection.execute(select(being_used(booking.grant_id))).scalar_one():
+            return None
+        expected = "a booking whose slot does not stand open"
+        return Refused(BookingReason.SLOT_RELEASED, "state", booking.state, expected)
 
     def _with_window(self, booking: Booking, window: Window) -> Booking:
         not_taken = booking.state is BookingState.BOOKED

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from dispatcher.core.booking_states import (
-    FINAL_STATES,
     BookingEvent,
     BookingState,
     TransitionRefused,
@@ -55,8 +54,7 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
     assert done, "a booking keeps its own window through its states"
     detail = {**happening.detail, "state": following}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
-    if following in FINAL_STATES:
-        mark_dirty(connection, booking.cabinet_id)
+    mark_dirty(connection, booking.cabinet_id)
     return True
 
 

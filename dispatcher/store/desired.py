@@ -3,15 +3,28 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from contract.credentials import cabinet_digest_key
 from contract.messages import Desired
-from dispatcher.core.grants import Box, content_digest, desired_content, grant_digest, horizon_ms, next_version
+from contract.values import COUNT_MAX
+from dispatcher.core.grants import (
+    Box,
+    Material,
+    content_digest,
+    desired_content,
+    grant_digest,
+    horizon_ms,
+    next_version,
+)
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.upsert import upsert
+
+log = structlog.get_logger()
 
 REASON_CHARACTERS_MAX = 500  # a pydantic error of a few lines, for the operator
 
@@ -49,28 +62,41 @@ class DesiredMaker:
                 cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), _boot_nonce(connection, cabinet_id)
             )
             try:
-                material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
-                desired = desired_content(box, material, fleet, self.rules, now_ms)
+                with connection.begin_nested():
+                    material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
+                    desired = desired_content(box, material, fleet, self.rules, now_ms)
+                    self._store(connection, desired, material, now_ms)
+            except OperationalError:
+                raise  # the database cannot now: nothing is wrong with this cabinet
             except ValueError as error:  # a row that the contract refuses, or too large without any grant
                 _computed(connection, cabinet_id, now_ms, refused=str(error)[:REASON_CHARACTERS_MAX])
-            else:
-                self._store(connection, desired, now_ms)
+            except Exception as error:  # a mistake of ours is one cabinet's, never the fleet's
+                log.exception("desired_not_made", cabinet=cabinet_id)
+                _computed(connection, cabinet_id, now_ms, refused=type(error).__name__)
         return len(due)
 
-    def _store(self, connection: Connection, desired: Desired, now_ms: int) -> None:
+    def _store(self, connection: Connection, desired: Desired, material: Material, now_ms: int) -> None:
         digest = content_digest(desired)
         stored = connection.execute(
             select(desired_states.c.version, desired_states.c.digest).where(
                 desired_states.c.cabinet_id == desired.cabinet
             )
         ).one()
-        if stored.digest == digest:
+        held = (
+            connection.execute(
+                select(cabinet_links.c.desired_version_held).where(cabinet_links.c.cabinet_id == desired.cabinet)
+            ).scalar_one_or_none()
+            or 0
+        )
+        if stored.digest == digest and held <= stored.version:
             _computed(connection, desired.cabinet, now_ms, refused=None)
+            _keep_grants(connection, desired.model_copy(update={"version": stored.version}), material)
             return
-        held = connection.execute(
-            select(cabinet_links.c.desired_version_held).where(cabinet_links.c.cabinet_id == desired.cabinet)
-        ).scalar_one_or_none()
-        version = next_version(stored.version, held or 0, now_ms)
+        if held > stored.version:  # our database was put back: what the box holds under that number is not known
+            connection.execute(delete(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet))
+        version = next_version(stored.version, held, now_ms)
+        if version > COUNT_MAX:
+            raise ValueError(f"version: expected at most {COUNT_MAX}, the box holds {held}")
         numbered = desired.model_copy(update={"version": version})
         values = {
             "version": version,
@@ -81,7 +107,7 @@ class DesiredMaker:
         where = desired_states.c.cabinet_id == desired.cabinet
         connection.execute(update(desired_states).where(where).values(values))
         _computed(connection, desired.cabinet, now_ms, refused=None)
-        _keep_grants(connection, numbered)
+        _keep_grants(connection, numbered, material)
 
 
 def mark_dirty(connection: Connection, cabinet_id: str) -> None:
@@ -96,6 +122,12 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
         "grants_left_out": 0,
     }
     upsert(connection, desired_states, row, update=("dirty",))
+
+
+def told_version(connection: Connection, cabinet_id: str) -> int:
+    """The version of a cabinet's stored desired; 0: there is none."""
+    statement = select(desired_states.c.version).where(desired_states.c.cabinet_id == cabinet_id)
+    return connection.execute(statement).scalar_one_or_none() or 0
 
 
 def mark_unknown_dirty(connection: Connection) -> None:
@@ -155,11 +187,12 @@ def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: 
     connection.execute(update(desired_states).where(where).values(values))
 
 
-def _keep_grants(connection: Connection, desired: Desired) -> None:
+def _keep_grants(connection: Connection, desired: Desired, material: Material) -> None:
     """Which grants it carries; one in the same form as before keeps the version that first carried it."""
     statement = select(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet)
     since = {(row.grant_id, row.digest): row.since_version for row in connection.execute(statement)}
     connection.execute(delete(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet))
+    booking_versions = {right.grant_id: right.booking_version for right in material.rights}
     rows = []
     for grant in desired.grants:
         digest = grant_digest(grant)
@@ -169,6 +202,7 @@ def _keep_grants(connection: Connection, desired: Desired) -> None:
                 "grant_id": grant.grant,
                 "digest": digest,
                 "since_version": since.get((grant.grant, digest), desired.version),
+                "booking_version": booking_versions[grant.grant],
             }
         )
     if rows:

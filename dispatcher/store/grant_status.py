@@ -24,11 +24,11 @@ def grant_statuses(connection: Connection, found: Sequence[Booking]) -> dict[str
         select(
             bookings.c.id,
             bookings.c.cabinet_id,
-            bookings.c.changed_ms,
+            bookings.c.version,
             cabinet_links.c.desired_version_held,
-            desired_states.c.dirty,
-            desired_states.c.computed_ms,
+            desired_states.c.version.label("told_version"),
             desired_grants.c.since_version,
+            desired_grants.c.booking_version,
         )
         .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == bookings.c.cabinet_id)
         .outerjoin(desired_states, desired_states.c.cabinet_id == bookings.c.cabinet_id)
@@ -44,10 +44,9 @@ def grant_statuses(connection: Connection, found: Sequence[Booking]) -> dict[str
     reachable = reachable_cabinets(connection)
     statuses = {}
     for row in connection.execute(statement):
-        # Computed in the millisecond of the change, or before it and not since: an older form of the right.
-        outdated = row.computed_ms is None or (row.dirty and row.computed_ms <= row.changed_ms)
-        held = row.since_version is not None and row.since_version <= (row.desired_version_held or 0)
-        if held and not outdated:
+        present_form = row.booking_version == row.version
+        # A box that holds more than we told it was told by a dispatcher that has since been put back.
+        if present_form and row.since_version <= (row.desired_version_held or 0) <= row.told_version:
             statuses[row.id] = GrantStatus.ON_BOX
         else:
             can_be_told = row.cabinet_id in reachable

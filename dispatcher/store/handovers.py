@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from contract.facts import KeyReturned, KeyTaken, VehicleReading
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
-from dispatcher.store.incidents import close_incident, open_incident
+from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import handovers, rentals
@@ -32,19 +32,37 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, **who})
     _start_rental(at, fact, who)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
-    if fact.key is not None:
+    returned_ms = _back_elsewhere_ms(at, fact)
+    if returned_ms is not None:
+        _is_back_already(at, fact, returned_ms)
+    elif fact.key is not None:
         set_key(at.connection, fact.key, state="taken", grant_id=fact.grant, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
     elif fact.grant is None:
         _unidentified_key_out(at, fact)
 
 
+def _back_elsewhere_ms(at: Applying, fact: KeyTaken) -> int | None:
+    """When the key came into another cabinet, if that was after this take; it was only heard before it."""
+    known = key_state(at.connection, fact.key) if fact.key is not None else None
+    if known is None or known.state != "in_slot" or known.cabinet_id == at.cabinet_id:
+        return None
+    return int(known.since_ms) if known.since_ms > fact.at_ms else None
+
+
+def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
+    booking = booking_of_grant(at.connection, fact.grant)
+    if booking is not None:
+        at.tell_booking(booking, BookingEvent.KEY_RETURNED, returned_ms)
+    end_rental(at.connection, rentals.c.key_id == fact.key, returned_ms, None)
+
+
 def key_returned(at: Applying, fact: KeyReturned) -> None:
     """A key came into a slot: the right under which it went, told or remembered, is used up or held."""
     identity = fact.identity if fact.key is not None else None
     at.set_slot(fact.slot, fact.at_ms, key_present=True, key_id=fact.key, identity=identity)
-    for kind in (IncidentKind.LOCK_STUCK, IncidentKind.UNIDENTIFIED_KEY_OUT):
-        close_incident(at.connection, kind, at.subject(fact.slot), at.received_ms)
+    close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
+    _close_unidentified(at, fact)
     before = key_state(at.connection, fact.key) if fact.key is not None else None
     went_out = before is not None and before.state == "taken"
     grant_id = fact.grant or (before.grant_id if before is not None and went_out else None)
@@ -108,21 +126,38 @@ def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
 
 
 def _end_rental(connection: Connection, fact: KeyReturned, booking_id: str | None) -> None:
-    """Close the newest rental that is open for this key; for a key nothing identified, its booking's."""
-    of_this = rentals.c.key_id == fact.key if fact.key is not None else rentals.c.booking_id == booking_id
+    """Close the rental of this key; for a key nothing identified, its booking's."""
+    if fact.key is not None:
+        end_rental(connection, rentals.c.key_id == fact.key, fact.at_ms, fact.vehicle)
+    elif booking_id is not None:
+        end_rental(connection, rentals.c.booking_id == booking_id, fact.at_ms, fact.vehicle)
+
+
+def end_rental(
+    connection: Connection, of_this: ColumnElement[bool], returned_ms: int, reading: VehicleReading | None
+) -> None:
+    """Close the newest of these rentals that is open, if any is."""
     newest = (
         select(rentals.c.id).where(of_this, rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
     )
     rental_id = connection.execute(newest).scalar_one_or_none()
     if rental_id is None:
         return
-    reading: VehicleReading | None = fact.vehicle
     values = {
-        "returned_ms": fact.at_ms,
+        "returned_ms": returned_ms,
         "odometer_end_m": reading.odometer_m if reading is not None else None,
         "energy_end_percent": reading.energy_percent if reading is not None else None,
     }
     connection.execute(update(rentals).where(rentals.c.id == rental_id).values(values))
+
+
+def _close_unidentified(at: Applying, fact: KeyReturned) -> None:
+    """A key came back that may be the one that nothing had read when it left: into its slot, or into another."""
+    here = at.subject(fact.slot)
+    open_here = sorted(open_subjects(at.connection, IncidentKind.UNIDENTIFIED_KEY_OUT, at.cabinet_id))
+    if open_here:
+        subject = here if here in open_here else open_here[0]
+        close_incident(at.connection, IncidentKind.UNIDENTIFIED_KEY_OUT, subject, at.received_ms)
 
 
 def _unidentified_key_out(at: Applying, fact: KeyTaken) -> None:

@@ -1,7 +1,7 @@
 """Writes imported rows, all or nothing. What is not in the files stays: nothing with history is deleted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, insert, select, update
@@ -9,10 +9,11 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 from dispatcher.core.windows import to_utc
 from dispatcher.importing.checks import Stored, check_rows
 from dispatcher.importing.faults import ImportRefused, Placed
-from dispatcher.importing.rows import KINDS, KeyRow, TagRow, VehicleRow
+from dispatcher.importing.rows import KINDS, CabinetRow, KeyRow, TagRow, VehicleRow
 from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.schema import (
+    LIVE_BOOKING_STATES,
     badges,
     bookings,
     cabinets,
@@ -24,7 +25,6 @@ from dispatcher.store.schema import (
     stations,
     vehicles,
 )
-from dispatcher.store.vehicles import HOLDING
 
 TABLES: Mapping[str, Table] = {
     "municipalities": municipalities,
@@ -60,9 +60,12 @@ def import_rows(
 ) -> ImportReport:
     """Insert what is new, update what differs, and have every cabinet's rights computed again.
 
+    A field that a row leaves out stays as it is stored: a list of names revokes nothing and pardons nobody.
+
     Raises:
         ImportRefused: rows contradict one another or what is stored; nothing was written.
     """
+    rows = _completed(connection, rows)
     faults = check_rows(rows, _stored(connection), now_ms)
     if faults:
         raise ImportRefused(faults)
@@ -78,15 +81,27 @@ def import_rows(
     return report
 
 
+def _completed(connection: Connection, rows: Sequence[Placed]) -> list[Placed]:
+    """The rows, with what they leave out as it is stored."""
+    stored = {kind: _rows_by_key(connection, TABLES[kind]) for kind in {placed.kind for placed in rows}}
+    return [
+        replace(placed, row=placed.row.completed(stored[placed.kind].get(placed.row.key, {}))) for placed in rows
+    ]
+
+
+def _rows_by_key(connection: Connection, table: Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+    return {
+        tuple(row[column] for column in table.primary_key): {str(name): value for name, value in row.items()}
+        for row in connection.execute(select(table)).mappings()
+    }
+
+
 def _write(
     connection: Connection, kind: str, found: Sequence[Placed], now_ms: int, random_bytes: RandomBytes
 ) -> Counts:
     table = TABLES[kind]
     key_columns = list(table.primary_key)
-    stored = {
-        tuple(row[column] for column in key_columns): dict(row)
-        for row in connection.execute(select(table)).mappings()
-    }
+    stored = _rows_by_key(connection, table)
     new, changed = [], []
     for placed in found:
         columns = placed.row.columns()
@@ -139,6 +154,10 @@ def _stored(connection: Connection) -> Stored:
         vehicles={
             row["id"]: VehicleRow.model_construct(**row) for row in connection.execute(select(vehicles)).mappings()
         },
+        cabinets={
+            row["id"]: CabinetRow.model_construct(**row) for row in connection.execute(select(cabinets)).mappings()
+        },
+        live_bookings_of_cabinet=_live(connection, bookings.c.cabinet_id),
         live_bookings_of_key=_live(connection, bookings.c.key_id),
         live_bookings_of_vehicle=_live(connection, bookings.c.vehicle_id),
     )
@@ -146,7 +165,7 @@ def _stored(connection: Connection) -> Stored:
 
 def _live(connection: Connection, column: Column[str]) -> dict[str, int]:
     """How many bookings hold each."""
-    holding = select(column, func.count()).where(bookings.c.state.in_(HOLDING)).group_by(column)
+    holding = select(column, func.count()).where(bookings.c.state.in_(LIVE_BOOKING_STATES)).group_by(column)
     return _pairs(connection, holding)
 
 

@@ -71,9 +71,11 @@ def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str
         _close(connection, incident_id, now_ms)
 
 
-def open_subjects(connection: Connection, kind: IncidentKind) -> frozenset[str]:
-    """The subjects of a kind's open incidents."""
+def open_subjects(connection: Connection, kind: IncidentKind, cabinet_id: str | None = None) -> frozenset[str]:
+    """The subjects of a kind's open incidents, everywhere or of one cabinet."""
     statement = select(incidents.c.subject).where(incidents.c.closed_ms.is_(None), incidents.c.kind == kind)
+    if cabinet_id is not None:
+        statement = statement.where(incidents.c.cabinet_id == cabinet_id)
     return frozenset(connection.execute(statement).scalars())
 
 

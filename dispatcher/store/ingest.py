@@ -5,17 +5,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
-from contract.facts import BadFact, UnknownFact
+from contract.facts import BadFact, EpochStarted, Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch
 from dispatcher.core.incidents import Discrepancy, IncidentKind
-from dispatcher.core.ingest import Continues, DoesNotFit, FactOutcome, NumberedFact, judge, read
+from dispatcher.core.ingest import (
+    Continues,
+    DoesNotFit,
+    FactOutcome,
+    NumberedFact,
+    happened_ms,
+    judge,
+    last_common,
+    read,
+)
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident
-from dispatcher.store.ledger import append, hash_at, lock_cursor, move_cursor, watermark
+from dispatcher.store.ledger import acknowledgement, append, hash_at, lock_cursor, move_cursor, watermark
 from dispatcher.store.projections import apply
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +57,18 @@ class Intake:
 
     def _take_one(self, connection: Connection, batch: FactBatch, outcomes: Counter[FactOutcome]) -> Acknowledged:
         cursor = lock_cursor(connection, batch)
-        verdict = judge(batch, cursor, partial(hash_at, connection, batch.cabinet, batch.epoch))
+        known_hash = partial(hash_at, connection, batch.cabinet, batch.epoch)
+        verdict = judge(batch, cursor, known_hash)
         if isinstance(verdict, DoesNotFit):
             outcomes[FactOutcome(verdict)] += len(batch.facts)
             if verdict is DoesNotFit.CONFLICT:
                 self._conflict(connection, batch, cursor.seq)
+                common = last_common(batch, cursor, known_hash)
+                return acknowledgement(self.ledger, batch.cabinet, common, conflict=True)
         else:
             outcomes[FactOutcome.DUPLICATE] += verdict.known
             self._append(connection, batch, verdict, outcomes)
-        conflict = verdict is DoesNotFit.CONFLICT
-        return watermark(connection, self.ledger, batch, conflict=conflict)
+        return watermark(connection, self.ledger, batch)
 
     def _append(
         self, connection: Connection, batch: FactBatch, verdict: Continues, outcomes: Counter[FactOutcome]
@@ -70,15 +85,30 @@ class Intake:
         """What became of a fact, and until when the cabinet's facts are complete by it (0: it cannot say)."""
         meaning = read(fact)
         if isinstance(meaning, BadFact):
-            append(connection, batch, fact, None, self.now_ms)
-            self._unreadable(connection, batch, fact, meaning)
-            return FactOutcome.UNREADABLE, 0
-        position = append(connection, batch, fact, meaning, self.now_ms)
-        at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
-        apply(at, meaning)
+            return self._unreadable(connection, batch, fact, str(meaning)), 0
+        why = self._apply(connection, batch, fact, meaning)
+        if why is not None:
+            return self._unreadable(connection, batch, fact, why), 0
         outcome = FactOutcome.UNKNOWN_KIND if isinstance(meaning, UnknownFact) else FactOutcome.APPLIED
-        trusted_ms = min(meaning.at_ms, self.now_ms) if meaning.clock_trusted else 0
-        return outcome, trusted_ms
+        # The first fact of an epoch is noted before what the box carries over from the epoch before it.
+        proves = meaning.clock_trusted and not isinstance(meaning, EpochStarted)
+        return outcome, happened_ms(meaning, self.now_ms) if proves else 0
+
+    def _apply(
+        self, connection: Connection, batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact
+    ) -> str | None:
+        """Append and apply a fact; why not, where that fails: signed and chained, it is no reason to stop."""
+        try:
+            with connection.begin_nested():
+                position = append(connection, batch, fact, meaning, self.now_ms)
+                at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
+                apply(at, meaning.model_copy(update={"at_ms": happened_ms(meaning, self.now_ms)}))
+        except OperationalError:
+            raise  # the database cannot now: all of it is done again later
+        except Exception as error:
+            log.exception("fact_not_applied", cabinet=batch.cabinet, epoch=batch.epoch, seq=fact.seq)
+            return f"applying it raised {type(error).__name__}"
+        return None
 
     def _conflict(self, connection: Connection, batch: FactBatch, seq: int) -> None:
         discrepancy = Discrepancy(
@@ -90,12 +120,14 @@ class Intake:
         )
         open_incident(connection, discrepancy, self.now_ms)
 
-    def _unreadable(self, connection: Connection, batch: FactBatch, fact: NumberedFact, error: BadFact) -> None:
+    def _unreadable(self, connection: Connection, batch: FactBatch, fact: NumberedFact, why: str) -> FactOutcome:
+        append(connection, batch, fact, None, self.now_ms)
         discrepancy = Discrepancy(
             IncidentKind.FACT_UNREADABLE,
             batch.cabinet,
             expected="a fact that this program can read",
-            seen=f"fact {fact.seq} of epoch {batch.epoch}: {error}",
+            seen=f"fact {fact.seq} of epoch {batch.epoch}: {why}",
             cabinet_id=batch.cabinet,
         )
         open_incident(connection, discrepancy, self.now_ms)
+        return FactOutcome.UNREADABLE

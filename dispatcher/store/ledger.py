@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch
@@ -39,22 +39,32 @@ def ledger_id(connection: Connection, random_bytes: Callable[[int], bytes]) -> s
 
 def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
     """The cursor of a batch's epoch, locked for this transaction; made where the epoch is new."""
+    statement = (
+        select(cursors.c.epoch, cursors.c.seq, cursors.c.hash)
+        .where(cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
+        .with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
+    )
+    known = connection.execute(statement).one_or_none()
+    if known is None:
+        _insert_cursor(connection, batch)
+        known = connection.execute(statement).one()
+    return Cursor(*known)
+
+
+def _insert_cursor(connection: Connection, batch: FactBatch) -> None:
+    """The next of the cabinet's epochs, in the order in which they are first heard."""
     first = first_cursor(batch.cabinet, batch.epoch)
+    of_cabinet = select(func.coalesce(func.max(cursors.c.number), 0)).where(cursors.c.cabinet_id == batch.cabinet)
     row = {
         "cabinet_id": batch.cabinet,
         "epoch": batch.epoch,
+        "number": connection.execute(of_cabinet).scalar_one() + 1,
         "created_ms": batch.epoch_created_ms,
         "seq": first.seq,
         "hash": first.hash,
         "complete_ms": 0,
     }
     insert_absent(connection, cursors, row)
-    statement = (
-        select(cursors.c.epoch, cursors.c.seq, cursors.c.hash)
-        .where(cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
-        .with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
-    )
-    return Cursor(*connection.execute(statement).one())
 
 
 def hash_at(connection: Connection, cabinet_id: str, epoch: str, seq: int) -> str | None:
@@ -94,20 +104,24 @@ def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, co
     connection.execute(update(cursors).where(*later).values(complete_ms=complete_ms))
 
 
-def watermark(connection: Connection, ledger: str, batch: FactBatch, *, conflict: bool = False) -> Acknowledged:
-    """What a batch is answered with, whatever became of it."""
-    statement = select(cursors.c.seq, cursors.c.hash).where(
+def watermark(connection: Connection, ledger: str, batch: FactBatch) -> Acknowledged:
+    """What a batch is answered with, unless it contradicts the ledger."""
+    statement = select(cursors.c.epoch, cursors.c.seq, cursors.c.hash).where(
         cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch
     )
-    seq, last_hash = connection.execute(statement).one()
+    return acknowledgement(ledger, batch.cabinet, Cursor(*connection.execute(statement).one()))
+
+
+def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool = False) -> Acknowledged:
+    """`conflict`: the box holds something else than the ledger beyond the cursor."""
     return Acknowledged(
-        cabinet=batch.cabinet, ledger=ledger, epoch=batch.epoch, seq=seq, hash=last_hash, conflict=conflict
+        cabinet=cabinet, ledger=ledger, epoch=cursor.epoch, seq=cursor.seq, hash=cursor.hash, conflict=conflict
     )
 
 
 def watermarks(connection: Connection, ledger: str) -> tuple[Acknowledged, ...]:
     """Each cabinet's newest epoch: what is published again on every connection."""
-    statement = select(cursors).order_by(cursors.c.cabinet_id, cursors.c.created_ms, cursors.c.epoch)
+    statement = select(cursors).order_by(cursors.c.cabinet_id, cursors.c.number)
     newest = {row.cabinet_id: row for row in connection.execute(statement)}
     return tuple(
         Acknowledged(cabinet=cabinet, ledger=ledger, epoch=row.epoch, seq=row.seq, hash=row.hash)

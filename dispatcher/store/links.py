@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from contract.messages import Presence, Reported
+from dispatcher.core.ingest import heard_ms
 from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report
-from dispatcher.store.desired import mark_dirty
+from dispatcher.store.desired import mark_dirty, told_version
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
 from dispatcher.store.upsert import insert_absent
@@ -39,13 +40,14 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
     held = _boot(known.reported_boot_nonce, known.reported_boot_ms, known.reported_revision)
     if is_stale_report(reported, held, known.boot_nonce):
         return False
+    at_ms = heard_ms(reported.at_ms, now_ms, clock_trusted=reported.clock_trusted)
     values: dict[str, Any] = {
         "reported": reported.model_dump_json(),
         "reported_boot_nonce": reported.boot_nonce,
         "reported_boot_ms": reported.boot_ms,
         "reported_connection": reported.connection,
         "reported_revision": reported.revision,
-        "reported_ms": min(reported.at_ms, now_ms),
+        "reported_ms": at_ms,
         "reported_epoch": reported.epoch,
         "reported_seq": reported.seq,
         "reported_trusted": reported.clock_trusted,
@@ -54,7 +56,9 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         "heard_ms": now_ms,
     }
     _update(connection, reported.cabinet, values)
-    _keep_readings(connection, reported)
+    _keep_readings(connection, reported, at_ms)
+    if reported.desired_version > told_version(connection, reported.cabinet):
+        mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
     return True
 
 
@@ -64,12 +68,7 @@ def complete_until_ms(connection: Connection, cabinet_id: str) -> int:
     A fact proves it for the time before it, since facts come in order. A report proves it where the last
     fact that it includes is applied.
     """
-    newest = (
-        select(cursors)
-        .where(cursors.c.cabinet_id == cabinet_id)
-        .order_by(cursors.c.created_ms.desc(), cursors.c.epoch)
-        .limit(1)
-    )
+    newest = select(cursors).where(cursors.c.cabinet_id == cabinet_id).order_by(cursors.c.number.desc()).limit(1)
     cursor = connection.execute(newest).one_or_none()
     if cursor is None:
         return 0
@@ -92,7 +91,7 @@ def registered_keys(connection: Connection) -> dict[str, str]:
     return {row.id: row.public_key for row in connection.execute(statement)}
 
 
-def _keep_readings(connection: Connection, reported: Reported) -> None:
+def _keep_readings(connection: Connection, reported: Reported, at_ms: int) -> None:
     """Signals of the vehicles whose keys live in this cabinet: a box has no say on others."""
     if not reported.vehicles:
         return
@@ -100,7 +99,7 @@ def _keep_readings(connection: Connection, reported: Reported) -> None:
     own = frozenset(connection.execute(living).scalars())
     for state in reported.vehicles:
         if state.vehicle in own:
-            keep_reading(connection, state.vehicle, reported.at_ms, state.reading)
+            keep_reading(connection, state.vehicle, at_ms, state.reading)
 
 
 def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoot | None:

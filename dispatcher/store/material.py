@@ -4,11 +4,18 @@ from collections import defaultdict
 
 from sqlalchemy import Connection, or_, select
 
-from dispatcher.core.booking_states import HOLDING_STATES, BookingState
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, FleetKey, Material, Right
-from dispatcher.store.schema import badges, booking_drivers, bookings, key_tags, keys, members, vehicles
-
-HOLDING = sorted(HOLDING_STATES)
+from dispatcher.store.schema import (
+    LIVE_BOOKING_STATES,
+    badges,
+    booking_drivers,
+    bookings,
+    key_tags,
+    keys,
+    members,
+    vehicles,
+)
 
 
 def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
@@ -17,7 +24,7 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
         select(bookings)
         .where(
             bookings.c.cabinet_id == cabinet_id,
-            bookings.c.state.in_(HOLDING),
+            bookings.c.state.in_(LIVE_BOOKING_STATES),
             bookings.c.start_ms <= until_ms,
         )
         .order_by(bookings.c.start_ms, bookings.c.grant_id)
@@ -36,6 +43,7 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
             end_ms=row.end_ms,
             take_by_ms=row.take_by_ms,
             member_ids=(row.member_id, *sorted(drivers[row.id])),
+            booking_version=row.version,
         )
         for row in rows
     )

@@ -32,6 +32,7 @@ from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.handovers import key_returned, key_taken
 from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident
 from dispatcher.store.schema import refusals
+from dispatcher.store.service import RELEASE_FAILED
 
 
 def apply(at: Applying, fact: Fact | UnknownFact) -> None:
@@ -48,12 +49,17 @@ def _access_granted(at: Applying, fact: AccessGranted) -> None:
 
 
 def _access_refused(at: Applying, fact: AccessRefused) -> None:
+    _keep_refusal(at, fact, fact.reason, fact.badge)
+
+
+def _keep_refusal(at: Applying, fact: AccessRefused | ReleaseFailed, reason: str, badge: str | None) -> None:
     row = {
         "position": at.position,
         "cabinet_id": at.cabinet_id,
-        "reason": fact.reason,
+        "reason": reason,
         "at_ms": fact.at_ms,
-        "badge_ref": fact.badge,
+        "badge_ref": badge,
+        "grant_id": fact.grant,
     }
     at.connection.execute(insert(refusals).values(row))
 
@@ -75,6 +81,7 @@ def _door_closed(at: Applying, fact: DoorClosed) -> None:
 
 def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
     at.set_slot(fact.slot, fact.at_ms, opened_for=None)
+    _keep_refusal(at, fact, RELEASE_FAILED, None)
     discrepancy = Discrepancy(
         IncidentKind.LOCK_STUCK,
         at.subject(fact.slot),
@@ -101,13 +108,18 @@ def _device_back(at: Applying, fact: DeviceBack) -> None:
 
 
 def _agent_started(at: Applying, _fact: AgentStarted) -> None:
-    """An agent that starts tells anew which devices it cannot reach, and carries out no earlier release."""
-    at.forget_releases_not_open()
-    close_of_cabinet(at.connection, IncidentKind.DEVICE_LOST, at.cabinet_id, at.received_ms)
+    """An agent that starts tells anew which devices it cannot reach, and may be one that writes better facts.
+
+    What it had released before may stand open, its key in somebody's hand: that ends with what it sees.
+    """
+    for kind in (IncidentKind.DEVICE_LOST, IncidentKind.FACT_UNREADABLE):
+        close_of_cabinet(at.connection, kind, at.cabinet_id, at.received_ms)
 
 
-def _epoch_started(at: Applying, _fact: EpochStarted) -> None:
+def _epoch_started(at: Applying, fact: EpochStarted) -> None:
     """How a box answers that its numbers mean something else here: the new epoch settles it."""
+    if fact.why == "new_journal":
+        at.forget_releases()
     close_of_cabinet(at.connection, IncidentKind.FACTS_CONFLICT, at.cabinet_id, at.received_ms)
 
 

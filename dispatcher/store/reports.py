@@ -4,20 +4,32 @@ Facts tell what moved; only the report tells what hangs where since before the f
 gone though no fact says so.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select, update
 
 from contract.messages import Reported, SlotState
+from dispatcher.core.booking_states import BookingEvent
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
+from dispatcher.store.handovers import end_rental
+from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import key_state, set_key, settle_key
-from dispatcher.store.schema import cabinet_links, cursors, key_states, slot_states
+from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
 from dispatcher.store.upsert import upsert
 
 
-def apply_reports(connection: Connection, now_ms: int) -> None:
+def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> None:
     """Compare each new report with the projections, as soon as the facts that it includes are applied."""
     statement = (
-        select(cabinet_links.c.cabinet_id, cabinet_links.c.reported, cabinet_links.c.reported_seq, cursors.c.seq)
+        select(
+            cabinet_links.c.cabinet_id,
+            cabinet_links.c.reported,
+            cabinet_links.c.reported_ms,
+            cabinet_links.c.reported_seq,
+            cursors.c.seq,
+        )
         .join(
             cursors,
             (cursors.c.cabinet_id == cabinet_links.c.cabinet_id)
@@ -30,61 +42,89 @@ def apply_reports(connection: Connection, now_ms: int) -> None:
     )
     for row in connection.execute(statement).all():
         if row.seq == row.reported_seq:  # facts that came after it know better
-            _apply_report(connection, Reported.model_validate_json(row.reported), now_ms)
+            with isolated(connection, "report_not_applied", cabinet=row.cabinet_id):
+                reported = Reported.model_validate_json(row.reported)
+                _apply_report(_Applying(connection, rules, now_ms, reported.cabinet, row.reported_ms), reported)
         done = update(cabinet_links).where(cabinet_links.c.cabinet_id == row.cabinet_id)
         connection.execute(done.values(reported_applied=True))
 
 
-def _apply_report(connection: Connection, reported: Reported, now_ms: int) -> None:
+@dataclass(frozen=True, slots=True)
+class _Applying:
+    """What a report is applied with."""
+
+    connection: Connection
+    rules: FleetRules
+    now_ms: int
+    cabinet_id: str
+    at_ms: int
+    """When the report was true, as far as can be said."""
+
+
+def _apply_report(at: _Applying, reported: Reported) -> None:
     seen = [slot for slot in reported.slots if slot.key_present is not None]
     for slot in seen:
-        _keep_slot(connection, reported, slot)
+        _keep_slot(at, slot)
     for slot in seen:  # first where keys are: one that hangs elsewhere is not missing
         if slot.key_present and slot.key is not None:
-            _key_hangs(connection, reported, slot, slot.key, now_ms)
+            _key_hangs(at, slot, slot.key)
     for slot in seen:
         if not slot.key_present:
-            _slot_is_empty(connection, reported, slot.slot, now_ms)
+            _slot_is_empty(at, slot.slot)
 
 
-def _keep_slot(connection: Connection, reported: Reported, slot: SlotState) -> None:
-    row = {
-        "cabinet_id": reported.cabinet,
+def _keep_slot(at: _Applying, slot: SlotState) -> None:
+    row: dict[str, Any] = {
+        "cabinet_id": at.cabinet_id,
         "slot": slot.slot,
         "key_present": slot.key_present,
         "door_open": slot.door_open,
         "key_id": slot.key,
         "identity": slot.identity if slot.key is not None else None,
-        "changed_ms": reported.at_ms,
+        "changed_ms": at.at_ms,
     }
-    upsert(connection, slot_states, row)
+    if slot.door_open is False:
+        row["opened_for"] = None  # whatever it was released for is over
+    upsert(at.connection, slot_states, row)
 
 
-def _key_hangs(connection: Connection, reported: Reported, slot: SlotState, key_id: str, now_ms: int) -> None:
+def _key_hangs(at: _Applying, slot: SlotState, key_id: str) -> None:
     """Where a key hangs that no fact spoke of. Against a fact only a tag that was read counts."""
-    known = key_state(connection, key_id)
+    known = key_state(at.connection, key_id)
     if known is not None:
-        here = known.state == "in_slot" and known.cabinet_id == reported.cabinet
+        here = known.state == "in_slot" and known.cabinet_id == at.cabinet_id
         if here and known.slot == slot.slot:
             return
         if slot.identity != "read" and known.state != "missing" and not here:
             return
+        if known.state == "taken":
+            _return_unheard(at, key_id, known.grant_id)
     columns = {"state": "in_slot", "slot": slot.slot, "identity": slot.identity or "unknown"}
-    _move_key(connection, key_id, reported, now_ms, **columns)
+    _move_key(at, key_id, **columns)
 
 
-def _slot_is_empty(connection: Connection, reported: Reported, slot: int, now_ms: int) -> None:
+def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
+    """The fact of a return was lost with its journal: that the key hangs here says it too."""
+    booking = booking_of_grant(at.connection, grant_id)
+    if booking is not None:
+        author = f"cabinet {at.cabinet_id}"
+        happening = Happening(BookingEvent.KEY_RETURNED, at.at_ms, at.now_ms, author, {"seen": "reported"})
+        apply_event(at.connection, booking, happening, at.rules)
+    end_rental(at.connection, rentals.c.key_id == key_id, at.at_ms, None)
+
+
+def _slot_is_empty(at: _Applying, slot: int) -> None:
     """A key that hung here by our picture is gone, though no fact says so."""
     hanging = select(key_states.c.key_id).where(
         key_states.c.state == "in_slot",
-        key_states.c.cabinet_id == reported.cabinet,
+        key_states.c.cabinet_id == at.cabinet_id,
         key_states.c.slot == slot,
     )
-    for key_id in connection.execute(hanging).scalars().all():
-        _move_key(connection, key_id, reported, now_ms, state="missing", slot=slot, identity="unknown")
+    for key_id in at.connection.execute(hanging).scalars().all():
+        _move_key(at, key_id, state="missing", slot=slot, identity="unknown")
 
 
-def _move_key(connection: Connection, key_id: str, reported: Reported, now_ms: int, **columns: Any) -> None:
-    place = {"cabinet_id": reported.cabinet, "grant_id": None, "badge_ref": None, "since_ms": reported.at_ms}
-    set_key(connection, key_id, **place, **columns)
-    settle_key(connection, key_id, now_ms)
+def _move_key(at: _Applying, key_id: str, **columns: Any) -> None:
+    place = {"cabinet_id": at.cabinet_id, "grant_id": None, "badge_ref": None, "since_ms": at.at_ms}
+    set_key(at.connection, key_id, **place, **columns)
+    settle_key(at.connection, key_id, at.now_ms)

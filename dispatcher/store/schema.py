@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import SchemaItem
 
+from dispatcher.core.booking_states import HOLDING_STATES, BookingState
 from dispatcher.store.columns import (
     BIG,
     flag,
@@ -46,9 +47,9 @@ metadata = MetaData(
 LIFE_CYCLES = ("ordered", "in_service", "retired")
 STANDINGS = ("active", "suspended", "licence_expired")
 BADGE_STATES = ("active", "revoked")
-LIVE_BOOKING_STATES = ("booked", "active", "returned")
+BOOKING_STATES = tuple(str(state) for state in BookingState)
+LIVE_BOOKING_STATES = tuple(str(state) for state in BookingState if state in HOLDING_STATES)
 """Those that hold their vehicle: two of them never overlap, by the database's word."""
-BOOKING_STATES = (*LIVE_BOOKING_STATES, "completed", "cancelled", "no_show")
 KEY_PLACES = ("in_slot", "taken", "missing", "elsewhere")
 IDENTITIES = ("read", "presumed", "unknown")
 HANDOVER_KINDS = ("taken", "returned")
@@ -213,12 +214,15 @@ cursors = _table(
     "cursors",
     ref("cabinet_id", "cabinets.id", primary_key=True),
     Column("epoch", String(32), primary_key=True),
+    integer("number"),
     ms("created_ms"),
     integer("seq"),
     Column("hash", String(64), nullable=False),
     ms("complete_ms"),
+    UniqueConstraint("cabinet_id", "number"),
 )
-"""Facts of `epoch` are applied up to `seq`; all that the box noted before `complete_ms` is among them."""
+"""Facts of `epoch` are applied up to `seq`; all that the box noted before `complete_ms` is among them. `number`
+counts a cabinet's epochs as they first arrived here: `created_ms` is by a clock that may have been set back."""
 
 # --- what was heard of each cabinet
 
@@ -261,7 +265,7 @@ slot_states = _table(
     ms("changed_ms"),
     one_of("identity", IDENTITIES),
 )
-"""`opened_for`: the grant under which the slot was released, until its key is out or its door shut."""
+"""`opened_for`: the grant under which the slot was released, until its key is out or the slot was seen shut."""
 key_states = _table(
     "key_states",
     word("key_id", primary_key=True),
@@ -316,7 +320,10 @@ refusals = _table(
     word("reason"),
     ms("at_ms"),
     word("badge_ref", nullable=True),
+    word("grant_id", nullable=True),
+    Index(None, "grant_id"),
 )
+"""Who came and got no key: a refusal, or `release_failed` where the lock did not open."""
 vehicle_readings = _table(
     "vehicle_readings",
     word("vehicle_id", primary_key=True),
@@ -371,5 +378,7 @@ desired_grants = _table(
     word("grant_id", primary_key=True),
     Column("digest", String(64), nullable=False),
     integer("since_version"),
+    integer("booking_version"),
 )
-"""The grants of the stored desired, each with the first version that carried it in its present form."""
+"""The grants of the stored desired, each with the first version that carried it in its present form, and with
+the version of its booking that this form was computed from."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from dispatcher.core.booking_states import BookingEvent, BookingState
 from dispatcher.core.incidents import IncidentKind
@@ -12,10 +12,12 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import booking_by_id
 from dispatcher.store.incidents import KINDS_BY_STATE, open_subjects, settle
+from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import keys_away
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.schema import bookings, cabinet_links, cabinets, slot_states
+from dispatcher.store.schema import bookings, cabinet_links, cabinets
+from dispatcher.store.service import being_used, let_down
 
 AUTHOR = "dispatcher"
 MARGIN_MS = 5_000
@@ -36,40 +38,51 @@ class Hearing:
 
 def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """All timed work, in one transaction; the cabinets whose word a decision waits for."""
-    apply_reports(connection, now_ms)
-    waiting = end_holds(connection, rules, now_ms) | declare_no_shows(connection, rules, now_ms)
-    reconcile_all(connection, rules, hearing, now_ms)
-    return waiting
+    apply_reports(connection, rules, now_ms)
+    waiting = (
+        end_holds(connection, rules, now_ms)
+        | declare_no_shows(connection, rules, now_ms)
+        | cancel_unserved(connection, rules, now_ms)
+    )
+    return waiting | reconcile_all(connection, rules, hearing, now_ms)
 
 
 def end_holds(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
     """Complete bookings whose retake hold is over, once it is certain that the key was not taken again."""
-    column = bookings.c.hold_until_ms
-    return _decide(connection, rules, now_ms, BookingState.RETURNED, column, BookingEvent.HOLD_ELAPSED)
+    deadline = bookings.c.hold_until_ms
+    due = bookings.c.state == BookingState.RETURNED
+    return _decide(connection, rules, now_ms, due, deadline, BookingEvent.HOLD_ELAPSED)
 
 
 def declare_no_shows(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Declare no-shows, once the cabinet's facts prove them: never while it is silent."""
-    column = bookings.c.take_by_ms
-    return _decide(connection, rules, now_ms, BookingState.BOOKED, column, BookingEvent.NO_SHOW_DECLARED)
+    """Declare no-shows, once the cabinet's facts prove them: never while it is silent, or where it failed."""
+    due = and_(bookings.c.state == BookingState.BOOKED, ~let_down())
+    return _decide(connection, rules, now_ms, due, bookings.c.take_by_ms, BookingEvent.NO_SHOW_DECLARED)
+
+
+def cancel_unserved(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
+    """Cancel at their end the bookings whose member was let down: no no-show, and no key was taken."""
+    due = and_(bookings.c.state == BookingState.BOOKED, let_down())
+    return _decide(connection, rules, now_ms, due, bookings.c.end_ms, BookingEvent.CANCELLED, why="let_down")
 
 
 def _decide(
     connection: Connection,
     rules: FleetRules,
     now_ms: int,
-    state: BookingState,
+    condition: ColumnElement[bool],
     deadline: ColumnElement[int],
     event: BookingEvent,
+    **detail: str,
 ) -> frozenset[str]:
-    """Tell `event` to every booking in `state` whose deadline the cabinet's facts have passed.
+    """Tell `event` to every booking that fits and whose deadline the cabinet's facts have passed.
 
     One whose slot stands open under its grant is left alone: it was released in time, the key may be in
     somebody's hand. Returns the cabinets whose facts do not say yet.
     """
     due = (
         select(bookings.c.id, bookings.c.cabinet_id, deadline.label("deadline_ms"))
-        .where(bookings.c.state == state, deadline + MARGIN_MS <= now_ms, ~_being_used(bookings.c.grant_id))
+        .where(condition, deadline + MARGIN_MS <= now_ms, ~being_used(bookings.c.grant_id))
         .order_by(deadline, bookings.c.id)
     )
     waiting = set()
@@ -77,29 +90,40 @@ def _decide(
         if complete_until_ms(connection, row.cabinet_id) < row.deadline_ms + MARGIN_MS:
             waiting.add(row.cabinet_id)
             continue
-        booking = booking_by_id(connection, row.id, lock=True)
-        assert booking is not None, "bookings are never deleted"
-        happening = Happening(event, row.deadline_ms, now_ms, AUTHOR, {})
-        apply_event(connection, booking, happening, rules)
+        with isolated(connection, "timed_event_failed", booking=row.id, event_name=event):
+            booking = booking_by_id(connection, row.id, lock=True)
+            assert booking is not None, "bookings are never deleted"
+            apply_event(connection, booking, Happening(event, row.deadline_ms, now_ms, AUTHOR, detail), rules)
     return frozenset(waiting)
 
 
-def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> None:
-    """Make the open incidents what the picture shows."""
+def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
+    """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
+    overdue, waiting = _overdue(connection, rules, now_ms)
     picture = Picture(
         keys=tuple(keys_away(connection)),
-        bookings=_keys_out_past_end(connection, now_ms),
+        bookings=overdue,
         cabinets=_cabinets(connection, hearing, now_ms),
         listening=hearing.listening,
     )
     settle(connection, reconcile(picture, rules, now_ms), KINDS_BY_STATE, now_ms)
+    return waiting
 
 
-def _being_used(grant_id: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists(select(slot_states.c.slot).where(slot_states.c.opened_for == grant_id))
+def _overdue(
+    connection: Connection, rules: FleetRules, now_ms: int
+) -> tuple[tuple[BookingView, ...], frozenset[str]]:
+    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet."""
+    sure, waiting = [], set()
+    for booking in _keys_out_past_end(connection, now_ms - rules.grace_s * 1000):
+        if complete_until_ms(connection, booking.cabinet_id) > booking.end_ms + rules.grace_s * 1000:
+            sure.append(booking)
+        else:
+            waiting.add(booking.cabinet_id)
+    return tuple(sure), frozenset(waiting)
 
 
-def _keys_out_past_end(connection: Connection, now_ms: int) -> tuple[BookingView, ...]:
+def _keys_out_past_end(connection: Connection, before_ms: int) -> tuple[BookingView, ...]:
     statement = (
         select(
             bookings.c.id,
@@ -109,7 +133,7 @@ def _keys_out_past_end(connection: Connection, now_ms: int) -> tuple[BookingView
             bookings.c.state,
             bookings.c.end_ms,
         )
-        .where(bookings.c.state == BookingState.ACTIVE, bookings.c.end_ms <= now_ms)
+        .where(bookings.c.state == BookingState.ACTIVE, bookings.c.end_ms < before_ms)
         .order_by(bookings.c.id)
     )
     return tuple(

@@ -8,12 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from dispatcher.core.availability import Holding, KeyPlace, VehicleView
-from dispatcher.core.booking_states import HOLDING_STATES, BookingState
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
-from dispatcher.store.schema import bookings, cabinets, key_states, keys, vehicle_readings, vehicles
-
-HOLDING = sorted(HOLDING_STATES)
+from dispatcher.store.schema import (
+    LIVE_BOOKING_STATES,
+    bookings,
+    cabinets,
+    key_states,
+    keys,
+    vehicle_readings,
+    vehicles,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def views(
         select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
         .where(
             bookings.c.vehicle_id.in_([vehicle.id for vehicle in found]),
-            bookings.c.state.in_(HOLDING),
+            bookings.c.state.in_(LIVE_BOOKING_STATES),
             or_(bookings.c.end_ms > now_ms, bookings.c.state == BookingState.ACTIVE),
         )
         .order_by(bookings.c.start_ms)
@@ -97,11 +103,12 @@ def views(
 
 def _view(vehicle: Vehicle, holdings: tuple[Holding, ...]) -> VehicleView:
     key = vehicle.key
+    away = key is not None and key.place == "in_slot" and key.cabinet_id != key.home_cabinet_id
     return VehicleView(
         vehicle_id=vehicle.id,
         in_service=vehicle.life_cycle == "in_service",
         key_in_service=key is not None and key.cabinet_in_service,
-        key_place=key.place if key is not None else "unknown",
+        key_place="elsewhere" if away else key.place if key is not None else "unknown",
         holdings=holdings,
     )
 

@@ -141,7 +141,7 @@ class _Stage:
         sys.stdout.write(
             f"{stations} stations, {cars} vehicles, {len(self._network.members)} members; "
             f"it is {local_time(self._clock.now_ms())} in Lille, speed {self._options.speed:g}\n"
-            f"API        {running.api_url}/docs   (Authorization: Bearer {self._premises.token})\n"
+            f"API        {running.api_url}/api/v1/openapi.json   (Authorization: Bearer {self._premises.token})\n"
             f"dispatcher {running.api_url}/metrics\n"
             f"agents     {running.agents_url}\n"
             f"ports      {self._premises.ports}/CABINET/{{locks,readers}}\n"

@@ -290,3 +290,38 @@ def test_the_document_describes_errors_as_problems_and_asks_for_a_token(api: Api
 async def test_no_answer_redirects(api: Api) -> None:
     response: httpx.Response = await api.http.get("/api/v1/stations/")
     assert response.status_code == 404
+
+
+async def test_methods_that_somebody_invents_are_one_series() -> None:
+    async with running_api() as api:
+        for number in range(50):
+            await api.http.request(f"X{number}", "/nothing")
+        assert {method for method, _, _ in api.context.counters.requests} == {"OTHER"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"member_id":"\\ud800"}',
+        b'{"member_id":"m-alix","vehicle_id":"v-city-1","start":"\\ud800","end":"2026-10-04T13:00:00Z"}',
+        b'{"\\ud800":1}',
+    ],
+)
+async def test_half_a_surrogate_pair_is_a_wrong_value_and_no_mistake_of_ours(body: bytes) -> None:
+    async with running_api() as api:
+        answer = await api.http.post("/api/v1/bookings", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 422
+        assert answer.json()["errors"]
+
+
+async def test_a_cursor_with_half_a_surrogate_pair_is_no_cursor() -> None:
+    async with running_api() as api:
+        cursor = urlsafe_b64encode(b'["\\ud800"]').decode()
+        assert (await api.get("/stations", 422, cursor=cursor))["reason"] == "bad_cursor"
+
+
+async def test_a_length_that_no_number_holds_is_too_large() -> None:
+    async with running_api() as api:
+        headers = {"content-type": "application/json", "content-length": "9" * 5000}
+        answer = await api.http.post("/api/v1/bookings", content=b"{}", headers=headers)
+        assert answer.status_code == 413

@@ -195,7 +195,7 @@ async def test_a_retired_vehicle_is_not_booked(api: Api) -> None:
 
 
 async def test_the_fleets_own_rules_are_the_ones_that_count() -> None:
-    rules = FleetRules(booking_grid_min=30, minimum_min=120)
+    rules = FleetRules(booking_grid_min=30, minimum_min=120, take_by_s=3600)
     async with running_api(rules) as api:
         assert (await api.book(422, end=at(ELEVEN_MS + HOUR_MS)))["reason"] == "too_short"
         assert (await api.book(422, start="2026-10-04T11:15:00Z"))["reason"] == "off_grid"
@@ -210,7 +210,13 @@ def computed(api: Api) -> Any:
 
     def compute(grant_id: str, since: int, *, computed_ms: int, dirty: bool = False) -> None:
         state = {"cabinet_id": "gare-1", "version": since, "digest": "d", "wire": "w", "grants_left_out": 0}
-        grant = {"cabinet_id": "gare-1", "grant_id": grant_id, "digest": "d", "since_version": since}
+        grant = {
+            "cabinet_id": "gare-1",
+            "grant_id": grant_id,
+            "digest": "d",
+            "since_version": since,
+            "booking_version": 1,
+        }
 
         def write(connection: Connection) -> None:
             connection.execute(desired_states.delete())

@@ -256,3 +256,11 @@ async def test_what_is_offered_can_be_booked_and_is_then_not_offered_any_more(ap
         await api.book(vehicle_id=answer["free"][0]["vehicle_id"])
     answer = await api.get("/availability", station="gare", **WINDOW)
     assert answer["free"] == []
+
+
+@pytest.mark.parametrize("asked", ["Élodie", "ÉLODIE", "élodie", "çelik"])
+async def test_a_name_with_accents_is_found_in_any_case(asked: str) -> None:
+    async with running_api() as api:
+        import_document(api.database, {"members": [{"id": "m-elodie", "name": "Élodie Çelik"}]})
+        found = await api.post("/members/search", {"name": asked}, 200)
+        assert [item["id"] for item in found["items"]] == ["m-elodie"]

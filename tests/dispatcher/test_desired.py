@@ -1,14 +1,23 @@
 """The stored desired state: computed when dirty, numbered when different, remembered grant by grant."""
 
-from sqlalchemy import select, update
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, select, update
 
 from contract.envelope import verify
-from contract.facts import DoorOpened
+from contract.facts import DoorOpened, Identity, KeyTaken
 from contract.messages import Desired
 from contract.topics import DESIRED, Author, ParsedTopic
+from contract.values import COUNT_MAX
+from dispatcher.core.grants import Material
+from dispatcher.store import desired as desired_store
+from dispatcher.store.bookings import update_booking
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker, mark_dirty, mark_unknown_dirty, told, wire_of
+from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.links import keep_presence, keep_reported
+from dispatcher.store.material import material_of
 from dispatcher.store.schema import bookings, desired_grants, desired_states, keys
 from tests.contract.keys import verify_key
 from tests.dispatcher.fake_box import FakeBox
@@ -22,6 +31,7 @@ from tests.dispatcher.small_fleet import (
     RULES,
     book,
     new_database,
+    stored,
     take,
 )
 
@@ -175,3 +185,85 @@ def test_facts_do_not_make_a_desired_state_dirty_unless_a_right_ended() -> None:
     box.note(DoorOpened, slot=1, released=True)
     take(database, box.batch())
     assert database.read_now(lambda connection: connection.execute(select(desired_states)).all()) == []
+
+
+def version(database: Database) -> int:
+    return next(state.version for state in database.read_now(told) if state.cabinet_id == CABINET)
+
+
+def status(database: Database) -> str:
+    return database.read_now(lambda c: grant_statuses(c, [stored(database)]))["booking-1"]
+
+
+def holding(database: Database, held: int, now_ms: int = NOW_MS) -> FakeBox:
+    """The box says that it holds a version."""
+    box = FakeBox(now_ms=now_ms)
+    box.desired_version = held
+    database.write_now(lambda c: keep_reported(c, box.report(), now_ms))
+    return box
+
+
+def test_a_dispatcher_that_was_put_back_overrules_what_the_box_holds() -> None:
+    database = new_database()
+    book(database)
+    dirty(database)
+    refresh(database)
+    newer = version(database) + 5000
+    holding(database, newer)
+    assert status(database) != "on_box"
+    assert refresh(database) == 1  # the report made it dirty
+    assert version(database) > newer
+    assert status(database) != "on_box"
+    holding(database, version(database))
+    assert status(database) == "on_box"
+    assert refresh(database) == 0
+
+
+def test_a_right_that_could_not_be_told_anew_is_not_on_the_box() -> None:
+    database = new_database()
+    booked = book(database)
+    dirty(database)
+    refresh(database)
+    holding(database, version(database))
+    broken = update(keys).where(keys.c.id == "key-2").values(home_slot=999)
+    changed = replace(booked, end_ms=NOW_MS + HOUR, changed_ms=NOW_MS - 1)  # our clock stepped back
+    database.write_now(lambda c: (c.execute(broken), update_booking(c, changed)))
+    assert status(database) != "on_box"
+    dirty(database)
+    refresh(database, NOW_MS + 1)
+    assert status(database) != "on_box"
+
+
+def test_a_key_that_was_taken_leaves_its_right_on_the_box() -> None:
+    database, box = new_database(), FakeBox()
+    book(database)
+    dirty(database)
+    refresh(database)
+    holding(database, version(database))
+    box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", grant="grant-1", badge="ref-1")
+    take(database, box.batch())
+    refresh(database)
+    assert status(database) == "on_box"
+
+
+def test_a_box_that_holds_the_greatest_version_there_is_is_refused_alone() -> None:
+    database = new_database()
+    holding(database, COUNT_MAX)
+    database.write_now(mark_unknown_dirty)
+    assert refresh(database) == 2
+    refused = database.read_now(lambda c: c.execute(select(desired_states.c.refused)).scalars().all())
+    assert [text is None for text in refused] == [False, True]
+
+
+def test_a_mistake_about_one_cabinet_is_not_everybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
+        if cabinet_id == CABINET:
+            raise OverflowError("nobody foresaw this")
+        return material_of(connection, cabinet_id, until_ms)
+
+    database = new_database()
+    monkeypatch.setattr(desired_store, "material_of", broken)
+    database.write_now(mark_unknown_dirty)
+    assert refresh(database) == 2
+    refused = database.read_now(lambda c: c.execute(select(desired_states.c.refused)).scalars().all())
+    assert refused == ["OverflowError", None]

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from contract.facts import DoorOpened, Identity, KeyReturned, KeyTaken
 from contract.messages import Command, Desired
+from dispatcher import dispatcher as dispatcher_module
 from dispatcher.api.counters import ApiCounters
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
@@ -203,3 +204,16 @@ async def test_it_ends_when_told(what: str) -> None:
         task.cancel()
         await asyncio.wait({task}, timeout=5)
         assert task.cancelled()
+
+
+async def test_timed_work_that_breaks_is_counted_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_more: object) -> frozenset[str]:
+        raise TypeError("nobody foresaw this")
+
+    bench = await made(new_database())
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatcher_module, "run_timed", broken)
+        await bench.dispatcher.tick(1)
+    assert (bench.dispatcher.ticks_failed, bench.dispatcher.timed_work_ok) == (1, False)
+    await bench.dispatcher.tick(2)
+    assert bench.dispatcher.timed_work_ok

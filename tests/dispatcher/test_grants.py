@@ -29,6 +29,7 @@ RIGHT = Right(
     end_ms=NOW_MS + 2 * HOUR,
     take_by_ms=NOW_MS + 30 * MINUTE,
     member_ids=("member-1", "member-2"),
+    booking_version=1,
 )
 BADGES = (
     Badge("ref-1", "member-1", "calypso:01", revoked=False),

@@ -17,7 +17,8 @@ from dispatcher.importing.rows import KINDS, REFERENCES
 from dispatcher.store.bookings import insert_booking
 from dispatcher.store.database import Database
 from dispatcher.store.importing import TABLES, Counts, import_rows
-from dispatcher.store.schema import badges, bookings, desired_states, key_tags, members, vehicles
+from dispatcher.store.schema import badges, bookings, cabinets, desired_states, key_tags, members, vehicles
+from tests.contract.keys import public_text
 from tests.dispatcher.network import (
     ELEVEN_MS,
     HOUR_MS,
@@ -119,7 +120,7 @@ def test_a_badge_keeps_its_reference_and_the_instant_of_its_revocation(database:
     import_document(database, {"badges": [revoked]}, NOW_MS + 2000)
     after = _row(database, badges, "b-alix")
     assert (after["ref"], after["revoked_ms"]) == (before["ref"], NOW_MS + 1000)
-    import_document(database, {"badges": [NETWORK["badges"][0]]}, NOW_MS + 3000)
+    import_document(database, {"badges": [{**revoked, "state": "active"}]}, NOW_MS + 3000)
     assert _row(database, badges, "b-alix")["revoked_ms"] is None
 
 
@@ -453,3 +454,34 @@ def test_the_network_as_one_json_file_is_the_same(tmp_path: Path, empty: Databas
     assert not faults
     report = empty.write_now(lambda connection: import_rows(connection, rows, NOW_MS, Random(1).randbytes))
     assert report.by_kind["vehicles"] == Counts(4, 0, 0)
+
+
+def test_what_a_row_leaves_out_stays_as_it_is_stored(database: Database) -> None:
+    key = public_text(7)
+    import_document(database, {"cabinets": [{**NETWORK["cabinets"][0], "public_key": key}]})
+    ended = {**NETWORK["tags"][0], "valid_until": "2026-10-01T00:00:00Z"}
+    import_document(database, {"tags": [ended]})
+    bare = {
+        "members": [{"id": "m-suspended", "name": "Sam Suspended"}],
+        "badges": [{"id": "b-alix-old", "member_id": "m-alix", "credential": "calypso:0000000000000A01"}],
+        "cabinets": [NETWORK["cabinets"][0]],
+        "tags": [NETWORK["tags"][0]],
+    }
+    report = import_document(database, bare)
+    assert not report.wrote
+    assert _row(database, members, "m-suspended")["standing"] == "suspended"
+    assert _row(database, badges, "b-alix-old")["state"] == "revoked"
+    assert _row(database, cabinets, "gare-1")["public_key"] == key
+
+
+def test_what_a_row_says_in_so_many_words_is_taken_over(database: Database) -> None:
+    pardoned = {"id": "m-suspended", "name": "Sam Suspended", "standing": "active"}
+    import_document(database, {"members": [pardoned]})
+    assert _row(database, members, "m-suspended")["standing"] == "active"
+
+
+def test_a_cabinet_with_live_bookings_is_not_retired(database: Database) -> None:
+    booked = booking_row("b1", NOW_MS, NOW_MS + HOUR_MS)
+    database.write_now(lambda connection: insert_booking(connection, booked))
+    with pytest.raises(ImportRefused, match="while it is booked"):
+        import_document(database, {"cabinets": [{**NETWORK["cabinets"][0], "life_cycle": "retired"}]})

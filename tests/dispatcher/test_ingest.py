@@ -11,13 +11,17 @@ from contract.facts import AgentStarted, DoorOpened, EpochStarted
 from contract.messages import Acknowledged
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.ingest import Cursor, FactOutcome, first_cursor, judge
+from dispatcher.store import ingest
+from dispatcher.store.applying import Applying
 from dispatcher.store.database import Database
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.ledger import facts_of, ledger_id, watermarks
-from dispatcher.store.schema import cursors
+from dispatcher.store.links import complete_until_ms, keep_reported
+from dispatcher.store.schema import cursors, slot_states
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import (
     CABINET,
+    HOUR,
     LEDGER,
     NOW_MS,
     OTHER_CABINET,
@@ -111,7 +115,7 @@ def test_other_content_under_known_numbers_is_a_conflict_and_an_incident_once() 
     for _ in range(2):
         taken = take(database, clone.batch())
         assert answer(taken).conflict
-        assert (answer(taken).seq, answer(taken).hash) == (3, box.hashes[3])
+        assert (answer(taken).seq, answer(taken).hash) == (0, box.hashes[0])
     assert seqs(database, box) == [1, 2, 3]
     assert incidents(database) == [(IncidentKind.FACTS_CONFLICT, CABINET, True)]
 
@@ -121,7 +125,60 @@ def test_a_batch_that_continues_another_past_is_a_conflict() -> None:
     take(database, box.batch(1, 2))
     for _ in range(3):
         clone.note(DoorOpened, slot=2, released=False)
-    assert answer(take(database, clone.batch(3))).conflict
+    told = answer(take(database, clone.batch(3)))
+    assert (told.conflict, told.seq) == (True, 0)  # what is common before it, it does not say
+
+
+def test_a_conflict_is_answered_with_the_last_fact_that_both_hold() -> None:
+    database, box = new_database(), box_with(5)
+    take(database, box.batch(1, 4))
+    copy = FakeBox()
+    for text in box.texts[:3]:
+        copy.note_text(text)
+    for _ in range(2):
+        copy.note(DoorOpened, slot=2, released=False)
+    for first in (1, 2, 3, 4):
+        told = answer(take(database, copy.batch(first)))
+        assert (told.conflict, told.seq, told.hash) == (True, 3, box.hashes[3])
+
+
+def test_a_fact_that_cannot_be_applied_is_kept_and_the_next_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(at: Applying, _fact: object) -> None:
+        at.set_slot(1, NOW_MS, door_open=True)
+        raise OverflowError("nobody foresaw this")
+
+    database, box = new_database(), FakeBox()
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "apply", broken)
+        box.note(DoorOpened, slot=1, released=True)
+        taken = take(database, box.batch())
+    assert (answer(taken).seq, taken.outcomes) == (1, {FactOutcome.UNREADABLE: 1, FactOutcome.DUPLICATE: 0})
+    assert incidents(database) == [(IncidentKind.FACT_UNREADABLE, CABINET, True)]
+    assert database.read_now(lambda c: c.execute(select(slot_states)).all()) == []
+    box.note(DoorOpened, slot=2, released=True)
+    assert take(database, box.batch(2)).outcomes == {FactOutcome.APPLIED: 1, FactOutcome.DUPLICATE: 0}
+    assert [fact.kind for fact in database.read_now(facts_of)] == ["unreadable", "door_opened"]
+
+
+def test_an_unreadable_fact_is_forgiven_when_the_agent_starts_anew() -> None:
+    database, box = new_database(), FakeBox()
+    box.note_text("no fact")
+    box.note(AgentStarted, boot_nonce="b2" * 16, version="2")
+    take(database, box.batch())
+    assert incidents(database) == [(IncidentKind.FACT_UNREADABLE, CABINET, False)]
+
+
+def test_the_newest_epoch_is_the_one_that_came_last_whatever_the_boxs_clock_said() -> None:
+    database, old, new = new_database(), box_with(1), box_with(2, epoch="e0" * 16)
+    new.created_ms = 946_684_800_000  # a card replaced, its clock at the year 2000
+    take(database, old.batch())
+    take(database, new.batch())
+    take(database, old.batch())
+    (told,) = database.read_now(lambda connection: watermarks(connection, LEDGER))
+    assert (told.epoch, told.seq) == (new.epoch, 2)
+    new.now_ms = NOW_MS + HOUR
+    database.write_now(lambda c: keep_reported(c, new.report(), new.now_ms))
+    assert database.read_now(lambda c: complete_until_ms(c, CABINET)) == new.now_ms
 
 
 def test_a_new_epoch_begins_at_one_and_settles_the_conflict() -> None:
@@ -166,7 +223,7 @@ def test_a_kind_from_a_newer_agent_is_kept_and_skipped() -> None:
 def test_an_unreadable_fact_is_kept_skipped_and_an_incident(text: str) -> None:
     database, box = new_database(), box_with(1)
     box.note_text(text)
-    box.note(AgentStarted, boot_nonce="ab" * 16, version="test") if text.startswith("no") else None
+    box.note(DoorOpened, slot=1, released=True) if text.startswith("no") else None
     taken = take(database, box.batch())
     assert taken.outcomes[FactOutcome.UNREADABLE] == 1
     assert answer(taken).seq == box.seq

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
@@ -191,3 +192,35 @@ async def test_outcomes_are_counted_by_fact() -> None:
         await bench.tell(box.batch())
         await eventually(lambda: bench.dispatcher.intake.outcomes[FactOutcome.APPLIED] == 3)
         assert bench.dispatcher.intake.outcomes[FactOutcome.DUPLICATE] == 2
+
+
+async def test_the_newest_report_counts_also_when_an_older_one_comes_again_in_the_same_commit() -> None:
+    async with running() as bench:
+        moody, box = Moody(bench.database), FakeBox()
+        older = box.report()
+        box.desired_version = 7
+        newer = box.report()
+        moody.gate.clear()
+        for message in (older, newer, older):
+            await bench.tell(message)
+        moody.gate.set()
+        await eventually(lambda: not len(bench.dispatcher.intake) and _held(bench.database) == [7])
+
+
+def _held(database: Database) -> list[int | None]:
+    statement = select(cabinet_links.c.desired_version_held)
+    return list(database.read_now(lambda connection: connection.execute(statement).scalars().all()))
+
+
+async def test_an_answer_that_cannot_be_given_does_not_end_the_intake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_message: object) -> None:
+        raise TypeError("nobody foresaw this")
+
+    async with running() as bench:
+        box = box_with(2)
+        with monkeypatch.context() as patched:
+            patched.setattr(bench.dispatcher.courier, "send", broken)
+            await bench.tell(box.batch(1, 1))
+            await eventually(lambda: bench.dispatcher.intake.failed == 1)
+        await bench.tell(box.batch())
+        await eventually(lambda: bench.acknowledged() == [2])

@@ -4,23 +4,32 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from contract.facts import (
     AccessGranted,
+    AccessRefused,
     AgentStarted,
     DoorClosed,
     DoorOpened,
+    EpochStarted,
     Identity,
     KeyReturned,
     KeyTaken,
     Purpose,
     ReleaseFailed,
 )
+from contract.messages import SlotState
+from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
+from dispatcher.store import timed
+from dispatcher.store.booking_events import apply_event
+from dispatcher.store.bookings import Booking
 from dispatcher.store.database import Database
 from dispatcher.store.links import complete_until_ms, keep_reported
-from dispatcher.store.schema import desired_states
-from dispatcher.store.timed import MARGIN_MS, declare_no_shows, end_holds
+from dispatcher.store.reports import apply_reports
+from dispatcher.store.schema import booking_history, desired_states
+from dispatcher.store.timed import MARGIN_MS, cancel_unserved, declare_no_shows, end_holds
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import CABINET, HOUR, MINUTE, NOW_MS, RULES, book, new_database, stored, take
 
@@ -88,8 +97,7 @@ def test_a_slot_released_in_the_last_moment_is_waited_for() -> None:
     ("kind", "fields"),
     [
         (DoorClosed, {"slot": 1}),
-        (ReleaseFailed, {"slot": 1, "purpose": Purpose.TAKE, "pulses": 3, "last_result": "unanswered"}),
-        (AgentStarted, {"boot_nonce": "ab" * 16, "version": "2"}),
+        (EpochStarted, {"why": "new_journal"}),
     ],
 )
 def test_a_release_that_came_to_nothing_is_not_waited_for(kind: type[Any], fields: dict[str, Any]) -> None:
@@ -237,3 +245,127 @@ def test_time_is_not_freed_while_a_retake_may_be_unheard() -> None:
     assert decide(database, now_ms, end_holds) == (BookingState.RETURNED, frozenset({CABINET}))
     take(database, box.batch(seq), now_ms=now_ms)
     assert decide(database, now_ms, end_holds) == (BookingState.ACTIVE, frozenset())
+
+
+def apply(database: Database, box: FakeBox) -> None:
+    report(database, box)
+    database.write_now(lambda c: apply_reports(c, RULES, box.now_ms))
+
+
+def granted(database: Database) -> FakeBox:
+    """Slot 1 released for booking 1, and nothing after it."""
+    box = FakeBox()
+    box.note(AccessGranted, reader="entrance", slot=1, purpose=Purpose.TAKE, key="key-1", **UNDER_1)
+    take(database, box.batch(), now_ms=NOW_MS)
+    return box
+
+
+def test_a_slot_that_was_released_is_waited_for_until_the_cabinet_is_seen_again() -> None:
+    database = new_database()
+    book(database)
+    box = granted(database)
+    seq = box.note(AgentStarted, boot_nonce="b2" * 16, version="2")
+    take(database, box.batch(seq), now_ms=NOW_MS)
+    box.now_ms = LATE_MS
+    box.slots = (SlotState(slot=1),)  # not seen since the boot
+    apply(database, box)
+    assert decide(database, LATE_MS) == (BookingState.BOOKED, frozenset())
+    box.slots = (SlotState(slot=1, key_present=True, door_open=False, key="key-1", identity="presumed"),)
+    apply(database, box)
+    assert decide(database, LATE_MS)[0] is BookingState.NO_SHOW
+
+
+def test_a_new_epoch_proves_nothing_of_what_it_carries_over() -> None:
+    database = new_database()
+    book(database)
+    box = FakeBox(epoch="e2" * 16)
+    box.now_ms = LATE_MS + MINUTE
+    box.note(EpochStarted, why="hash_conflict")
+    box.now_ms = NOW_MS + MINUTE
+    box.note(DoorClosed, slot=2)
+    take(database, box.batch(), now_ms=LATE_MS + MINUTE)
+    assert decide(database, LATE_MS + MINUTE)[0] is BookingState.BOOKED
+    seq = box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
+    take(database, box.batch(seq), now_ms=LATE_MS + MINUTE)
+    assert stored(database).state is BookingState.ACTIVE
+
+
+def test_nobody_is_a_no_show_whose_vehicle_another_member_still_had() -> None:
+    database = new_database()
+    book(database, 2, start_ms=NOW_MS - 2 * HOUR, end_ms=NOW_MS, member_id="member-2")
+    box = FakeBox()
+    box.now_ms = NOW_MS - HOUR
+    box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", grant="grant-2", badge="ref-2")
+    take(database, box.batch(), now_ms=box.now_ms)
+    book(database)
+    box.now_ms = LATE_MS
+    report(database, box)
+    assert decide(database, LATE_MS)[0] is BookingState.BOOKED
+    seq = box.note(KeyReturned, slot=1, identity=Identity.READ, key="key-1", grant="grant-2", badge="ref-2")
+    take(database, box.batch(seq), now_ms=LATE_MS)
+    assert decide(database, LATE_MS)[0] is BookingState.BOOKED  # it came back too late
+
+
+def refused(reason: Reason) -> tuple[type[Any], dict[str, Any]]:
+    return AccessRefused, {"reader": "entrance", "reason": reason, **UNDER_1}
+
+
+STUCK = {"slot": 1, "purpose": Purpose.TAKE, "pulses": 3, "last_result": "unanswered", "grant": "grant-1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "state"),
+    [
+        (ReleaseFailed, STUCK, BookingState.BOOKED),
+        (*refused(Reason.KEY_NOT_PRESENT), BookingState.BOOKED),
+        (*refused(Reason.CABINET_SILENT), BookingState.BOOKED),
+        (*refused(Reason.CLOCK_NOT_TRUSTED), BookingState.BOOKED),
+        (*refused(Reason.VEHICLE_BLOCKED), BookingState.BOOKED),
+        (*refused(Reason.BUSY), BookingState.BOOKED),
+        (*refused(Reason.TOO_EARLY), BookingState.NO_SHOW),
+        (*refused(Reason.WRONG_PIN), BookingState.NO_SHOW),
+    ],
+)
+def test_nobody_is_a_no_show_whom_the_station_refused(
+    kind: type[Any], fields: dict[str, Any], state: BookingState
+) -> None:
+    database = new_database()
+    book(database)
+    box = FakeBox()
+    box.note(kind, **fields)
+    take(database, box.batch(), now_ms=NOW_MS)
+    box.now_ms = LATE_MS
+    report(database, box)
+    assert decide(database, LATE_MS)[0] is state
+
+
+def test_a_booking_that_the_station_did_not_serve_is_cancelled_at_its_end() -> None:
+    database = new_database()
+    booked = book(database)
+    box = FakeBox()
+    box.note(ReleaseFailed, **STUCK)
+    take(database, box.batch(), now_ms=NOW_MS)
+    box.now_ms = booked.end_ms + MARGIN_MS - 1
+    report(database, box)
+    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.BOOKED, frozenset())
+    box.now_ms += 1
+    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.BOOKED, frozenset({CABINET}))
+    report(database, box)
+    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.CANCELLED, frozenset())
+    history = database.read_now(lambda c: c.execute(booking_history.select()).all())
+    assert '"why":"let_down"' in history[-1].detail
+
+
+def test_one_booking_that_cannot_be_told_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: Connection, found: Booking, *_more: Any) -> bool:
+        if found.id == "booking-1":
+            raise OverflowError("nobody foresaw this")
+        return apply_event(connection, found, *_more)
+
+    database = new_database()
+    book(database)
+    book(database, 2, vehicle_id="car-2", key_id="key-2")
+    heard(database, LATE_MS)
+    monkeypatch.setattr(timed, "apply_event", broken)
+    decide(database, LATE_MS)
+    assert (stored(database).state, stored(database, 2).state) == (BookingState.BOOKED, BookingState.NO_SHOW)

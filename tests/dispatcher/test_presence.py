@@ -6,14 +6,23 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from contract.facts import DoorOpened, Identity, KeyTaken, VehicleReading
+from contract.facts import DoorOpened, EpochStarted, Identity, KeyTaken, VehicleReading
 from contract.messages import Presence, Reported, SlotState, VehicleState
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report
+from dispatcher.store import reports
 from dispatcher.store.database import Database
 from dispatcher.store.links import keep_presence, keep_reported, registered_keys
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.schema import cabinet_links, desired_states, key_states, slot_states, vehicle_readings
+from dispatcher.store.schema import (
+    cabinet_links,
+    desired_states,
+    key_states,
+    rentals,
+    slot_states,
+    vehicle_readings,
+)
 from tests.contract.keys import public_text
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import (
@@ -22,8 +31,11 @@ from tests.dispatcher.small_fleet import (
     NOW_MS,
     OTHER_BOX_SEED,
     OTHER_CABINET,
+    RULES,
+    book,
     incidents,
     new_database,
+    stored,
     take,
 )
 
@@ -84,7 +96,7 @@ def tell(database: Database, *messages: Presence | Reported, now_ms: int = NOW_M
             kept.append(database.write_now(partial(keep_presence, presence=message, now_ms=now_ms)))
         else:
             kept.append(database.write_now(partial(keep_reported, reported=message, now_ms=now_ms)))
-            database.write_now(lambda c: apply_reports(c, now_ms))
+            database.write_now(lambda c: apply_reports(c, RULES, now_ms))
     return kept
 
 
@@ -159,7 +171,7 @@ def test_a_report_waits_for_the_facts_that_it_includes() -> None:
     tell(database, box.report())
     assert rows(database, key_states) == []
     take(database, box.batch())
-    database.write_now(lambda c: apply_reports(c, NOW_MS))
+    database.write_now(lambda c: apply_reports(c, RULES, NOW_MS))
     assert len(rows(database, key_states)) == 1
 
 
@@ -235,3 +247,41 @@ def test_registered_keys_are_those_of_cabinets_in_use() -> None:
         CABINET: public_text(BOX_SEED),
         OTHER_CABINET: public_text(OTHER_BOX_SEED),
     }
+
+
+def test_a_key_that_is_reported_in_its_slot_ends_its_booking() -> None:
+    database, box = new_database(), FakeBox()
+    book(database)
+    box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", grant="grant-1", badge="ref-1")
+    take(database, box.batch())
+    new = FakeBox(epoch="e2" * 16, now_ms=NOW_MS + 60_000)  # its journal was lost with the return in it
+    new.boot_nonce = SECOND
+    new.note(EpochStarted, why="new_journal")
+    take(database, new.batch(), now_ms=new.now_ms)
+    new.slots = (SlotState(slot=1, key_present=True, door_open=False, key="key-1", identity="read"),)
+    tell(database, new.report(), now_ms=new.now_ms)
+    after = stored(database)
+    assert (after.state, after.returned_ms) == (BookingState.RETURNED, new.now_ms)
+    assert rows(database, rentals)[0]["returned_ms"] == new.now_ms
+
+
+def test_a_reading_under_a_clock_that_is_not_trusted_blocks_no_later_one() -> None:
+    database, box = new_database(), FakeBox()
+    for at_ms, odometer_m in ((NOW_MS + 10**12, 1000), (NOW_MS, 2000)):
+        box.clock_trusted, box.now_ms = at_ms == NOW_MS, at_ms
+        state = VehicleState(vehicle="car-1", reading=VehicleReading(age_s=0, odometer_m=odometer_m))
+        tell(database, box.report(vehicles=(state,)), now_ms=NOW_MS + odometer_m)
+        box.now_ms = NOW_MS + odometer_m
+    tell(database, box.report(at_ms=NOW_MS + 2001, vehicles=(state,)), now_ms=NOW_MS + 2001)
+    assert rows(database, vehicle_readings)[0]["odometer_m"] == 2000
+
+
+def test_a_report_that_cannot_be_applied_stops_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> None:
+        raise OverflowError("nobody foresaw this")
+
+    database = new_database()
+    monkeypatch.setattr(reports, "_apply_report", broken)
+    boxed(database, (hanging(1, "key-1"),))
+    assert rows(database, cabinet_links)[0]["reported_applied"] is True
+    assert rows(database, key_states) == []

@@ -339,3 +339,55 @@ def test_a_booking_completed_by_hand_stays_completed(bench: Bench) -> None:
     bench.return_key(**UNDER_1)
     assert stored(bench.database).state is BookingState.COMPLETED
     assert bench.row(key_states)["state"] == "in_slot"
+
+
+def test_a_clock_that_is_not_trusted_dates_nothing(bench: Bench) -> None:
+    book(bench.database)
+    bench.take_key(**UNDER_1)
+    heard_ms = NOW_MS + HOUR
+    for told_ms in (0, NOW_MS + 9_999 * HOUR):
+        bench.box.now_ms, bench.box.clock_trusted = told_ms, False
+        seq = bench.box.note(KeyReturned, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
+        take(bench.database, bench.box.batch(seq), now_ms=heard_ms)
+        after = stored(bench.database)
+        assert (after.returned_ms, after.hold_until_ms) == (heard_ms, heard_ms + 10 * MINUTE)
+        bench.take_key(**UNDER_1)
+
+
+def test_no_fact_happens_later_than_it_is_heard(bench: Bench) -> None:
+    bench.box.now_ms = NOW_MS + HOUR
+    seq = bench.box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1")
+    take(bench.database, bench.box.batch(seq), now_ms=NOW_MS)
+    assert bench.row(rentals)["taken_ms"] == NOW_MS
+
+
+def test_a_return_elsewhere_that_is_heard_before_the_take_ends_the_booking(bench: Bench) -> None:
+    book(bench.database)
+    here, there = bench.box, FakeBox(OTHER_CABINET, now_ms=NOW_MS + HOUR)
+    bench.box = there
+    bench.return_key(slot=2)
+    here.now_ms = NOW_MS + MINUTE
+    seq = here.note(KeyTaken, slot=1, identity=Identity.PRESUMED, key="key-1", **UNDER_1)
+    take(bench.database, here.batch(seq), now_ms=NOW_MS + 2 * HOUR)
+    after = stored(bench.database)
+    assert (after.state, after.taken_ms, after.returned_ms) == (
+        BookingState.RETURNED,
+        NOW_MS + MINUTE,
+        NOW_MS + HOUR,
+    )
+    key = bench.row(key_states)
+    assert (key["state"], key["cabinet_id"], key["slot"]) == ("in_slot", OTHER_CABINET, 2)
+    assert bench.row(rentals)["returned_ms"] == NOW_MS + HOUR
+
+
+def test_a_return_of_nothing_known_ends_nobodys_rental(bench: Bench) -> None:
+    bench.take_key()
+    bench.box = FakeBox(OTHER_CABINET)
+    bench.tell(KeyReturned, slot=2, identity=Identity.UNKNOWN)
+    assert bench.row(rentals)["returned_ms"] is None
+
+
+def test_a_key_nothing_had_read_is_back_also_in_another_slot(bench: Bench) -> None:
+    bench.take_key(slot=1, key=None)
+    bench.return_key(slot=3)
+    assert incidents(bench.database)[0] == (IncidentKind.UNIDENTIFIED_KEY_OUT, "cab-a/1", False)

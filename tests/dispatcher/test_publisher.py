@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from contract.facts import DoorOpened
@@ -184,3 +185,32 @@ async def test_a_cabinet_that_a_decision_waits_for_is_asked_for_its_report_now_a
     assert asked[0].counter < asked[1].counter < asked[2].counter
     assert len({command.command for command in asked}) == 3
     assert all(command.expires_ms > command.issued_ms for command in asked)
+
+
+async def test_a_round_that_breaks_is_counted_and_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> int:
+        raise TypeError("nobody foresaw this")
+
+    async with running() as bench:
+        await bench.told_everybody()
+        with monkeypatch.context() as patched:
+            patched.setattr(bench.dispatcher.publisher, "_refresh", broken)
+            bench.dispatcher.publisher.wake()
+            await eventually(lambda: bench.dispatcher.publisher.failed == 1)
+        await bench.link.connect()
+        await bench.told_everybody(times=2)
+
+
+async def test_a_publication_that_breaks_is_counted_and_the_next_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_publication: object) -> None:
+        raise TypeError("nobody foresaw this")
+
+    post, _clock, link = courier()
+    task = asyncio.create_task(post.run(link))
+    with monkeypatch.context() as patched:
+        patched.setattr(link, "publish", broken)
+        post.send(reply(1))
+        await eventually(lambda: post.failed == 1)
+    post.send(reply(2))
+    await eventually(lambda: link.published)
+    task.cancel()

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 from contract.envelope import BadMessage, EnvelopeFault
 from contract.messages import CommandReply, Presence, ReplyOutcome, TimeReply, TimeRequest
 from contract.topics import FACTS, PRESENCE, TIME, Author
-from dispatcher.link.rejects import KEPT_MAX, KEPT_MS, Rejects
+from dispatcher.link import receiver
+from dispatcher.link.rejects import TOPIC_CHARACTERS_MAX, Rejects
 from dispatcher.store.schema import cabinet_links, cabinets, facts
 from tests.contract.keys import public_text, signer
 from tests.dispatcher.fake_box import FakeBox
@@ -118,15 +119,20 @@ def garbage(rejects: Rejects, times: int = 1) -> None:
         rejects.add("t" * 60_000, 7, BadMessage(EnvelopeFault.MALFORMED, "expected a JWS"))
 
 
-def test_what_is_kept_of_rejected_messages_is_bounded_and_quotes_nothing() -> None:
-    clock = HandClock()
-    rejects = Rejects(clock, clock)
-    garbage(rejects, KEPT_MAX + 5)
-    assert rejects.counts[EnvelopeFault.MALFORMED] == KEPT_MAX + 5
-    assert len(rejects.recent()) == KEPT_MAX
-    assert len(rejects.recent()[0].topic) == 200
-    clock.ms += KEPT_MS + 1
-    assert rejects.recent() == ()
+def test_what_is_logged_of_a_rejected_message_is_bounded() -> None:
+    with capture_logs() as logs:
+        garbage(Rejects(HandClock()))
+    assert len(logs[0]["topic"]) == TOPIC_CHARACTERS_MAX
+
+
+async def test_a_header_that_breaks_the_reader_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> None:
+        raise TypeError("a library's own mistake")
+
+    async with running() as bench:
+        monkeypatch.setattr(receiver, "verify", broken)
+        await bench.link.deliver(PRESENCE_TOPIC, WIRE)
+        assert rejected(bench) == {EnvelopeFault.MALFORMED: 1}
 
 
 async def test_no_payload_is_in_the_log() -> None:
@@ -140,7 +146,7 @@ async def test_no_payload_is_in_the_log() -> None:
 
 def test_garbage_is_logged_once_per_fault_and_minute() -> None:
     clock = HandClock()
-    rejects = Rejects(clock, clock)
+    rejects = Rejects(clock)
     with capture_logs() as logs:
         garbage(rejects, 50)
         rejects.add("t", 1, BadMessage(EnvelopeFault.BAD_SIGNATURE, "by 'agent/cab-a'"))

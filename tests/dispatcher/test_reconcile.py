@@ -18,7 +18,7 @@ from dispatcher.core.reconcile import (
 )
 from dispatcher.store.database import Database
 from dispatcher.store.incidents import all_incidents, open_subjects
-from dispatcher.store.links import keep_presence
+from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.schema import cabinets
 from dispatcher.store.timed import Hearing, run_timed
 from tests.dispatcher.fake_box import FakeBox
@@ -146,6 +146,11 @@ def run(database: Database, now_ms: int, ears: Hearing | None = None) -> None:
     database.write_now(lambda connection: run_timed(connection, RULES, ears, now_ms))
 
 
+def reported(database: Database, box: FakeBox, now_ms: int) -> None:
+    box.now_ms = now_ms
+    database.write_now(lambda connection: keep_reported(connection, box.report(), now_ms))
+
+
 def online(database: Database, box: FakeBox, *, now_ms: int = NOW_MS, is_online: bool = True) -> None:
     database.write_now(lambda connection: keep_presence(connection, box.presence(online=is_online), now_ms))
 
@@ -157,6 +162,7 @@ def test_an_overdue_key_is_opened_once_and_closed_when_it_is_back() -> None:
     take(database, box.batch())
     late_ms = END_MS + 11 * MINUTE
     for moment_ms in (END_MS, late_ms, late_ms + 1000, late_ms + 2000):
+        reported(database, box, moment_ms)
         run(database, moment_ms)
     assert incidents(database) == [(IncidentKind.KEY_OVERDUE, "booking-1", True)]
     box.note(KeyReturned, slot=1, identity=Identity.READ, key="key-1")
@@ -167,6 +173,19 @@ def test_an_overdue_key_is_opened_once_and_closed_when_it_is_back() -> None:
     (incident,) = database.read_now(all_incidents)
     assert (incident.opened_ms, incident.closed_ms) == (late_ms, late_ms + 3000)
     assert (incident.booking_id, incident.vehicle_id, incident.severity) == ("booking-1", "car-1", "warning")
+
+
+def test_a_key_is_not_overdue_while_its_cabinet_may_have_a_return_to_tell() -> None:
+    database, box = new_database(), FakeBox()
+    book(database)
+    box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", grant="grant-1", badge="ref-1")
+    take(database, box.batch())
+    late_ms = END_MS + 11 * MINUTE
+    waiting = database.write_now(lambda c: run_timed(c, RULES, hearing(cab_a=1, cab_b=1), late_ms))
+    assert (waiting, incidents(database)) == (frozenset({CABINET}), [])
+    reported(database, box, late_ms)
+    run(database, late_ms)
+    assert incidents(database) == [(IncidentKind.KEY_OVERDUE, "booking-1", True)]
 
 
 def test_a_cabinet_that_stays_offline_is_silent_once_until_it_speaks() -> None:

@@ -196,3 +196,9 @@ def test_rules_that_do_not_fit_together_are_refused_by_name(field: str, value: i
 def test_instants_are_written_in_utc_with_milliseconds_only_where_there_are_some() -> None:
     assert utc_text(NOW_MS) == "2024-10-04T10:07:00Z"
     assert utc_text(NOW_MS + 5) == "2024-10-04T10:07:00.005Z"
+
+
+def test_a_booking_of_the_running_step_can_still_be_taken() -> None:
+    with pytest.raises(ValidationError, match="take_by_s"):
+        FleetRules(booking_grid_min=30, take_by_s=1800)
+    assert FleetRules(booking_grid_min=30, take_by_s=1801).take_by_s == 1801

@@ -1,6 +1,6 @@
 """What happens between two sights of a cabinet, and who may profit from it: nobody."""
 
-from contract.facts import AccessGranted, AccessRefused, Identity, KeyReturned, KeyTaken, Purpose
+from contract.facts import AccessGranted, AccessRefused, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
 from contract.reasons import Reason
 from station_agent.core import model
 from station_agent.core.device_events import CabinetLost
@@ -144,5 +144,5 @@ def test_an_older_message_of_a_tracker_does_not_replace_a_newer_one() -> None:
     assert state.reading.odometer_m == 20_000
 
 
-def box_reading(odometer_m: int) -> model.VehicleReading:
-    return model.VehicleReading(age_s=0, odometer_m=odometer_m)
+def box_reading(odometer_m: int) -> VehicleReading:
+    return VehicleReading(age_s=0, odometer_m=odometer_m)

@@ -278,12 +278,14 @@ def _cursors() -> None:
         "cursors",
         sa.Column("cabinet_id", sa.String(length=64), nullable=False),
         sa.Column("epoch", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("complete_ms", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["cabinet_id"], ["cabinets.id"], name=op.f("fk_cursors_cabinet_id")),
         sa.PrimaryKeyConstraint("cabinet_id", "epoch", name=op.f("pk_cursors")),
+        sa.UniqueConstraint("cabinet_id", "number", name=op.f("uq_cursors_cabinet_id_number")),
     )
 
 
@@ -294,6 +296,7 @@ def _desired_grants() -> None:
         sa.Column("grant_id", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("since_version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("booking_version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(["cabinet_id"], ["cabinets.id"], name=op.f("fk_desired_grants_cabinet_id")),
         sa.PrimaryKeyConstraint("cabinet_id", "grant_id", name=op.f("pk_desired_grants")),
     )
@@ -499,10 +502,12 @@ def _refusals() -> None:
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.Column("badge_ref", sa.String(length=64), nullable=True),
+        sa.Column("grant_id", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["cabinet_id"], ["cabinets.id"], name=op.f("fk_refusals_cabinet_id")),
         sa.ForeignKeyConstraint(["position"], ["facts.position"], name=op.f("fk_refusals_position")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_refusals")),
     )
+    op.create_index(op.f("ix_refusals_grant_id"), "refusals", ["grant_id"], unique=False)
 
 
 def _booking_drivers() -> None:
