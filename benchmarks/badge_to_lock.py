@@ -17,9 +17,7 @@ from pathlib import Path
 from simulator.network.model import CALYPSO, Card
 from simulator.network.wiring import LOCK_BAUD, READER_BAUD
 from simulator.world.record import What
-from tests.runtime.waiting import eventually
-from tests.wire.brokers import Mosquitto
-from tests.wire.station import Station
+from tests.wire.station import Station, running
 
 BADGE = Card(CALYPSO.name, CALYPSO.bits, bytes(range(8)))
 BITS_PER_BYTE = 10  # start bit, eight data bits, stop bit
@@ -35,31 +33,15 @@ def wire_ms(byte_count: float, baud_rate: int) -> float:
 
 async def run(taps: int, folder: Path) -> list[float]:
     """Milliseconds from card to pulse, tap by tap; then prints the agent's own histogram."""
-    broker = Mosquitto(folder)
-    await broker.start()
-    station = Station(folder, broker.port)
-    station.site.open()
-    centre = asyncio.create_task(station.centre.link.run())
-    try:
-        await eventually(lambda: station.centre.link.connected)
-        station.start()
-        await eventually(lambda: station.centre.presences, within_s=15)
-        await station.grant(station.vehicles[0], BADGE)
-        await station.ready()
-        took_ms = []
-        for _ in range(taps):
+    took_ms = []
+    async with running(folder, BADGE) as (station, _):
+        for _tap in range(taps):
             await station.show(BADGE)
             await station.until_open(1)
             took_ms.append(_last_tap_ms(station))
             await station.shut(1)
         print(await asyncio.to_thread(_own_share, station.metrics_url))
-        return took_ms
-    finally:
-        station.kill()
-        station.site.close()
-        await station.centre.link.stop()
-        broker.stop()
-        await centre
+    return took_ms
 
 
 def _last_tap_ms(station: Station) -> float:

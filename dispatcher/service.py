@@ -1,10 +1,8 @@
 """The running program: a dispatcher with its API, from a configuration until SIGTERM."""
 
-import asyncio
 import os
 import random
 import secrets
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -22,12 +20,11 @@ from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
 from runtime.executor import ThreadExecutor
 from runtime.http import ServerCertificate, serve_asgi
+from runtime.lifetime import run_until, told_to_stop
 from runtime.link import Link, LinkOwner
 from runtime.listening import Serving
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
-
-STOP_S = 5  # SIGTERM ends within this; systemd's own limit is far above
 
 log = structlog.get_logger()
 
@@ -44,15 +41,12 @@ async def serve(config: DispatcherConfig, clock: Clock | None = None) -> None:
     """
     clock = clock or SystemClock()
     configure_logs(config.logs.format, config.logs.level, clock=clock)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = told_to_stop()
     async with AsyncExitStack() as stack:
         dispatcher = await make_dispatcher(config, clock, stack)
         serving = await serve_http(config, clock, dispatcher, stack)
         log.info("dispatcher_started", version=VERSION, url=serving.url, ledger=dispatcher.ledger)
-        await run_until(dispatcher, stopping)
+        await run_until(dispatcher, stopping, "dispatcher")
         log.info("dispatcher_stopped")
 
 
@@ -87,26 +81,6 @@ async def serve_http(
     return await stack.enter_async_context(
         serve_asgi(app, http.host, http.port, field="http.port", certificate=certificate)
     )
-
-
-async def run_until(dispatcher: Dispatcher, stopping: asyncio.Event) -> None:
-    """Run a dispatcher until `stopping` is set, then let it say goodbye. Raises what ended it."""
-    running = asyncio.create_task(dispatcher.run(), name="dispatcher")
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not running.done():
-        try:
-            async with asyncio.timeout(STOP_S):
-                await dispatcher.stop()
-        except TimeoutError:
-            log.warning("farewell_not_sent")
-        running.cancel()
-    try:
-        await running
-    except asyncio.CancelledError:
-        if not stopping.is_set():
-            raise
 
 
 async def _open_database(url: str, stack: AsyncExitStack) -> Database:

@@ -9,7 +9,6 @@ import asyncio
 import os
 import random
 import secrets
-import signal
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +19,7 @@ from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError, load_toml
 from runtime.executor import Executor, ThreadExecutor
 from runtime.health import HealthApp, serve_health
+from runtime.lifetime import run_until, told_to_stop
 from runtime.link import Link, LinkOwner
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
@@ -31,7 +31,6 @@ from station_agent.metrics import monitored
 from station_agent.secrets_on_disk import load_keys
 
 USAGE_ERROR = 2  # as argparse itself ends
-STOP_S = 5  # SIGTERM ends within this; systemd's own limit is far above
 
 
 def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -71,10 +70,7 @@ async def serve(config: StationConfig, clock: Clock) -> None:
     configure_logs(config.logs.format, config.logs.level, clock=clock)
     log = structlog.get_logger().bind(cabinet=config.cabinet)
     line_clock = SystemLineClock()
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = told_to_stop()
     async with AsyncExitStack() as stack:
         executor = ThreadExecutor("journal")
         stack.push_async_callback(executor.close)
@@ -83,27 +79,7 @@ async def serve(config: StationConfig, clock: Clock) -> None:
             serve_health(HealthApp(monitored(agent)), config.http.host, config.http.port, field="http.port")
         )
         log.info("metrics_served", url=f"{serving.url}/metrics")
-        await run_until(agent, stopping)
-
-
-async def run_until(agent: Agent, stopping: asyncio.Event) -> None:
-    """Run an agent until `stopping` is set, then let it say goodbye. Raises what ended the agent."""
-    running = asyncio.create_task(agent.run(), name=f"agent {agent.config.cabinet}")
-    waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if not running.done():
-        try:
-            async with asyncio.timeout(STOP_S):
-                await agent.stop()
-        except TimeoutError:
-            structlog.get_logger().warning("farewell_not_sent", cabinet=agent.config.cabinet)
-        running.cancel()
-    try:
-        await running
-    except asyncio.CancelledError:
-        if not stopping.is_set():
-            raise
+        await run_until(agent, stopping, f"agent {config.cabinet}")
 
 
 def make_agent(config: StationConfig, clock: Clock, line_clock: LineClock, executor: Executor) -> Agent:

@@ -17,15 +17,14 @@ from prometheus_client import CollectorRegistry
 
 from dispatcher.config import load_config
 from dispatcher.service import make_dispatcher, serve_http
-from dispatcher.service import run_until as run_dispatcher_until
 from runtime.clocks import LineClock
 from runtime.config import ConfigError, load_toml
 from runtime.executor import ThreadExecutor
 from runtime.health import HealthApp, Monitored, serve_health
+from runtime.lifetime import run_until
 from simulator.clocks import ScaledClock
 from simulator.demo.premises import Premises
 from station_agent.cli import make_agent
-from station_agent.cli import run_until as run_agent_until
 from station_agent.config import StationConfig
 from station_agent.metrics import monitored
 
@@ -72,8 +71,10 @@ async def in_process(
             serve_health(health, "127.0.0.1", agents_port, field="--http-port")
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_dispatcher_until(dispatcher, stopping_dispatcher))
-            running = [tasks.create_task(run_agent_until(agent, stopping_agents)) for agent in agents]
+            tasks.create_task(run_until(dispatcher, stopping_dispatcher, "dispatcher"))
+            running = [
+                tasks.create_task(run_until(agent, stopping_agents, agent.config.cabinet)) for agent in agents
+            ]
             yield Running(serving.url, f"{monitoring.url}/cabinets/CABINET/metrics")
             stopping_agents.set()
             await asyncio.gather(*running)

@@ -4,8 +4,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -45,6 +45,7 @@ from simulator.world.record import Deed, WorldRecord
 from simulator.world.site import Site, what_is_shown
 from tests.contract.keys import pem, public_text, signer, verify_key
 from tests.runtime.waiting import eventually
+from tests.wire.brokers import Mosquitto
 
 SEED = 7
 HOUR_MS = 3_600_000
@@ -328,3 +329,33 @@ class Station:
 async def eventually_facts(centre: Centre, condition: Callable[[list[str]], bool], within_s: float = 10) -> None:
     """Wait until the kinds in the ledger satisfy a condition."""
     await eventually(lambda: condition(centre.kinds()), within_s=within_s)
+
+
+@asynccontextmanager
+async def running(folder: Path, badge: Card) -> AsyncIterator[tuple[Station, Mosquitto]]:
+    """A station with its broker and centre, ready for a member who has `badge` and a right to the first key."""
+    broker = Mosquitto(folder)
+    await broker.start()
+    async with at_broker(Station(folder, broker.port), broker, badge) as station:
+        yield station, broker
+
+
+@asynccontextmanager
+async def at_broker(station: Station, broker: Mosquitto, badge: Card) -> AsyncIterator[Station]:
+    """The same for a station and a broker that were made already."""
+    station.site.open()
+    centre = asyncio.create_task(station.centre.link.run())
+    try:
+        await eventually(lambda: station.centre.link.connected)
+        station.start()
+        await eventually(lambda: station.centre.presences, within_s=15)
+        await station.grant(station.vehicles[0], badge)
+        await station.ready()
+        yield station
+    finally:
+        if station.process is not None and station.process.poll() is None:
+            station.kill()
+        station.site.close()
+        await station.centre.link.stop()
+        broker.stop()
+        await centre

@@ -7,8 +7,6 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import jsonschema
@@ -24,39 +22,15 @@ from contract.topics import parse_topic
 from simulator.network.model import CALYPSO, Card
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto_program
-from tests.wire.station import Station, eventually_facts
+from tests.wire.station import Station, eventually_facts, running
 
 BADGE = Card(CALYPSO.name, CALYPSO.bits, bytes(range(8)))
 STRANGER = Card(CALYPSO.name, CALYPSO.bits, bytes(8))
 HANDOVER = ["access_granted", "door_opened", "key_taken", "door_closed"]
 
 
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[tuple[Station, Mosquitto]]:
-    """A station with its broker and centre, ready for the first member."""
-    broker = Mosquitto(folder)
-    await broker.start()
-    station = Station(folder, broker.port)
-    station.site.open()
-    centre = asyncio.create_task(station.centre.link.run())
-    try:
-        await eventually(lambda: station.centre.link.connected)
-        station.start()
-        await eventually(lambda: station.centre.presences, within_s=15)
-        await station.grant(station.vehicles[0], BADGE)
-        await station.ready()
-        yield station, broker
-    finally:
-        if station.process is not None and station.process.poll() is None:
-            station.kill()
-        station.site.close()
-        await station.centre.link.stop()
-        broker.stop()
-        await centre
-
-
 async def test_badge_grant_lock_journal_ledger_and_back(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         vehicle = station.vehicles[0]
         await station.show(BADGE)
         await station.until_open(1)
@@ -76,7 +50,7 @@ async def test_badge_grant_lock_journal_ledger_and_back(tmp_path: Path) -> None:
 
 
 async def test_an_onlooker_sees_signed_messages_on_the_topics_of_the_contract(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, broker):
+    async with running(tmp_path, BADGE) as (station, broker):
         program = mosquitto_program("mosquitto_sub")
         command = [program, "-p", str(broker.port), "-V", "5", "-q", "1", "--retain-as-published"]
         command += ["-t", "#", "-F", "%q %r %t %p"]
@@ -109,7 +83,7 @@ async def test_an_onlooker_sees_signed_messages_on_the_topics_of_the_contract(tm
 
 
 async def test_a_stranger_is_refused_and_nothing_moves(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         await station.show(STRANGER)
         await eventually_facts(station.centre, lambda kinds: "access_refused" in kinds)
         refused = next(fact for fact in station.centre.facts() if isinstance(fact, AccessRefused))
@@ -118,7 +92,7 @@ async def test_a_stranger_is_refused_and_nothing_moves(tmp_path: Path) -> None:
 
 
 async def test_without_network_the_right_badge_opens_and_the_facts_arrive_later(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, broker):
+    async with running(tmp_path, BADGE) as (station, broker):
         broker.kill()
         await station.show(BADGE)
         await station.until_open(1)
@@ -130,7 +104,7 @@ async def test_without_network_the_right_badge_opens_and_the_facts_arrive_later(
 
 
 async def test_killed_in_the_middle_the_agent_loses_no_fact_and_opens_nothing_by_itself(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         await station.show(BADGE)
         await station.until_open(1)
         station.kill()
@@ -145,7 +119,7 @@ async def test_killed_in_the_middle_the_agent_loses_no_fact_and_opens_nothing_by
 
 
 async def test_a_ledger_that_does_not_answer_is_sent_everything_again(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, broker):
+    async with running(tmp_path, BADGE) as (station, broker):
         station.centre.acknowledges = False
         await station.show(STRANGER)
         await eventually_facts(station.centre, lambda kinds: "access_refused" in kinds)
@@ -157,7 +131,7 @@ async def test_a_ledger_that_does_not_answer_is_sent_everything_again(tmp_path: 
 
 
 async def test_garbage_on_every_topic_is_counted_and_harms_nothing(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, broker):
+    async with running(tmp_path, BADGE) as (station, broker):
         base = f"carshare/v1/cabinets/{station.cabinet}"
         topics = [f"{base}/{name}" for name in ("desired", "acknowledged", "commands", "time")]
         tracker = f"carshare/v1/vehicles/{station.vehicles[0].id}/raw"
@@ -173,7 +147,7 @@ async def test_garbage_on_every_topic_is_counted_and_harms_nothing(tmp_path: Pat
 async def test_a_box_that_the_ledger_contradicts_starts_a_new_epoch_with_what_is_not_in_common(
     tmp_path: Path,
 ) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         centre = station.centre
         await station.show(STRANGER)
         await eventually_facts(centre, lambda kinds: "access_refused" in kinds)
@@ -189,7 +163,7 @@ async def test_a_box_that_the_ledger_contradicts_starts_a_new_epoch_with_what_is
 
 
 async def test_a_replayed_command_is_answered_once(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         centre = station.centre
         now_ms = station.now().at_ms
         command = Command(
@@ -215,7 +189,7 @@ async def test_a_replayed_command_is_answered_once(tmp_path: Path) -> None:
 async def test_a_journal_that_cannot_be_written_stops_the_agent_with_a_sentence_and_opens_nothing(
     tmp_path: Path,
 ) -> None:
-    async with running(tmp_path) as (station, _):
+    async with running(tmp_path, BADGE) as (station, _):
         other = sqlite3.connect(tmp_path / "journal.sqlite")
         other.execute("DROP TABLE facts")
         other.commit()
@@ -244,7 +218,7 @@ async def test_a_metrics_port_in_use_is_a_sentence(tmp_path: Path) -> None:
 
 
 async def test_a_broker_that_refuses_is_told_and_the_right_badge_opens_all_the_same(tmp_path: Path) -> None:
-    async with running(tmp_path) as (station, broker):
+    async with running(tmp_path, BADGE) as (station, broker):
         broker.stop()
         strict = Mosquitto(tmp_path, users={"somebody": "else"}, port=broker.port)
         await strict.start()

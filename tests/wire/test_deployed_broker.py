@@ -11,7 +11,7 @@ from simulator.network.lilas import lilas_network
 from simulator.network.model import CALYPSO, Card
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto_program
-from tests.wire.station import CENTRE_USER, SEED, Station
+from tests.wire.station import CENTRE_USER, SEED, Station, at_broker
 
 ACL = (Path(__file__).parents[2] / "deploy" / "mosquitto" / "acl").read_text()
 PASSWORD = "of-a-test"
@@ -59,14 +59,7 @@ async def test_a_box_and_its_centre_work_under_the_access_list_and_another_box_c
     broker = Mosquitto(tmp_path, users=users, acl=f"{ACL}\nuser {cabinet}\n{trackers}")
     await broker.start()
     station = Station(tmp_path, broker.port, password=PASSWORD)
-    station.site.open()
-    centre = asyncio.create_task(station.centre.link.run())
-    try:
-        await eventually(lambda: station.centre.link.connected)
-        station.start()
-        await eventually(lambda: station.centre.presences, within_s=15)
-        await station.grant(station.vehicles[0], BADGE)
-        await station.ready()
+    async with at_broker(station, broker, BADGE):
         await station.show(BADGE)
         await station.until_open(1)
         await eventually(lambda: "door_opened" in station.centre.kinds())
@@ -78,9 +71,3 @@ async def test_a_box_and_its_centre_work_under_the_access_list_and_another_box_c
         )
         assert "Not authorized" in done.stdout + done.stderr
         assert station.centre.refused == 0
-    finally:
-        station.kill()
-        station.site.close()
-        await station.centre.link.stop()
-        broker.stop()
-        await centre
