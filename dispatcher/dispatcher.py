@@ -29,9 +29,10 @@ from dispatcher.store.links import registered_keys
 from dispatcher.store.timed import run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
+from runtime.steps import Steps
 
 VERSION = version("carshare-controller")
-TICK_S = 2.0  # of the line clock: a no-show or an incident is seen this much later than it could be
+TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
 FIGURES_EVERY_TICKS = 7  # about 15 s, Prometheus' own usual scrape interval
 
 log = structlog.get_logger()
@@ -58,6 +59,7 @@ class Surroundings:
     random_bytes: Callable[[int], bytes]
     database: Database
     """Migrated."""
+    steps: Steps
     make_link: Callable[[LinkOwner], Link]
 
 
@@ -70,17 +72,25 @@ class Dispatcher:
         self.ledger = ledger
         self.ticks_failed = 0
         self.timed_work_ok = True
+        self._ticks = 0
+        self._timing = around.steps.step("timed work", self._keep_time)
         self._setup = setup
         self._around = around
         clock, line_clock = around.clock, around.line_clock
         self.keyring = KeyRing(setup.signer.subject, setup.own_key)
         self.rejects = Rejects(line_clock)
         self.ears = Ears(clock, line_clock)
-        self.courier = Courier(setup.namespace, setup.signer, line_clock)
+        self.courier = Courier(setup.namespace, setup.signer, line_clock, around.steps)
         maker = DesiredMaker(setup.rules, setup.digest_secret, setup.signer.sign)
-        self.publisher = Publisher(around.database, maker, self.courier, ledger, clock, line_clock)
+        self.publisher = Publisher(around.database, maker, self.courier, ledger, (clock, line_clock), around.steps)
         self.intake = IntakeWorker(
-            around.database, self.courier, clock, setup.rules, ledger, committed=self.publisher.wake
+            around.database,
+            self.courier,
+            (clock, line_clock),
+            setup.rules,
+            ledger,
+            committed=self.publisher.wake,
+            steps=around.steps,
         )
         self.receiver = Receiver(
             setup.namespace, self.keyring, self.rejects, self.intake, self.courier, self.ears, clock
@@ -96,19 +106,18 @@ class Dispatcher:
             )
         )
 
+    async def begin(self) -> None:
+        """Do the timed work once, and make everything due that a start asks for."""
+        self.courier.use(self.link)
+        await self._keep_time()
+
     async def run(self) -> None:
         """Run until cancelled, or until `stop` ended the link."""
-        await self.tick(0)
+        await self.begin()
         async with asyncio.TaskGroup() as tasks:
-            around_the_link = [
-                tasks.create_task(self.intake.run(), name="intake"),
-                tasks.create_task(self.publisher.run(), name="publisher"),
-                tasks.create_task(self.courier.run(self.link), name="courier"),
-                tasks.create_task(self._keep_time(), name="timed work"),
-            ]
+            steps = tasks.create_task(self._around.steps.run(), name="steps")
             await self.link.run()
-            for task in around_the_link:
-                task.cancel()
+            steps.cancel()
 
     async def stop(self) -> None:
         """Say goodbye and disconnect: `run` then returns. Facts that wait in memory come again by themselves."""
@@ -129,11 +138,9 @@ class Dispatcher:
         return self.courier.publication(presence)
 
     async def _keep_time(self) -> None:
-        tick = 0
-        while True:
-            await asyncio.sleep(TICK_S)
-            tick += 1
-            await self.tick(tick)
+        await self.tick(self._ticks)
+        self._ticks += 1
+        self._timing.at_us(self._around.line_clock.now_us() + TICK_US)
 
     async def tick(self, tick: int) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""

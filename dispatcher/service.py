@@ -25,6 +25,7 @@ from runtime.link import Link, LinkOwner
 from runtime.listening import Serving
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
+from runtime.steps import LoopSteps
 
 log = structlog.get_logger()
 
@@ -56,7 +57,9 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     line_clock = SystemLineClock()
     database = await _open_database(config.database.url, stack)
     setup = Setup(config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules)
-    around = Surroundings(clock, line_clock, os.urandom, database, _mqtt_link_factory(config, line_clock))
+    around = Surroundings(
+        clock, line_clock, os.urandom, database, LoopSteps(line_clock), _mqtt_link_factory(config, line_clock)
+    )
     return await open_dispatcher(setup, around)
 
 

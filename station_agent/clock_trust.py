@@ -4,16 +4,16 @@ The dispatcher's word is an answer to a nonce of this box, so it cannot be recor
 only when it came back soon and agrees with the clock.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Literal
 
 from contract.messages import TimeReply, TimeRequest
 from runtime.clocks import Clock, LineClock
+from runtime.steps import Steps
 from station_agent.outgoing import Outgoing
 
-CHECK_S = 10  # the kernel's word costs one system call
-CHECK_UNTRUSTED_S = 1  # nobody gets a key meanwhile: one small question a second is cheap
+CHECK_US = 10_000_000  # the kernel's word costs one system call
+CHECK_UNTRUSTED_US = 1_000_000  # nobody gets a key meanwhile: one small question a second is cheap
 ROUND_TRIP_MAX_MS = 5_000  # a slower answer says too little about now
 OFFSET_MAX_MS = 30_000  # booking windows have allowances of minutes; a wrong hour or day is what must show
 WORD_LASTS_MS = 24 * 3_600_000  # a crystal of 100 ppm drifts 9 s in a day
@@ -64,6 +64,7 @@ class ClockKeeper:
         clocks: tuple[Clock, LineClock],
         outgoing: Outgoing,
         random_bytes: Callable[[int], bytes],
+        steps: Steps,
         on_judged: Callable[[Source], None],
     ) -> None:
         self._clock, self._line_clock = clocks
@@ -72,6 +73,12 @@ class ClockKeeper:
         self._on_judged = on_judged
         self.trust = ClockTrust()
         self._source: Source = "none"
+        self._checking = steps.step("clock", self._check)
+
+    def begin(self) -> None:
+        """Tell who vouches for the clock at the start, and go on looking."""
+        self.judge()
+        self._look_again()
 
     def judge(self) -> None:
         """Tell who vouches for the clock now."""
@@ -89,12 +96,15 @@ class ClockKeeper:
             self.trust.asks(self._line_ms(), nonce)
             await self._outgoing.post_or_leave(TimeRequest(cabinet=self._outgoing.cabinet, nonce=nonce))
 
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_UNTRUSTED_S if self._source == "none" else CHECK_S)
-            self.judge()
-            if self._outgoing.link.connected:
-                await self.ask()
+    async def _check(self) -> None:
+        self.judge()
+        if self._outgoing.link.connected:
+            await self.ask()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        pause_us = CHECK_UNTRUSTED_US if self._source == "none" else CHECK_US
+        self._checking.at_us(self._line_clock.now_us() + pause_us)
 
     def _line_ms(self) -> int:
         return self._line_clock.now_us() // 1000

@@ -11,6 +11,7 @@ memory is bounded.
     sleep_until(codec.wake_at_us)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,3 +56,20 @@ class Codec(Protocol):
 
     def closed(self, now_us: int) -> Output:
         """The line is gone: each device of it is lost until it is seen again."""
+
+
+class Line(Protocol):
+    """What carries a codec's bytes: a serial port, or the simulator's wire in memory."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def kick(self) -> None:
+        """An order was given to the codec: let it act now."""
+
+    async def run(self) -> None:
+        """Keeps the line open until cancelled. Raises what the codec or `on_event` raised: a bug of ours."""
+
+
+MakeLine = Callable[[str, int, Codec, Callable[[DeviceEvent], None]], Line]
+"""(device URL, baud rate, codec, on_event): a line that is not yet open."""
