@@ -23,6 +23,7 @@ from dispatcher.link.rejects import Rejects
 from dispatcher.link.report_requests import ReportRequests
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker
+from dispatcher.store.due import next_due_ms
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
@@ -34,6 +35,8 @@ from runtime.steps import Steps
 VERSION = version("carshare-controller")
 TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
 FIGURES_EVERY_TICKS = 7  # about 15 s, Prometheus' own usual scrape interval
+NEVER_MS = 1 << 62
+QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
 log = structlog.get_logger()
 
@@ -73,6 +76,10 @@ class Dispatcher:
         self.ticks_failed = 0
         self.timed_work_ok = True
         self._ticks = 0
+        self._ticked_us = 0
+        self._due_ms = 0
+        """When timed work has something to decide next, by the wall clock."""
+        self._has_news = True
         self._timing = around.steps.step("timed work", self._keep_time)
         self._setup = setup
         self._around = around
@@ -89,7 +96,7 @@ class Dispatcher:
             (clock, line_clock),
             setup.rules,
             ledger,
-            committed=self.publisher.wake,
+            committed=self.changed,
             steps=around.steps,
         )
         self.receiver = Receiver(
@@ -137,10 +144,20 @@ class Dispatcher:
         presence = DispatcherPresence(dispatcher=self._setup.signer.subject, online=online, version=VERSION)
         return self.courier.publication(presence)
 
+    def changed(self) -> None:
+        """Something was written that decisions may depend on: look at once instead of at the next round."""
+        self._has_news = True
+        self.publisher.wake()
+
     async def _keep_time(self) -> None:
-        await self.tick(self._ticks)
-        self._ticks += 1
-        self._timing.at_us(self._around.line_clock.now_us() + TICK_US)
+        """Every two seconds, where there is anything to look at."""
+        now_us = self._around.line_clock.now_us()
+        if self._has_news or self._around.clock.now_ms() >= self._due_ms or now_us - self._ticked_us >= QUIET_US:
+            self._has_news = False
+            self._ticked_us = now_us
+            await self.tick(self._ticks)
+            self._ticks += 1
+        self._timing.at_us(now_us + TICK_US)
 
     async def tick(self, tick: int) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""
@@ -150,6 +167,7 @@ class Dispatcher:
             waiting = await self.database.write(
                 partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
             )
+            due_ms = await self.database.read(partial(next_due_ms, rules=self._setup.rules, now_ms=now_ms))
             if tick % FIGURES_EVERY_TICKS == 0:
                 self.figures = await self.database.read(partial(figures, now_ms=now_ms))
         except OperationalError as error:
@@ -163,6 +181,7 @@ class Dispatcher:
         else:
             self.timed_work_ok = True
             self._requests.ask(waiting)
+            self._due_ms = 0 if waiting else due_ms if due_ms is not None else NEVER_MS
             self.publisher.wake()
 
 

@@ -72,7 +72,7 @@ async def serve_http(
         clock=clock,
         random_bytes=os.urandom,
         rules=config.rules,
-        wake=dispatcher.publisher.wake,
+        wake=dispatcher.changed,
     )
     http = config.http
     app = create_app(

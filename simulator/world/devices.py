@@ -7,7 +7,7 @@ in memory under virtual time). A lock that gets current springs its door, a hand
 from collections.abc import Callable, Mapping
 
 from simulator.devices.modbus_board import ModbusBoard
-from simulator.devices.osdp_reader import Light, OsdpReader
+from simulator.devices.osdp_reader import SESSION_IDLE_US, Light, OsdpReader
 from simulator.devices.wire import WireDevice
 from simulator.network.model import SLOTS, Card, Key
 from simulator.network.wiring import (
@@ -41,6 +41,7 @@ class CabinetDevices:
         moment: Callable[[], Moment],
         record: WorldRecord,
         on_seen: Callable[[Seen], None],
+        session_idle_us: int | None = SESSION_IDLE_US,
     ) -> None:
         self.cabinet = PhysicalCabinet(name, SLOTS, keys, record)
         self._moment = moment
@@ -48,10 +49,25 @@ class CabinetDevices:
         self._locks = ModbusBoard(LOCK_UNIT, SLOTS, SLOTS, on_pulse=self._pulsed)
         self._doors = ModbusBoard(DOOR_UNIT, 0, SLOTS)
         self._readers = {
-            reader: OsdpReader(address, scbk(seed, name, reader), reader_randomness(seed, name, reader).randbytes)
+            reader: OsdpReader(
+                address,
+                scbk(seed, name, reader),
+                reader_randomness(seed, name, reader).randbytes,
+                session_idle_us=session_idle_us,
+            )
             for reader, address in READER_ADDRESS.items()
         }
         self.apply(self.cabinet.contacts())
+
+    @property
+    def boards(self) -> tuple[ModbusBoard, ...]:
+        """For their faults."""
+        return self._locks, self._doors
+
+    @property
+    def readers(self) -> Mapping[str, OsdpReader]:
+        """By name, for their faults."""
+        return self._readers
 
     @property
     def lock_bus(self) -> tuple[WireDevice, ...]:

@@ -13,9 +13,12 @@ memory is bounded.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from station_agent.core.device_events import DeviceEvent
+
+FOREVER_US: Final = 1 << 62
+"""Of a rest: until something happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class Codec(Protocol):
 
     def closed(self, now_us: int) -> Output:
         """The line is gone: each device of it is lost until it is seen again."""
+
+    def rest(self, now_us: int) -> int | None:
+        """Until when each exchange will be as those before it were, if no device has news; None: not so now.
+
+        For a simulator, which leaves such exchanges out and calls `resume` before anything happens. On a real
+        line nobody calls it.
+        """
+
+    def resume(self, now_us: int) -> None:
+        """The exchanges since `rest` were left out: go on as if they had been."""
 
 
 class Line(Protocol):
