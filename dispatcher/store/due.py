@@ -1,6 +1,8 @@
 """When timed work has something to decide next, so that a quiet network is not asked every two seconds."""
 
-from sqlalchemy import Connection, bindparam, case, func, select
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Select, bindparam, case, func, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import FleetRules
@@ -8,8 +10,10 @@ from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings
 from dispatcher.store.timed import MARGIN_MS
 
 
-def _next_due():  # type: ignore[no-untyped-def]  # noqa: ANN202  # built once: SQLAlchemy's type says nothing more
-    now_ms, margin_ms, grace_ms = bindparam("now_ms"), bindparam("margin_ms"), bindparam("grace_ms")
+def _next_due() -> Select[Any]:
+    now_ms, margin_ms, grace_ms = (
+        bindparam(name, type_=BigInteger) for name in ("now_ms", "margin_ms", "grace_ms")
+    )
     moments = []
     for state, column, after_ms in (
         (BookingState.BOOKED, bookings.c.take_by_ms, margin_ms),

@@ -4,78 +4,50 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from contract.topics import Author
-from dispatcher.dispatcher import Dispatcher
 from runtime.executor import InlineExecutor
 from runtime.link import Link, LinkOwner
-from runtime.steps import Steps
 from simulator.network.draws import stream
-from simulator.virtual.broker import Account, MemoryBroker, MemoryLink
+from simulator.virtual.broker import Account, MemoryLink
 from simulator.virtual.clocks import BoxClock
 from simulator.virtual.line import VirtualLine
-from simulator.virtual.premises import NAMESPACE, Premises
+from simulator.virtual.premises import NAMESPACE
 from simulator.virtual.routes import RouteFaults
 from simulator.virtual.site import VirtualSite
+from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
-from simulator.virtual.timers import Timers
 from station_agent.agent import Agent, Surroundings
 from station_agent.core.device_events import DeviceEvent
-from station_agent.drivers.base import Codec, Line
+from station_agent.drivers.base import Line, RestfulCodec
 
 BOOT_US = 4_000_000  # a small computer whose service manager starts an agent that ended
 POWER_BOOT_US = 25_000_000  # from mains to agent
 
 
-class Runner(Protocol):
-    """How a driver runs a program: on the heap in line, or as tasks of a loop."""
-
-    def steps(self, life: Life) -> Steps: ...
-
-    def start_agent(self, agent: Agent, life: Life) -> None: ...
-
-    def start_dispatcher(self, dispatcher: Dispatcher, life: Life) -> None: ...
-
-
 @dataclass
-class BoxFate:
-    """What a box went through, for the story and for the checkers."""
+class Fate:
+    """What a program went through, for the story and for the checkers."""
 
     boots: int = 0
     kills: int = 0
     crashes: list[str] = field(default_factory=list)
-    """What an agent died of though nobody killed it."""
+    """What it died of though nobody killed it."""
 
 
 class VirtualBox:
     """One box. `boot` starts its agent; what it has on disk stays."""
 
-    def __init__(
-        self,
-        cabinet: str,
-        site: VirtualSite,
-        *,
-        premises: Premises,
-        seed: int,
-        timers: Timers,
-        clock: BoxClock,
-        broker: MemoryBroker,
-        runner: Runner,
-        journal: Path,
-    ) -> None:
+    def __init__(self, cabinet: str, site: VirtualSite, stage: Stage, journal: Path) -> None:
         self.cabinet = cabinet
         self.site = site
-        self.clock = clock
+        self.clock = BoxClock(stage.timers, stage.clock.start_ms)
         self.way = RouteFaults()
-        self.fate = BoxFate()
+        self.fate = Fate()
         self.agent: Agent | None = None
         self.link: MemoryLink | None = None
-        self._premises = premises
-        self._seed = seed
-        self._timers = timers
-        self._broker = broker
-        self._runner = runner
+        self._stage = stage
+        self._timers = stage.timers
         self._journal = journal
         self._life: Life | None = None
         self._lines: list[VirtualLine] = []
@@ -90,16 +62,18 @@ class VirtualBox:
             return
         self.fate.boots += 1
         life = self._life = Life(self._broke)
-        rng = stream(self._seed, f"agent/{self.cabinet}/{self.fate.boots}")
+        rng = stream(self._stage.seed, f"agent/{self.cabinet}/{self.fate.boots}")
         self._lines = []
-        config = self._premises.station_configs[self.cabinet]
+        config = self._stage.premises.station_configs[self.cabinet]
         config = config.model_copy(update={"journal": config.journal.model_copy(update={"file": self._journal})})
 
-        def make_link(owner: LinkOwner) -> Link:
-            self.link = self._link(owner, life, rng)
-            return self.link
+        links: list[MemoryLink] = []
 
-        def make_line(url: str, _baud: int, codec: Codec, on_event: Callable[[DeviceEvent], None]) -> Line:
+        def make_link(owner: LinkOwner) -> Link:
+            links.append(self._link(owner, life, rng))
+            return links[0]
+
+        def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
             line = VirtualLine(cable, codec, on_event, self._timers, life)
             self._lines.append(line)
@@ -111,12 +85,13 @@ class VirtualBox:
             executor=InlineExecutor(),
             random=rng,
             random_bytes=rng.randbytes,
-            steps=self._runner.steps(life),
+            steps=self._stage.runner.steps(life),
             make_link=make_link,
             make_line=make_line,
         )
-        self.agent = Agent(config, self._premises.station_keys[self.cabinet], around)
-        self._runner.start_agent(self.agent, life)
+        self.agent = Agent(config, self._stage.premises.station_keys[self.cabinet], around)
+        (self.link,) = links
+        self._stage.runner.start(self.agent, life, self.link, self._lines)
 
     def kill(self, back_after_us: int = BOOT_US) -> None:
         """The process is gone from one instant to the next."""
@@ -142,15 +117,7 @@ class VirtualBox:
 
     def _link(self, owner: LinkOwner, life: Life, rng: random.Random) -> MemoryLink:
         vehicles = frozenset(
-            vehicle.id for vehicle in self._premises.network.vehicles if vehicle.key.cabinet == self.cabinet
+            vehicle.id for vehicle in self._stage.premises.network.vehicles if vehicle.key.cabinet == self.cabinet
         )
-        return MemoryLink(
-            self._broker,
-            f"{NAMESPACE}-{self.cabinet}",
-            Account(Author.AGENT, self.cabinet, vehicles),
-            owner,
-            timers=self._timers,
-            faults=self.way,
-            random=random.Random(rng.random()),
-            life=life,
-        )
+        account = Account(f"{NAMESPACE}-{self.cabinet}", Author.AGENT, self.cabinet, vehicles)
+        return MemoryLink(self._stage.broker, account, owner, faults=self.way, rng=rng, life=life)

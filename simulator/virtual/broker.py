@@ -42,6 +42,7 @@ TO_BOX = (DESIRED, ACKNOWLEDGED, COMMANDS, TIME)
 class Account:
     """Who a client is for the broker's access list."""
 
+    client_id: str
     author: Author
     subject: str
     vehicles: frozenset[str] = frozenset()
@@ -52,7 +53,7 @@ class MemoryBroker:
     """One broker. `on_message` sees everything that it takes: for faults that replay, and for the story."""
 
     def __init__(self, timers: Timers, namespace: str) -> None:
-        self._timers = timers
+        self.timers = timers
         self._namespace = namespace
         self.is_up = True
         self.retained: dict[str, bytes] = {}
@@ -113,7 +114,7 @@ class MemoryBroker:
         links, self.sessions = list(self.sessions.values()), {}
         for link in links:
             link.lose(LinkEnd.LOST)
-        self._timers.call_at(self._timers.now_us() + down_us, self._up)
+        self.timers.call_at(self.timers.now_us() + down_us, self._up)
 
     def _up(self) -> None:
         self.is_up = True
@@ -141,26 +142,24 @@ class MemoryLink:
     def __init__(
         self,
         broker: MemoryBroker,
-        client_id: str,
         account: Account,
         owner: LinkOwner,
         *,
-        timers: Timers,
         faults: RouteFaults,
-        random: random.Random,
+        rng: random.Random,
         life: Life,
     ) -> None:
-        self.client_id = client_id
+        self.client_id = account.client_id
         self.account = account
         self.statistics = LinkStatistics()
         self._broker = broker
         self._owner = owner
-        self._timers = timers
+        self._timers = broker.timers
         self._faults = faults
         self._life = life
-        self._up = Route(random, faults)
-        self._down = Route(random, faults)
-        self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random)
+        self._up = Route(random.Random(rng.random()), faults)
+        self._down = Route(random.Random(rng.random()), faults)
+        self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random.Random(rng.random()))
         self._count = 0
         self._connected = False
         self._will: Publication | None = None
@@ -292,7 +291,9 @@ class MemoryLink:
             self._owner.on_disconnected(why)
 
     def _retry(self) -> None:
-        self._next = self._timers.call_at(self._timers.now_us() + round(self._backoff.next_s() * 1e6), self._attempt)
+        self._next = self._timers.call_at(
+            self._timers.now_us() + round(self._backoff.next_s() * 1e6), self._attempt
+        )
 
     # --- what comes down
 

@@ -3,51 +3,32 @@
 import random
 
 from contract.topics import Author
-from dispatcher.core.rules import FleetRules
 from dispatcher.dispatcher import Dispatcher, Setup, Surroundings
 from dispatcher.store.database import Database
 from dispatcher.store.ledger import ledger_id
 from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
-from simulator.virtual.box import BOOT_US, BoxFate, Runner
-from simulator.virtual.broker import Account, MemoryBroker, MemoryLink
-from simulator.virtual.clocks import TrueClock
+from simulator.virtual.box import BOOT_US, Fate
+from simulator.virtual.broker import Account, MemoryLink
 from simulator.virtual.phone import Answered, Question, StoreDesk
-from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE, Premises
+from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.routes import RouteFaults
+from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
-from simulator.virtual.timers import Timers
 
 
 class VirtualCentre:
     """One dispatcher; several of them may share a database."""
 
-    def __init__(
-        self,
-        name: str,
-        database: Database,
-        *,
-        premises: Premises,
-        rules: FleetRules,
-        seed: int,
-        timers: Timers,
-        clock: TrueClock,
-        broker: MemoryBroker,
-        runner: Runner,
-    ) -> None:
+    def __init__(self, name: str, database: Database, stage: Stage) -> None:
         self.name = name
         self.database = database
         self.way = RouteFaults()
-        self.fate = BoxFate()
+        self.fate = Fate()
         self.dispatcher: Dispatcher | None = None
         self.link: MemoryLink | None = None
-        self._premises = premises
-        self._rules = rules
-        self._seed = seed
-        self._timers = timers
-        self._clock = clock
-        self._broker = broker
-        self._runner = runner
+        self._stage = stage
+        self._timers = stage.timers
         self._life: Life | None = None
         self._desk: StoreDesk | None = None
 
@@ -61,33 +42,36 @@ class VirtualCentre:
             return
         self.fate.boots += 1
         life = self._life = Life(self._broke)
-        rng = stream(self._seed, f"{self.name}/{self.fate.boots}")
+        rng = stream(self._stage.seed, f"{self.name}/{self.fate.boots}")
+
+        links: list[MemoryLink] = []
 
         def make_link(owner: LinkOwner) -> Link:
-            self.link = self._link(owner, life, rng)
-            return self.link
+            links.append(self._link(owner, life, rng))
+            return links[0]
 
         setup = Setup(
             namespace=NAMESPACE,
-            signer=self._premises.signer,
-            own_key=self._premises.own_key,
-            digest_secret=self._premises.digest_secret,
-            rules=self._rules,
+            signer=self._stage.premises.signer,
+            own_key=self._stage.premises.own_key,
+            digest_secret=self._stage.premises.digest_secret,
+            rules=self._stage.rules,
         )
         around = Surroundings(
-            clock=self._clock,
+            clock=self._stage.clock,
             line_clock=self._timers,
             random_bytes=rng.randbytes,
             database=self.database,
-            steps=self._runner.steps(life),
+            steps=self._stage.runner.steps(life),
             make_link=make_link,
         )
         ledger = self.database.write_now(lambda connection: ledger_id(connection, rng.randbytes))
         self.dispatcher = Dispatcher(setup, around, ledger)
         self._desk = StoreDesk(
-            self.database, self._rules, self._clock, rng.randbytes, self.dispatcher.changed
+            self.database, self._stage.rules, self._stage.clock, rng.randbytes, self.dispatcher.changed
         )
-        self._runner.start_dispatcher(self.dispatcher, life)
+        (self.link,) = links
+        self._stage.runner.start(self.dispatcher, life, self.link, ())
 
     def kill(self, back_after_us: int = BOOT_US) -> None:
         """The process is gone from one instant to the next."""
@@ -115,15 +99,5 @@ class VirtualCentre:
             self.link.kill()
 
     def _link(self, owner: LinkOwner, life: Life, rng: random.Random) -> MemoryLink:
-        return MemoryLink(
-            self._broker,
-            f"{NAMESPACE}-{self.name}",
-            Account(Author.DISPATCHER, DISPATCHER_ID),
-            owner,
-            timers=self._timers,
-            faults=self.way,
-            random=random.Random(rng.random()),
-            life=life,
-        )
-
-
+        account = Account(f"{NAMESPACE}-{self.name}", Author.DISPATCHER, DISPATCHER_ID)
+        return MemoryLink(self._stage.broker, account, owner, faults=self.way, rng=rng, life=life)

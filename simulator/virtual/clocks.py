@@ -1,7 +1,6 @@
 """Wall clocks in virtual time: the true one, and a box's, which can be set, can drift and can lie."""
 
-import asyncio
-
+from runtime.clocks import sleep_until_ms
 from simulator.virtual.timers import Timers
 
 PPM = 1_000_000
@@ -24,8 +23,7 @@ class TrueClock:
         return max(at_ms - self.now_ms(), 0) / 1000
 
     async def sleep_until_ms(self, at_ms: int) -> None:
-        while (delay_s := self.line_delay_s(at_ms)) > 0:
-            await asyncio.sleep(delay_s)
+        await sleep_until_ms(self, at_ms)
 
     def at_us(self, at_ms: int) -> int:
         """The line time of a wall time."""

@@ -15,7 +15,7 @@ from simulator.devices.wire import Wire
 from simulator.virtual.steps import Life
 from simulator.virtual.timers import Call, Timers
 from station_agent.core.device_events import DeviceEvent
-from station_agent.drivers.base import FOREVER_US, Codec, Output
+from station_agent.drivers.base import FOREVER_US, Output, RestfulCodec
 
 RETRY_FIRST_US: Final = 100_000  # as `station_agent.serial_line` waits before it opens a line again
 RETRY_MAX_US: Final = 10_000_000
@@ -80,7 +80,7 @@ class VirtualLine:
     """The agent's end of a cable, for one life of the agent (`station_agent.drivers.base.Line`)."""
 
     def __init__(
-        self, cable: Cable, codec: Codec, on_event: Callable[[DeviceEvent], None], timers: Timers, life: Life
+        self, cable: Cable, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None], timers: Timers, life: Life
     ) -> None:
         self._cable = cable
         self._wire = cable.wire

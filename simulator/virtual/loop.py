@@ -22,7 +22,7 @@ class _FifoTimer(asyncio.TimerHandle):
     order: int
 
     def __lt__(self, other: Any) -> bool:
-        mine: bool = (self._when, self.order) < (other._when, other.order)  # type: ignore[attr-defined]  # noqa: SLF001
+        mine: bool = (self._when, self.order) < (other._when, other.order)  # type: ignore[attr-defined]
         return mine
 
 

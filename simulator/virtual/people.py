@@ -109,9 +109,11 @@ class Person:
             case Book() | LookUp() | CallOff():
                 self._phone(act)
             case DriveOff(vehicle, back_at_ms, distance_m):
-                self._soon(around.traffic.drive_off(vehicle, back_at_ms, distance_m))
+                around.traffic.drive_off(vehicle, back_at_ms, distance_m)
+                self._soon(None)
             case Park(vehicle):
-                self._soon(around.traffic.park(vehicle))
+                around.traffic.park(vehicle)
+                self._soon(None)
             case _:
                 assert self.site is not None, f"{self.who} reaches for a cabinet from afar: {act}"
                 self._at_cabinet(self.site, act)

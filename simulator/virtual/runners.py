@@ -1,10 +1,13 @@
-"""The two drivers of the same world: the bare heap, and an asyncio loop under virtual time."""
+"""The drivers of a world: the bare heap, and an asyncio loop under virtual time."""
 
-from dispatcher.dispatcher import Dispatcher
+from collections.abc import Sequence
+
 from runtime.steps import Steps
+from simulator.virtual.broker import MemoryLink
+from simulator.virtual.line import VirtualLine
+from simulator.virtual.stage import Program
 from simulator.virtual.steps import HeapSteps, Life
 from simulator.virtual.timers import Timers
-from station_agent.agent import Agent
 
 
 class HeapRunner:
@@ -16,14 +19,9 @@ class HeapRunner:
     def steps(self, life: Life) -> Steps:
         return HeapSteps(self._timers, life)
 
-    def start_agent(self, agent: Agent, life: Life) -> None:
-        life.do(agent.begin())
+    def start(self, program: Program, life: Life, link: MemoryLink, lines: Sequence[VirtualLine]) -> None:
+        life.do(program.begin())
         if life.is_alive:
-            agent.link.start()
-            for line in agent.hardware.lines.values():
+            link.start()
+            for line in lines:
                 line.start()
-
-    def start_dispatcher(self, dispatcher: Dispatcher, life: Life) -> None:
-        life.do(dispatcher.begin())
-        if life.is_alive:
-            dispatcher.link.start()

@@ -93,9 +93,7 @@ class VirtualSite:
         self._watcher = then
         self._patience = self._timers.call_at(self._timers.now_us() + line_us, lambda: self._tell_watcher(None))
 
-    def _await_ready(
-        self, reader: str, card: Card, deed: Deed, then: Callable[[bool], None], looks: int
-    ) -> None:
+    def _await_ready(self, reader: str, card: Card, deed: Deed, then: Callable[[bool], None], looks: int) -> None:
         now_us = self._timers.now_us()
         if self.devices.is_ready(reader):
             at_us = max(now_us, self._shown_us.get(reader, -TAP_GAP_US) + TAP_GAP_US)

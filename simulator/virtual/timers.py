@@ -1,7 +1,7 @@
 """Virtual time: what is to happen when, and nothing in between.
 
-`Heap` is a bare event heap: thirty stations live a day on it in under a minute. `simulator.virtual.loop` has the same
-`Timers` on an asyncio loop, where the programs' own tasks run. Both drive the very same world.
+`Heap` is a bare event heap: thirty stations live a day on it in about a minute. `simulator.virtual.loop` has the
+same `Timers` on an asyncio loop, where the programs' own tasks run. Both drive the very same world.
 """
 
 import heapq
@@ -36,7 +36,7 @@ class Call:
 
 
 class Timers(Protocol):
-    """The line clock of a world, and its alarms. What is due at one instant is done in the order it was asked for."""
+    """The line clock of a world, and its alarms. What is due at one instant is done in the order of the asking."""
 
     def now_us(self) -> int: ...
 

@@ -24,7 +24,10 @@ class VirtualTraffic:
         self._namespace = namespace
         self.vehicles = {
             vehicle.id: PhysicalVehicle(
-                vehicle, network.station_by_id[vehicle.station], stream(seed, f"vehicle/{vehicle.id}"), clock.now_ms()
+                vehicle,
+                network.station_by_id[vehicle.station],
+                stream(seed, f"vehicle/{vehicle.id}"),
+                clock.now_ms(),
             )
             for vehicle in network.vehicles
         }

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from dispatcher.core.rules import FleetRules
 from simulator.network.draws import stream
-from simulator.virtual.box import Runner, VirtualBox
+from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
 from simulator.virtual.centre import VirtualCentre
-from simulator.virtual.clocks import BoxClock, TrueClock
+from simulator.virtual.clocks import TrueClock
 from simulator.virtual.people import Person, Surroundings
 from simulator.virtual.phone import Answered, Question
-from simulator.virtual.premises import NAMESPACE, PLACES_SEED, Premises, open_database
+from simulator.virtual.premises import NAMESPACE, PLACES_SEED, open_database, premises
+from simulator.virtual.runners import HeapRunner
 from simulator.virtual.site import VirtualSite
-from simulator.virtual.timers import Timers
+from simulator.virtual.stage import Stage
+from simulator.virtual.timers import Heap
 from simulator.virtual.traffic import VirtualTraffic
 from simulator.world.demand import GRID_MS, LEAD_MAX_MS, MORNING_MS, Demand
 from simulator.world.members import Member
@@ -28,49 +30,22 @@ WITHIN_A_MINUTE_US = 60_000_000  # plans are made on the minute, people are not
 class VirtualWorld:
     """Make it, `begin`, let the timers run, `stop_acting`, let them run on, judge."""
 
-    def __init__(
-        self, premises: Premises, seed: int, timers: Timers, runner: Runner, directory: Path, rules: FleetRules
-    ) -> None:
-        self.premises = premises
-        self.network = premises.network
-        self.seed = seed
-        self.timers = timers
-        self.clock = TrueClock(timers, MORNING_MS)
-        self.rules = rules
+    def __init__(self, stage: Stage, directory: Path) -> None:
+        self.stage = stage
+        self.network = stage.premises.network
         self.record = WorldRecord()
-        self.broker = MemoryBroker(timers, NAMESPACE)
-        self.database = open_database(premises.database)
+        self.database = open_database(stage.premises.database)
         self.sites = {station.cabinet: self._site(station.cabinet, station.id) for station in self.network.stations}
         self.boxes = {
-            cabinet: VirtualBox(
-                cabinet,
-                site,
-                premises=premises,
-                seed=seed,
-                timers=timers,
-                clock=BoxClock(timers, MORNING_MS),
-                broker=self.broker,
-                runner=runner,
-                journal=directory / f"{cabinet}.sqlite",
-            )
+            cabinet: VirtualBox(cabinet, site, stage, directory / f"{cabinet}.sqlite")
             for cabinet, site in self.sites.items()
         }
-        self.centre = VirtualCentre(
-            "dispatcher",
-            self.database,
-            premises=premises,
-            rules=rules,
-            seed=seed,
-            timers=timers,
-            clock=self.clock,
-            broker=self.broker,
-            runner=runner,
-        )
-        traffic = VirtualTraffic(self.network, seed, timers, self.clock, self._tracker, NAMESPACE)
-        self.around = Surroundings(timers, self.clock, self.sites, traffic, self)
+        self.centre = VirtualCentre("dispatcher", self.database, stage)
+        traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
+        self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
 
     def now(self) -> Moment:
-        return Moment(self.clock.now_ms(), self.timers.now_us())
+        return Moment(self.stage.clock.now_ms(), self.stage.timers.now_us())
 
     def begin(self) -> None:
         """Everything starts, and people begin to live."""
@@ -79,9 +54,9 @@ class VirtualWorld:
             box.boot()
         self.around.traffic.begin()
         start_ms = -(-MORNING_MS // GRID_MS) * GRID_MS
-        demand = Demand(self.network, self.seed, start_ms, GRID_MS)
+        demand = Demand(self.network, self.stage.seed, start_ms, GRID_MS)
         for vehicle in self.network.vehicles:
-            rng = stream(self.seed, f"people/{vehicle.id}")
+            rng = stream(self.stage.seed, f"people/{vehicle.id}")
             self._follow(demand.plans(vehicle), rng)
 
     def stop_acting(self) -> None:
@@ -94,28 +69,39 @@ class VirtualWorld:
     def _follow(self, plans: Iterator[Plan], rng: random.Random) -> None:
         """Let each of a vehicle's members appear in time to book."""
         plan = next(plans)
-        at_us = self.clock.at_us(plan.start_ms - LEAD_MAX_MS) + rng.randrange(WITHIN_A_MINUTE_US)
+        at_us = self.stage.clock.at_us(plan.start_ms - LEAD_MAX_MS) + rng.randrange(WITHIN_A_MINUTE_US)
 
         def appear() -> None:
             if not self.around.acting:
                 return
             member = Member(plan)
-            Person(member.name, member.live(), self.around, stream(self.seed, f"person/{plan.name}")).begin()
+            Person(member.name, member.live(), self.around, stream(self.stage.seed, f"person/{plan.name}")).begin()
             self._follow(plans, rng)
 
-        self.timers.call_at(at_us, appear)
+        self.stage.timers.call_at(at_us, appear)
 
     def _site(self, cabinet: str, station: str) -> VirtualSite:
         return VirtualSite(
             cabinet,
             {vehicle.key.home_slot: vehicle.key for vehicle in self.network.vehicles_at(station)},
             seed=PLACES_SEED,
-            rng=stream(self.seed, f"line/{cabinet}"),
-            timers=self.timers,
+            rng=stream(self.stage.seed, f"line/{cabinet}"),
+            timers=self.stage.timers,
             moment=self.now,
             record=self.record,
         )
 
     def _tracker(self, topic: str, payload: bytes) -> None:
-        if self.broker.is_up:
-            self.broker.spread(topic, payload)
+        if self.stage.broker.is_up:
+            self.stage.broker.spread(topic, payload)
+
+
+def heap_world(
+    stations: int, seed: int, directory: Path, rules: FleetRules | None = None
+) -> tuple[Heap, VirtualWorld]:
+    """A world on the bare heap, not yet begun. Journals lie in `directory`."""
+    heap = Heap()
+    clock = TrueClock(heap, MORNING_MS)
+    broker = MemoryBroker(heap, NAMESPACE)
+    stage = Stage(premises(stations), seed, heap, clock, broker, HeapRunner(heap), rules or FleetRules())
+    return heap, VirtualWorld(stage, directory)

@@ -60,12 +60,12 @@ class Codec(Protocol):
     def closed(self, now_us: int) -> Output:
         """The line is gone: each device of it is lost until it is seen again."""
 
-    def rest(self, now_us: int) -> int | None:
-        """Until when each exchange will be as those before it were, if no device has news; None: not so now.
 
-        For a simulator, which leaves such exchanges out and calls `resume` before anything happens. On a real
-        line nobody calls it.
-        """
+class RestfulCodec(Codec, Protocol):
+    """A codec whose idle exchanges a simulator may leave out. On a real line nobody asks."""
+
+    def rest(self, now_us: int) -> int | None:
+        """Until when each exchange will be as those before it were, if no device has news; None: not so now."""
 
     def resume(self, now_us: int) -> None:
         """The exchanges since `rest` were left out: go on as if they had been."""
@@ -84,5 +84,5 @@ class Line(Protocol):
         """Keeps the line open until cancelled. Raises what the codec or `on_event` raised: a bug of ours."""
 
 
-MakeLine = Callable[[str, int, Codec, Callable[[DeviceEvent], None]], Line]
+MakeLine = Callable[[str, int, RestfulCodec, Callable[[DeviceEvent], None]], Line]
 """(device URL, baud rate, codec, on_event): a line that is not yet open."""
