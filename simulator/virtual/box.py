@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.topics import Author
-from runtime.executor import InlineExecutor
 from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
 from simulator.virtual.broker import Account, MemoryLink
@@ -17,6 +16,7 @@ from simulator.virtual.routes import RouteFaults
 from simulator.virtual.site import VirtualSite
 from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
+from simulator.virtual.switch import Killed, KillSwitch, SwitchedExecutor
 from station_agent.agent import Agent, Surroundings
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
@@ -49,6 +49,7 @@ class VirtualBox:
         self._stage = stage
         self._timers = stage.timers
         self._journal = journal
+        self.switch = KillSwitch()
         self._life: Life | None = None
         self._lines: list[VirtualLine] = []
 
@@ -75,14 +76,14 @@ class VirtualBox:
 
         def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
-            line = VirtualLine(cable, codec, on_event, self._timers, life)
+            line = VirtualLine(cable, codec, on_event, self._timers, life, self.switch.passes)
             self._lines.append(line)
             return line
 
         around = Surroundings(
             clock=self.clock,
             line_clock=self._timers,
-            executor=InlineExecutor(),
+            executor=SwitchedExecutor(self.switch),
             random=rng,
             random_bytes=rng.randbytes,
             steps=self._stage.runner.steps(life),
@@ -93,19 +94,36 @@ class VirtualBox:
         (self.link,) = links
         self._stage.runner.start(self.agent, life, self.link, self._lines)
 
-    def kill(self, back_after_us: int = BOOT_US) -> None:
-        """The process is gone from one instant to the next."""
-        if self._life is None:
-            return
-        self._life.end()
-        self._put_away()
-        self.fate.kills += 1
-        self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
+    def kill(self, back_after_us: int | None = BOOT_US) -> None:
+        """The process is gone from one instant to the next; None: whoever kills it boots it again."""
+        if self._life is not None and self.is_alive:
+            self._life.end()
+            self._gone(back_after_us)
+            self.fate.kills += 1
+
+    def cut_power(self, back_after_us: int | None = POWER_BOOT_US) -> None:
+        """The whole cabinet goes dark: box, boards and readers. Nobody is told; the broker finds out."""
+        if self.link is not None:
+            self.link.dies_unheard = True
+        self.kill(back_after_us)
+        now_us = self._timers.now_us()
+        for board in self.site.devices.boards:
+            board.power_cycle(now_us)
+        for reader in self.site.devices.readers.values():
+            reader.power_cycle()
 
     def _broke(self, error: BaseException) -> None:
-        self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        if isinstance(error, Killed):
+            self.fate.kills += 1
+        else:
+            self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        self._gone(BOOT_US)
+
+    def _gone(self, back_after_us: int | None) -> None:
+        self.switch.disarm()
         self._put_away()
-        self._timers.call_at(self._timers.now_us() + BOOT_US, self.boot)
+        if back_after_us is not None:
+            self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
 
     def _put_away(self) -> None:
         if self.link is not None:
@@ -120,4 +138,6 @@ class VirtualBox:
             vehicle.id for vehicle in self._stage.premises.network.vehicles if vehicle.key.cabinet == self.cabinet
         )
         account = Account(f"{NAMESPACE}-{self.cabinet}", Author.AGENT, self.cabinet, vehicles)
-        return MemoryLink(self._stage.broker, account, owner, faults=self.way, rng=rng, life=life)
+        return MemoryLink(
+            self._stage.broker, account, owner, faults=self.way, rng=rng, life=life, switch=self.switch
+        )

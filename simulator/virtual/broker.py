@@ -28,6 +28,7 @@ from runtime.link import (
 )
 from simulator.virtual.routes import Route, RouteFaults
 from simulator.virtual.steps import Life
+from simulator.virtual.switch import KillSwitch
 from simulator.virtual.timers import Call, Timers
 
 NOT_AUTHORISED = 0x87  # MQTT 5, section 2.4
@@ -148,6 +149,7 @@ class MemoryLink:
         faults: RouteFaults,
         rng: random.Random,
         life: Life,
+        switch: KillSwitch,
     ) -> None:
         self.client_id = account.client_id
         self.account = account
@@ -157,6 +159,9 @@ class MemoryLink:
         self._timers = broker.timers
         self._faults = faults
         self._life = life
+        self._switch = switch
+        self.dies_unheard = False
+        """The machine loses power with the program: no socket is closed."""
         self._up = Route(random.Random(rng.random()), faults)
         self._down = Route(random.Random(rng.random()), faults)
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random.Random(rng.random()))
@@ -192,6 +197,7 @@ class MemoryLink:
             self.kill()
 
     async def publish(self, publication: Publication) -> None:
+        self._switch.passes()
         if not self._connected:
             raise LinkDown("no connection")
         if not self._broker.may_publish(self.account, publication.topic):
@@ -224,7 +230,7 @@ class MemoryLink:
             self._next.cancel()
         if self._connected:
             self._connected = False
-            if self._faults.cut:
+            if self._faults.cut or self.dies_unheard:
                 self._will_later()
             else:
                 self._broker.gone(self, self._will)
@@ -256,7 +262,7 @@ class MemoryLink:
         will = self._will
 
         def missed() -> None:
-            if self._faults.cut and self._will is will:
+            if (self._faults.cut or self.dies_unheard) and self._will is will:
                 self._broker.gone(self, will)
 
         self._timers.call_at(self._timers.now_us() + WILL_AFTER_US, missed)
