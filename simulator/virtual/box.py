@@ -1,7 +1,9 @@
 """One station's computer in virtual time: its agent lives, is killed, loses power, and starts again."""
 
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,6 +113,18 @@ class VirtualBox:
             board.power_cycle(now_us)
         for reader in self.site.devices.readers.values():
             reader.power_cycle()
+
+    def facts_on_disk(self) -> dict[str, list[str]]:
+        """By epoch, the hash after each fact, as the disk has them: the world's own look, not the agent's word."""
+        found: dict[str, list[str]] = {}
+        with closing(sqlite3.connect(self._journal)) as disk:
+            rows = disk.execute(
+                "SELECT epochs.epoch, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
+                "ORDER BY facts.epoch, facts.seq"
+            )
+            for epoch, after in rows:
+                found.setdefault(epoch, []).append(after)
+        return found
 
     def _broke(self, error: BaseException) -> None:
         if isinstance(error, Killed):

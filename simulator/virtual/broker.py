@@ -230,7 +230,7 @@ class MemoryLink:
             self._next.cancel()
         if self._connected:
             self._connected = False
-            if self._faults.cut or self.dies_unheard:
+            if self._faults.is_cut or self.dies_unheard:
                 self._will_later()
             else:
                 self._broker.gone(self, self._will)
@@ -251,18 +251,20 @@ class MemoryLink:
 
     def heal(self) -> None:
         """The way is free again: who was given up by the broker learns it at once."""
+        if self._faults.is_cut:
+            return
         if self._connected and self._broker.sessions.get(self.client_id) is not self:
             self.lose(LinkEnd.LOST)
 
     def _notice(self, of_count: int) -> None:
-        if self._faults.cut and self._count == of_count:
+        if self._faults.is_cut and self._count == of_count:
             self.lose(LinkEnd.KEEPALIVE)
 
     def _will_later(self) -> None:
         will = self._will
 
         def missed() -> None:
-            if (self._faults.cut or self.dies_unheard) and self._will is will:
+            if (self._faults.is_cut or self.dies_unheard) and self._will is will:
                 self._broker.gone(self, will)
 
         self._timers.call_at(self._timers.now_us() + WILL_AFTER_US, missed)
@@ -273,7 +275,7 @@ class MemoryLink:
         self._next = self._timers.call_at(self._timers.now_us() + CONNECT_US, self._answered)
 
     def _answered(self) -> None:
-        if not self._broker.is_up or self._faults.cut:
+        if not self._broker.is_up or self._faults.is_cut:
             self._retry()
             return
         taken_over = self._broker.sessions.get(self.client_id)
