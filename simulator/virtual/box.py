@@ -19,7 +19,7 @@ from simulator.virtual.site import VirtualSite
 from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
 from simulator.virtual.switch import Killed, KillSwitch, SwitchedExecutor
-from station_agent.agent import Agent, Surroundings
+from station_agent.agent import Agent, Opened, Surroundings
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
 
@@ -58,6 +58,11 @@ class VirtualBox:
     @property
     def is_alive(self) -> bool:
         return self._life is not None and self._life.is_alive
+
+    @property
+    def opened(self) -> Opened | None:
+        """What its agent has, for the checkers."""
+        return self.agent.opened if self.agent is not None else None
 
     def boot(self) -> None:
         """The agent starts. Nothing where it runs."""
