@@ -18,6 +18,7 @@ from runtime.link import (
     Incoming,
     LinkDown,
     LinkEnd,
+    LinkError,
     LinkOwner,
     LinkState,
     LinkStatistics,
@@ -286,8 +287,14 @@ class MemoryLink:
         self.statistics.connects += 1
         self._backoff.reset()
         self._broker.welcome(self)
-        on_connected = self._owner.on_connected(self._count)
-        self._life.do(on_connected)  # type: ignore[arg-type]  # every owner's is a coroutine
+        self._life.do(self._tell_connected(self._count))
+
+    async def _tell_connected(self, of_count: int) -> None:
+        """As `runtime.mqtt_link`: states that nobody can see are not "connected", so it starts again."""
+        try:
+            await self._owner.on_connected(of_count)
+        except LinkError:
+            self.lose(LinkEnd.PUBLISH_FAILED)
 
     def _end(self, why: LinkEnd) -> None:
         if not self._connected:

@@ -29,12 +29,16 @@ class LineFaults:
     """One bit of the piece is another."""
     cut: float = 0.0
     """The end of the piece is missing."""
-    pulled: bool = False
-    """There is no line."""
+    pulls: int = 0
+    """While there are any, there is no line."""
+
+    @property
+    def is_pulled(self) -> bool:
+        return self.pulls > 0
 
     @property
     def is_well(self) -> bool:
-        return not (self.noisy or self.cut or self.pulled)
+        return not (self.noisy or self.cut or self.pulls)
 
 
 class Cable:
@@ -140,7 +144,7 @@ class VirtualLine:
     def _open(self) -> None:
         if not self._life.is_alive or self._is_open:
             return
-        if self._cable.faults.pulled:
+        if self._cable.faults.is_pulled:
             self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
             self._retry_us = min(2 * self._retry_us, RETRY_MAX_US)
             return
@@ -158,7 +162,7 @@ class VirtualLine:
 
     def look(self) -> None:
         """The line or a device changed: a pulled cable is lost, a line that is not well is polled all the time."""
-        if self._is_open and self._cable.faults.pulled:
+        if self._is_open and self._cable.faults.is_pulled:
             self._close()
         self._arm()
 
