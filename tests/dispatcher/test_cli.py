@@ -33,6 +33,7 @@ tokens_file = "keys/tokens"
 dispatcher_id = "centre"
 signing_key_file = "keys/signing-key.pem"
 digest_secret_file = "keys/digest-secret"
+origin_key_file = "keys/origin-key"
 """
 
 Output = tuple[int, str, str]
@@ -87,7 +88,7 @@ def test_new_keys_are_ones_that_the_configuration_takes(folder: Path) -> None:
 
 def test_new_keys_are_readable_by_their_owner_only(folder: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder / "keys").iterdir()}
-    assert modes == {"signing-key.pem": 0o600, "digest-secret": 0o600, "tokens": 0o600}
+    assert modes == {"signing-key.pem": 0o600, "digest-secret": 0o600, "origin-key": 0o600, "tokens": 0o600}
 
 
 def test_the_first_token_is_shown_once_and_kept_as_its_hash(tmp_path: Path, run: Run) -> None:
@@ -104,7 +105,7 @@ def test_keys_that_are_there_are_not_overwritten(folder: Path, run: Run) -> None
     before = (folder / "keys" / "signing-key.pem").read_bytes()
     status, out, err = run("new-keys", folder / "keys")
     assert (status, out) == (2, "")
-    assert err.count("is there already, and is not overwritten") == 3
+    assert err.count("is there already, and is not overwritten") == 4
     assert (folder / "keys" / "signing-key.pem").read_bytes() == before
 
 
@@ -247,6 +248,7 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_was_expected(
         ("signing-key.pem", "no key", "expected an unencrypted PEM private key"),
         ("digest-secret", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
         ("digest-secret", "é" * 64, "expected ASCII text"),
+        ("origin-key", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
         ("tokens", "", "expected at least one line"),
         ("tokens", "# nobody\n\n", "expected at least one line"),
     ],
