@@ -40,7 +40,7 @@ TABLES: Mapping[str, Table] = {
 }
 
 LEFT_TO_STORED = {"members": "standing", "badges": "state", "keys": "life_cycle", "tags": "valid_until"}
-"""What a row may leave to what is stored, and a right depends on: of a stored row without origin it is not taken."""
+"""What a row may leave to what is stored, and a right depends on. From a row without origin it is not taken."""
 
 Stock = Mapping[str, Mapping[tuple[Any, ...], Mapping[str, Any]]]
 """What is stored, by kind and primary key."""

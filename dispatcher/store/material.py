@@ -31,7 +31,7 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
 def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
     """Every key in service, with the tags that are on it now.
 
-    One whose row has no origin is known and has no home: it can be brought back, and opens where it is known to hang.
+    One whose row has no origin has no home: it can be brought back, and a box presumes it nowhere.
     """
     sieve = Sieve(connection)
     tags: dict[str, list[str]] = defaultdict(list)

@@ -10,7 +10,6 @@ from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import badges, members
 
-
 _FIELDS = (members.c.id, members.c.name, members.c.organisation_id, members.c.standing)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.incidents import open_subjects, settle
 from dispatcher.store.origin import SIGNED, origin_of
-from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, key_tags, keys, members
+from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, keys, members
 
 COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str]]] = MappingProxyType(
     {

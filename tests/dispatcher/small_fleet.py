@@ -134,7 +134,12 @@ def _add_car(connection: Connection, number: int, place: str, slot: int) -> None
         "life_cycle": "in_service",
     }
     connection.execute(insert(keys).values(with_origin(connection, keys, key)))
-    tag = {"key_id": f"key-{number}", "credential": f"fob:0000000{number}", "valid_from_ms": 0, "valid_until_ms": None}
+    tag = {
+        "key_id": f"key-{number}",
+        "credential": f"fob:0000000{number}",
+        "valid_from_ms": 0,
+        "valid_until_ms": None,
+    }
     connection.execute(insert(key_tags).values(with_origin(connection, key_tags, tag)))
 
 

@@ -2,10 +2,12 @@
 
 import json
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -175,6 +177,54 @@ def test_a_file_that_is_no_database_is_said_to_be_so(folder: Path, run: Run) -> 
     (folder / "dispatcher.db").write_text("this is a letter, not a database" * 100)
     for command in (("migrate",), ("import", folder / "network.json")):
         _fails(run(command[0], *_config(folder), *command[1:]), "the database refuses: file is not a database")
+
+
+# --- vouching for rows
+
+
+def _forge(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "dispatcher.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_rows_that_nobody_signed_stop_the_program_until_an_operator_vouches_for_them(
+    folder: Path, run: Run
+) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    for statement in ("UPDATE members SET origin = NULL", "DELETE FROM meta"):  # as a migration finds it
+        _forge(folder, statement)
+    nobody = (
+        ".*origin_key_file: nobody has vouched for the rows of this database yet: see `dispatcher vouch --help`"
+    )
+    _fails(run("import", *_config(folder), folder / "network.json"), nobody)
+    _fails(_as_a_program("serve", *_config(folder)), nobody)
+    status, out, _ = run("vouch", *_config(folder), "--check")
+    assert status == 0
+    assert "members: 6 unsigned, 0 changed, 0 in order\n  members/m-alix is unsigned\n" in out
+    assert out.endswith("checked, nothing was signed\n")
+    _, out, _ = run("vouch", *_config(folder))
+    assert "members: 6 unsigned, 0 changed, 0 in order\nbadges: 0 unsigned, 0 changed, 3 in order\n" in out
+    assert out.endswith("signed: all of it counts as written by this program\n")
+    assert "0 changed, 6 unchanged" in run("import", *_config(folder), folder / "network.json")[1]
+
+
+def test_a_row_that_somebody_changed_is_named_and_no_badges_number(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    _forge(folder, "UPDATE badges SET credential = 'calypso:00000000000000FF' WHERE id = 'b-alix'")
+    _, out, _ = run("vouch", *_config(folder), "--check")
+    assert "  badges/b-alix is changed past its signature\n" in out
+    assert "calypso" not in out
+
+
+def test_another_origin_key_is_refused_before_it_takes_every_right_away(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    (folder / "keys" / "origin-key").write_text("ab" * 32)
+    other = ".*origin_key_file: expected the key that the rows of this database were signed with; .*"
+    _fails(run("import", *_config(folder), folder / "network.json"), other)
+    _fails(_as_a_program("serve", *_config(folder)), other)
 
 
 def test_a_badge_key_is_the_one_that_the_dispatcher_digests_with(folder: Path, run: Run) -> None:

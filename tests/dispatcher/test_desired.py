@@ -239,7 +239,8 @@ def test_a_right_that_could_not_be_told_anew_is_not_on_the_box() -> None:
     refresh(database)
     holding(database, version(database))
     changed = replace(booked, end_ms=NOW_MS + HOUR, changed_ms=NOW_MS - 1)  # our clock stepped back
-    database.write_now(lambda c: (move_key(c, "key-2", home_slot=999), update_booking(c, changed)))
+    database.write_now(lambda connection: move_key(connection, "key-2", home_slot=999))
+    database.write_now(lambda connection: update_booking(connection, changed))
     assert status(database) != "on_box"
     dirty(database)
     refresh(database, NOW_MS + 1)
