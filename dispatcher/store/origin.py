@@ -65,7 +65,7 @@ class Origin:
         """Whether the code that the row carries is the one that this program made for just this content."""
         try:
             return hmac.compare_digest(self.code(table, row, driver_ids).encode(), str(row["origin"]).encode())
-        except (TypeError, UnicodeEncodeError):  # SQLite keeps any type in any column: nothing of ours
+        except TypeError:  # SQLite keeps bytes in any column: nothing of ours
             return False
 
     def of_database(self) -> str:

@@ -57,7 +57,10 @@ def settle_rows(connection: Connection, found: Iterable[Discrepancy], now_ms: in
     Whether a cabinet still asks for the row does not matter: another one may, tomorrow.
     """
     wanted = {discrepancy.subject: discrepancy for discrepancy in found}
-    for subject in sorted(open_subjects(connection, IncidentKind.ROW_WITHOUT_ORIGIN) - wanted.keys()):
+    already_open = open_subjects(connection, IncidentKind.ROW_WITHOUT_ORIGIN)
+    if not wanted and not already_open:
+        return
+    for subject in sorted(already_open - wanted.keys()):
         wanted.update({still.subject: still for still in _without_origin_of(connection, subject)})
     settle(connection, wanted.values(), (IncidentKind.ROW_WITHOUT_ORIGIN,), now_ms)
 
@@ -89,7 +92,9 @@ def _id_column(table: Table) -> Any:
 
 def _without_origin_of(connection: Connection, subject: str) -> Iterator[Discrepancy]:
     name, _, row_id = subject.partition("/")
-    table = next(table for table in SIGNED if table.name == name)
+    table = next((table for table in SIGNED if table.name == name), None)
+    if table is None:  # incidents are rows too, and of these anybody who writes to the database can make some
+        return
     origin = origin_of(connection)
     for row, driver_ids in rows_with_drivers(connection, table, row_id):
         if could_count(table, row) and not origin.holds(table, row, driver_ids):

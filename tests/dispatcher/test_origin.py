@@ -10,14 +10,7 @@ from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
 from dispatcher.store.booking_requests import Declined, WantedBooking
 from dispatcher.store.origin import SIGNED, Origin
-from dispatcher.store.schema import (
-    badges,
-    booking_drivers,
-    bookings,
-    key_tags,
-    keys,
-    members,
-)
+from dispatcher.store.schema import badges, booking_drivers, bookings, key_tags, keys, members
 from tests.dispatcher.origin_bench import Bench, booking_columns
 from tests.dispatcher.small_fleet import (
     HOUR,
@@ -58,6 +51,14 @@ def test_what_is_no_code_at_all_is_none_and_stops_nobody_else(bench: Bench, code
     bench.forge(insert(bookings).values(booking_columns()))
     with bench.database.engine.begin() as connection:  # past the column's type, as SQLite lets one
         connection.exec_driver_sql("UPDATE bookings SET origin = ? WHERE id = 'booking-1'", (code,))
+    assert [grant.grant for grant in bench.grants()] == ["grant-2"]
+    assert bench.rows_named() == [("bookings/booking-1", True)]
+
+
+def test_bytes_where_text_should_be_stop_nobody_else(bench: Bench) -> None:
+    book(bench.database, 1)
+    book(bench.database, 2, start_ms=NOW_MS + 3 * HOUR)
+    bench.forge(text("UPDATE bookings SET grant_id = x'00ff' WHERE id = 'booking-1'"))
     assert [grant.grant for grant in bench.grants()] == ["grant-2"]
     assert bench.rows_named() == [("bookings/booking-1", True)]
 
@@ -263,8 +264,9 @@ def test_a_code_is_of_one_table_and_one_key() -> None:
     code = ORIGIN.code(members, row)
     assert ORIGIN.holds(members, {**row, "origin": code})
     assert not Origin(b"x" * 32).holds(members, {**row, "origin": code})
-    alike = {"id": "x", "ref": "r", "member_id": "m", "credential": "c", "state": "active"}
-    assert not ORIGIN.holds(badges, {**alike, "origin": ORIGIN.code(members, {"id": "x", "standing": "active"})})
+    badge = {"id": "x", "ref": "r", "member_id": "m", "credential": 3, "state": "in_service"}
+    key = {"id": "x", "vehicle_id": "r", "home_cabinet_id": "m", "home_slot": 3, "life_cycle": "in_service"}
+    assert ORIGIN.code(badges, badge) != ORIGIN.code(keys, key)
 
 
 def test_values_that_read_alike_when_joined_have_different_codes() -> None:

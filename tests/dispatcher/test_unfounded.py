@@ -5,14 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, event, insert, select, update
 
-from dispatcher.store.schema import (
-    badges,
-    bookings,
-    members,
-)
-from dispatcher.store.schema import (
-    incidents as incident_rows,
-)
+from dispatcher.core.incidents import IncidentKind
+from dispatcher.store import schema
+from dispatcher.store.schema import badges, bookings, members
 from tests.dispatcher.origin_bench import Bench, booking_columns
 from tests.dispatcher.small_fleet import (
     CABINET,
@@ -74,7 +69,7 @@ def test_a_row_that_two_cabinets_ask_for_is_one_incident_until_it_is_good(bench:
 def test_an_incident_says_which_booking_and_no_person(bench: Bench) -> None:
     bench.forge(insert(bookings).values(booking_columns()))
     bench.grants()
-    row = bench.database.read_now(lambda connection: connection.execute(select(incident_rows)).one())
+    row = bench.database.read_now(lambda connection: connection.execute(select(schema.incidents)).one())
     assert (row.cabinet_id, row.vehicle_id, row.booking_id) == (CABINET, "car-1", "booking-1")
     assert (row.severity, row.seen) == ("urgent", "it carries no code")
     assert "member" not in f"{row.subject} {row.expected} {row.seen}"
@@ -84,7 +79,7 @@ def test_a_row_that_was_changed_is_told_from_one_that_was_never_signed(bench: Be
     book(bench.database)
     bench.forge(update(bookings).values(member_id="member-2"))
     bench.grants()
-    seen = select(incident_rows.c.seen)
+    seen = select(schema.incidents.c.seen)
     assert (
         bench.database.read_now(lambda connection: connection.execute(seen).scalar_one())
         == "its code does not fit what it says"
@@ -96,6 +91,14 @@ def test_a_row_that_could_not_be_a_right_is_no_incident(bench: Bench) -> None:
     bench.forge(insert(members).values(id="member-9", name="Nobody", standing="active"))  # in no booking
     bench.grants()
     assert bench.rows_named() == []
+
+
+def test_an_incident_that_somebody_made_up_hides_no_other(bench: Bench) -> None:
+    made_up = {"kind": IncidentKind.ROW_WITHOUT_ORIGIN, "subject": "nonsense", "severity": "info"}
+    times = {"opened_ms": NOW_MS, "updated_ms": NOW_MS, "expected": "", "seen": ""}
+    bench.forge(insert(schema.incidents).values(made_up | times), insert(bookings).values(booking_columns()))
+    bench.grants()
+    assert bench.rows_named() == [("nonsense", False), ("bookings/booking-1", True)]
 
 
 def test_checking_asks_the_database_nothing_more_for_more_rows(bench: Bench) -> None:

@@ -5,25 +5,24 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from contract.facts import AccessGranted, Purpose
 from dispatcher.core.booking_states import BookingState
 from dispatcher.store.database import Database
 from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.origin import SIGNED, Origin
-from dispatcher.store.schema import (
-    bookings,
-    members,
-)
+from dispatcher.store.schema import bookings, desired_states, members
 from dispatcher.store.vouching import OtherOrigin, check_origin, vouch
 from runtime.executor import InlineExecutor
 from tests.contract.keys import pem
 from tests.dispatcher.origin_bench import Bench, booking_columns
 from tests.dispatcher.small_fleet import (
+    CABINET,
     DISPATCHER_SEED,
     ORIGIN,
     ORIGIN_KEY,
+    OTHER_CABINET,
     book,
     new_database,
 )
@@ -61,6 +60,17 @@ def test_rows_from_before_the_migration_open_nothing_until_somebody_vouches_for_
     assert [grant.badges for grant in told.grants] == [("ref-1", "ref-2")]
     assert [(entry.home_slot, len(entry.tag_digests)) for entry in told.keys] == [(1, 1), (2, 1), (None, 1)]
     assert {is_open for _, is_open in bench.rows_named()} == {False}
+
+
+def test_vouching_has_every_right_computed_again() -> None:
+    bench = _unsigned()
+    bench.grants()
+    bench.database.write_now(vouch)
+    dirty = select(desired_states.c.cabinet_id).where(desired_states.c.dirty)
+    assert bench.database.read_now(lambda connection: connection.execute(dirty).scalars().all()) == [
+        CABINET,
+        OTHER_CABINET,
+    ]
 
 
 def test_vouching_again_signs_only_what_is_not_in_order(bench: Bench) -> None:
