@@ -91,6 +91,7 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
 def update_booking(connection: Connection, booking: Booking) -> bool:
     """Write a changed booking, drivers left as they are; False where the vehicle is not free."""
     row = _row(connection, replace(booking, version=booking.version + 1))
+    del row["id"]
     try:
         with connection.begin_nested():
             connection.execute(update(bookings).where(bookings.c.id == booking.id).values(row))
