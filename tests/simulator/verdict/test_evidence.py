@@ -11,6 +11,7 @@ from dispatcher.store import schema
 from dispatcher.store.database import Database
 from dispatcher.store.importing import import_rows
 from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.origin import Origin
 from runtime.executor import InlineExecutor
 from simulator.network.draws import stream
 from simulator.network.import_document import import_document
@@ -33,7 +34,7 @@ END_S = 2700
 @pytest.fixture
 def database() -> Iterator[Database]:
     """The network, imported as `dispatcher import` does it, and a good rental."""
-    database = Database("sqlite://", InlineExecutor())
+    database = Database("sqlite://", InlineExecutor(), origin=Origin(b"o" * 32))
     migrate_engine(database.engine)
     rows, faults = read_document(import_document(NETWORK, {}), "lilas.json")
     assert not faults
