@@ -1,7 +1,7 @@
 """The origin of rows that become rights: a code that only this program's key makes, written beside what it covers.
 
 Whoever writes to the database past this program has no key, so that what he writes has no code that fits and
-opens nothing. What is and is not caught by this: `docs/decisions/0010-rights-have-an-origin.md`.
+opens nothing. What is and is not caught by this: `docs/decisions/0011-rights-have-an-origin.md`.
 """
 
 import hmac
