@@ -107,6 +107,8 @@ class IntakeWorker:
         else:
             self.healthy = True
             self._answer(taken)
+            if any(not isinstance(message, Reported) for message in group):
+                self._committed()  # a report alone decides nothing that cannot wait for the next round
 
     def _store(self, group: Sequence[Recorded], connection: Connection) -> Taken:
         now_ms = self._clock.now_ms()
@@ -131,4 +133,3 @@ class IntakeWorker:
                 answers[acknowledged.cabinet] = acknowledged
         for acknowledged in answers.values():
             self._courier.send(acknowledged)
-        self._committed()

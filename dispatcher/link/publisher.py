@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from contract.topics import DESIRED
 from dispatcher.link.courier import Courier
 from dispatcher.store.database import Database
-from dispatcher.store.desired import DesiredMaker, Told, mark_unknown_dirty, told, wire_of
+from dispatcher.store.desired import DesiredMaker, Look, Told, look, mark_unknown_dirty, wire_of
 from dispatcher.store.ledger import watermarks
 from runtime.clocks import Clock, LineClock
 from runtime.steps import Steps
@@ -81,7 +81,10 @@ class Publisher:
         self._working.at_us(self._line_clock.now_us() + RESEND_US)
 
     async def _round(self) -> None:
-        await self._compute()
+        seen = await self._look()
+        if seen.is_due:
+            await self._compute()
+            seen = await self._look()
         if not self._connected:
             return
         if self._connected_anew:
@@ -89,9 +92,12 @@ class Publisher:
             self._sent.clear()
             for acknowledged in await self._database.read(partial(watermarks, ledger=self._ledger)):
                 self._courier.send(acknowledged)
-        due = [state for state in await self._database.read(told) if self._is_due(state)]
+        due = [state for state in seen.told if self._is_due(state)]
         for first in range(0, len(due), WIRES_AT_ONCE):
             await self._send([state.cabinet_id for state in due[first : first + WIRES_AT_ONCE]])
+
+    async def _look(self) -> Look:
+        return await self._database.read(partial(look, stale_ms=self._clock.now_ms() - RECOMPUTE_MS))
 
     async def _send(self, cabinet_ids: Sequence[str]) -> None:
         wires = await self._database.read(partial(wire_of, cabinet_ids=cabinet_ids))

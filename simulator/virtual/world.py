@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.desired import told
+from dispatcher.store.desired import look
 from simulator.network.draws import stream
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
@@ -67,8 +67,8 @@ class VirtualWorld:
 
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
-        found = self.database.read_now(told)
-        return {state.cabinet_id: state.version for state in found}
+        found = self.database.read_now(lambda connection: look(connection, 0))
+        return {state.cabinet_id: state.version for state in found.told}
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""
