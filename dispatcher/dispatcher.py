@@ -20,7 +20,7 @@ from dispatcher.link.keyring import KeyRing
 from dispatcher.link.publisher import Publisher
 from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.rejects import Rejects
-from dispatcher.link.report_requests import ReportRequests
+from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker
 from dispatcher.store.due import next_due_ms
@@ -181,7 +181,9 @@ class Dispatcher:
         else:
             self.timed_work_ok = True
             self._requests.ask(waiting)
-            self._due_ms = 0 if waiting else due_ms if due_ms is not None else NEVER_MS
+            self._due_ms = due_ms if due_ms is not None else NEVER_MS
+            if waiting:
+                self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
             self.publisher.wake()
 
 

@@ -115,10 +115,15 @@ def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, n
 def _overdue(
     connection: Connection, rules: FleetRules, now_ms: int
 ) -> tuple[tuple[BookingView, ...], frozenset[str]]:
-    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet."""
+    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet.
+
+    What was sure once stays so until the key is back: a newer report that proves nothing yet takes nothing away.
+    """
     sure, waiting = [], set()
+    already = open_subjects(connection, IncidentKind.KEY_OVERDUE)
     for booking in _keys_out_past_end(connection, now_ms - rules.grace_s * 1000):
-        if complete_until_ms(connection, booking.cabinet_id) > booking.end_ms + rules.grace_s * 1000:
+        complete_ms = complete_until_ms(connection, booking.cabinet_id)
+        if booking.booking_id in already or complete_ms > booking.end_ms + rules.grace_s * 1000:
             sure.append(booking)
         else:
             waiting.add(booking.cabinet_id)

@@ -156,15 +156,15 @@ def _rattle(cast: Cast, slot: int, contact: Contact, *, flips: bool) -> None:
 
 
 HARDWARE = (
-    Fault("lock_noise", LOCKS, 5, (5, 60), _lock_noise),
-    Fault("reader_noise", READERS, 5, (5, 60), _reader_noise),
-    Fault("cut_frames", BOTH, 6, (5, 60), _cut_frames),
+    Fault("lock_noise", LOCKS, 8, (5, 60), _lock_noise),
+    Fault("reader_noise", READERS, 8, (5, 60), _reader_noise),
+    Fault("cut_frames", BOTH, 10, (5, 60), _cut_frames),
     Fault("cable_pulled", BOTH, 8, (5, 600), _pulled),
-    Fault("mute_board", LOCKS, 6, (2, 40), _mute_board),
-    Fault("mute_reader", READERS, 6, (2, 40), _mute_badge_reader),
-    Fault("dead_tag_reader", READERS, 12, (60, 600), _dead_tag_reader),
+    Fault("mute_board", LOCKS, 10, (2, 40), _mute_board),
+    Fault("mute_reader", READERS, 10, (2, 60), _mute_badge_reader),
+    Fault("dead_tag_reader", READERS, 24, (40, 240), _dead_tag_reader),
     Fault("device_reset", BOTH, 8, (0.5, 2), _reset),
     Fault("stuck_lock", LOCKS, 6, (300, 2400), _stuck_lock),
-    Fault("spoilt_answers", LOCKS, 8, (5, 60), _spoilt_answers),
+    Fault("spoilt_answers", LOCKS, 10, (5, 60), _spoilt_answers),
     Fault("bouncing_contact", LOCKS, 4, (0.2, 0.5), _bounce),
 )
