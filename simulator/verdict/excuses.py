@@ -29,6 +29,10 @@ class Excuses(Protocol):
         """Whether a fact of the ledger may tell of this one, by their times."""
         ...
 
+    def tells_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        """Whether it does so for certain, where it is of the same kind and place."""
+        ...
+
     def is_disturbed(self, key: str) -> bool:
         """Whether this key moved where no sensor could tell."""
         ...
@@ -62,6 +66,9 @@ class NoExcuse:
         return False
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        return True
+
+    def tells_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         return True
 
     def is_disturbed(self, key: str) -> bool:

@@ -25,6 +25,8 @@ SAME_LOOK_US = (
     500_000  # an agent sees contacts in looks 200 ms apart and believes the second: closer facts have no order
 )
 
+SEEN_WORTH = 1000  # more than all that may have gone unseen at one cabinet together
+
 Token = tuple[str, str | int]
 IsBlind = Callable[[int, bool], bool]
 """(time, whether it is wall time in ms rather than line time in us) -> whether the agent may not have seen."""
@@ -77,6 +79,7 @@ def compare(
     cabinet: str,
     is_blind: IsBlind = _never,
     may_be: MayBe = _always,
+    is_near: MayBe = _always,
 ) -> Tally:
     """All facts of one cabinet; what happened while its agent was blind need not be told, or not as it was."""
     happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
@@ -87,7 +90,13 @@ def compare(
     def same(i: int, j: int) -> bool:
         return happened[i][0] == told[j][0] and may_be(happened[i][1], told[j][1])
 
-    pairs = _common(len(happened), len(told), same)
+    def surely(i: int, j: int) -> bool:
+        return same(i, j) and is_near(happened[i][1], told[j][1])
+
+    def worth(i: int) -> int:
+        return 1 if is_blind(happened[i][1].moment.line_us, False) else SEEN_WORTH
+
+    pairs = _common(len(happened), len(told), _Pairing(same, surely, worth))
     _compare_rest(happened, told, pairs, tally, is_blind)
     for i, j in pairs:
         if is_blind(happened[i][1].moment.line_us, False):
@@ -120,15 +129,26 @@ def _token_of_ledger(row: LedgerFact) -> Token | None:
             return None
 
 
-def _common(happened: int, told: int, same: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-    """Index pairs of a longest common subsequence. What agrees at both ends costs nothing."""
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """What may be paired with what, by index, and how much each pair is worth."""
+
+    same: Callable[[int, int], bool]
+    surely: Callable[[int, int], bool]
+    """At one time, too: such a pair needs no comparison with others."""
+    worth: Callable[[int], int]
+    """Of a fact of the world: one that was seen for certain is looked for first."""
+
+
+def _common(happened: int, told: int, pairing: _Pairing) -> list[tuple[int, int]]:
+    """Index pairs of the most valuable common subsequence. What agrees at both ends costs nothing."""
     head = 0
-    while head < min(happened, told) and same(head, head):
+    while head < min(happened, told) and pairing.surely(head, head):
         head += 1
     tail = 0
-    while tail < min(happened, told) - head and same(happened - 1 - tail, told - 1 - tail):
+    while tail < min(happened, told) - head and pairing.surely(happened - 1 - tail, told - 1 - tail):
         tail += 1
-    middle = _common_of_middle(range(head, happened - tail), range(head, told - tail), same)
+    middle = _common_of_middle(range(head, happened - tail), range(head, told - tail), pairing)
     return [
         *((i, i) for i in range(head)),
         *middle,
@@ -136,19 +156,21 @@ def _common(happened: int, told: int, same: Callable[[int, int], bool]) -> list[
     ]
 
 
-def _common_of_middle(a: range, b: range, same: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-    lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+def _common_of_middle(a: range, b: range, pairing: _Pairing) -> list[tuple[int, int]]:
+    values = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in reversed(range(len(a))):
         for j in reversed(range(len(b))):
-            longer = max(lengths[i + 1][j], lengths[i][j + 1])
-            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same(a[i], b[j]) else longer
+            apart = max(values[i + 1][j], values[i][j + 1])
+            paired = values[i + 1][j + 1] + pairing.worth(a[i]) if pairing.same(a[i], b[j]) else 0
+            values[i][j] = max(apart, paired)
     pairs = []
     i = j = 0
     while i < len(a) and j < len(b):
-        if same(a[i], b[j]):
+        paired = values[i + 1][j + 1] + pairing.worth(a[i]) if pairing.same(a[i], b[j]) else -1
+        if paired == values[i][j]:
             pairs.append((a[i], b[j]))
             i, j = i + 1, j + 1
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+        elif values[i + 1][j] >= values[i][j + 1]:
             i += 1
         else:
             j += 1

@@ -136,6 +136,15 @@ class VirtualBox:
         with closing(sqlite3.connect(self._journal)) as disk:
             return disk.serialize()
 
+    def oldest_unacknowledged_ms(self) -> int | None:
+        """By the box's clock, when the oldest fact was noted that the ledger has not confirmed; None: there is none."""
+        with closing(sqlite3.connect(self._journal)) as disk:
+            (at_ms,) = disk.execute(
+                "SELECT min(facts.at_ms) FROM facts JOIN epochs ON epochs.number = facts.epoch "
+                "WHERE facts.seq > epochs.acknowledged_seq AND epochs.number = (SELECT max(number) FROM epochs)"
+            ).fetchone()
+        return None if at_ms is None else int(at_ms)
+
     def put_back(self, image: bytes) -> None:
         """The disk is replaced by a copy. Only while the agent is not running."""
         assert not self.is_alive, "a card is not changed under a running agent"

@@ -5,7 +5,7 @@ from typing import Final
 
 from contract.facts import BadFact
 from simulator.hunt.scenario import Run
-from simulator.verdict.evidence import LedgerFact
+from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.virtual.spells import Touches
 from simulator.world.record import PhysicalFact, What
 
@@ -16,6 +16,7 @@ SEES_AGAIN_US: Final = (
 SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
 HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
+SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
 SILENT_BEFORE_MS: Final = (
     1_200_000  # a cabinet is called silent at most 15 minutes of quiet after a fault, and some
@@ -49,8 +50,9 @@ ABOUT_KEYS: Final = frozenset(
 class FaultExcuses:
     """`simulator.verdict.excuses.Excuses` of one run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, evidence: Evidence) -> None:
         self._run = run
+        self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
         self._spells = run.spells
         self._clock = run.world.stage.clock
 
@@ -85,6 +87,9 @@ class FaultExcuses:
         apart_ms = abs(told.at_ms - fact.moment.at_ms)
         return apart_ms <= TOLD_WITHIN_MS or self.clock_off_ms(fact.cabinet, fact.moment.line_us) > 0
 
+    def tells_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        return not isinstance(row.fact, BadFact) and abs(row.fact.at_ms - fact.moment.at_ms) <= SURELY_WITHIN_MS
+
     def is_disturbed(self, key: str) -> bool:
         return key in self._disturbed
 
@@ -94,6 +99,8 @@ class FaultExcuses:
             return True
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
+        if kind == "key_overdue":
+            return self.is_disturbed(self._key_of_booking.get(subject, ""))
         touches = EXPLAINED_BY.get(kind)
         if touches is None:
             return False
@@ -131,6 +138,15 @@ class FaultExcuses:
             if fact.deed.what in MOVES and fact.deed.key is not None and self._moved_unseen(fact):
                 found.add(fact.deed.key)
         found |= {booking.key for booking in self._run.world.lost}
+        for spell in self._spells.of("box_restored"):  # what moved since the image was made, the box has forgotten
+            found |= {
+                fact.deed.key
+                for cabinet in spell.cabinets or ()
+                for fact in self._run.world.record.of(cabinet)
+                if fact.deed.what in MOVES
+                and fact.deed.key
+                and fact.moment.line_us >= spell.from_us - SEES_AGAIN_US
+            }
         return frozenset(found)
 
     def _moved_unseen(self, fact: PhysicalFact) -> bool:

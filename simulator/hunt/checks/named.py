@@ -28,9 +28,11 @@ CLOSED_BY_THEMSELVES: Final = frozenset(
 def unnamed(run: Run, judge: Judge) -> Iterator[str]:
     """What has no incident, and incidents that stayed open though what they name is over."""
     incidents = judge.evidence.incidents
+    restored_us = max((spell.from_us for spell in run.spells.of("ledger_restored_echo")), default=0)
     for spell in run.spells:
         expected = _expected(spell)
-        if expected is not None and _is_clean(run, spell):
+        forgotten = spell.from_us < restored_us  # the backup knows nothing of it
+        if expected is not None and not forgotten and _is_clean(run, spell):
             kind, subject = expected
             yield from _opened_once(run, spell, kind, subject, incidents)
     for incident in incidents:

@@ -28,7 +28,7 @@ def judged(run: Run) -> tuple[Judge, Verdict]:
     evidence: Evidence = world.database.read_now(read_evidence)
     honest = tuple(booking for booking in evidence.bookings if booking.id not in world.forged)
     evidence = replace(evidence, bookings=honest)
-    judge = Judge(world.network, evidence, world.stage.rules, 1.0, FaultExcuses(run), tuple(world.lost))
+    judge = Judge(world.network, evidence, world.stage.rules, 1.0, FaultExcuses(run, evidence), tuple(world.lost))
     return judge, reach_verdict(judge, world.record, world.now())
 
 

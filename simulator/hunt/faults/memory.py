@@ -39,12 +39,24 @@ def _box_restored(cast: Cast) -> End:
 
     def end() -> None:
         box.kill(None)
+        _lose_unacknowledged(cast)
         box.put_back(image)
         box.boot()
         touches = frozenset({Touches.BOX, Touches.MEMORY, Touches.LOCKS, Touches.READERS, Touches.WAY})
         _begin_echo(cast, touches, frozenset({cast.box.cabinet}))
 
     return end
+
+
+def _lose_unacknowledged(cast: Cast) -> None:
+    """What the failed card held and the ledger had not confirmed may be lost: counted apart (promise 3)."""
+    world, box = cast.world, cast.box
+    since_ms = box.oldest_unacknowledged_ms()
+    if since_ms is not None:
+        since_us = world.stage.clock.at_us(since_ms - box.clock.error_ms)
+        touches, now_us = frozenset({Touches.BOX}), world.stage.timers.now_us()
+        lost = Spell("unacknowledged_lost", touches, frozenset({box.cabinet}), since_us, now_us)
+        world.spells.add(lost)
 
 
 def _begin_echo(cast: Cast, touches: frozenset[Touches], cabinets: frozenset[str] | None) -> Spell:
