@@ -137,7 +137,7 @@ class VirtualBox:
             return disk.serialize()
 
     def oldest_unacknowledged_ms(self) -> int | None:
-        """By the box's clock, when the oldest fact was noted that the ledger has not confirmed; None: there is none."""
+        """When, by the box's clock, the oldest fact was noted that the ledger has not confirmed; None: none."""
         with closing(sqlite3.connect(self._journal)) as disk:
             (at_ms,) = disk.execute(
                 "SELECT min(facts.at_ms) FROM facts JOIN epochs ON epochs.number = facts.epoch "

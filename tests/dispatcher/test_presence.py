@@ -297,7 +297,7 @@ def test_a_report_of_a_later_connection_says_that_the_cabinet_is_online_though_i
 
     assert tell(presence(online=True, connection=3))
     assert not tell(presence(online=False, connection=3))
-    assert not tell(FakeBox().reported(boot_nonce=FIRST, boot_ms=100, connection=3, revision=7))
-    assert tell(FakeBox().reported(boot_nonce=FIRST, boot_ms=100, connection=4, revision=8))
+    assert not tell(FakeBox().report(boot_nonce=FIRST, boot_ms=100, connection=3, revision=7))
+    assert tell(FakeBox().report(boot_nonce=FIRST, boot_ms=100, connection=4, revision=8))
     assert not tell(presence(online=False, connection=4))
-    assert tell(FakeBox().reported(boot_nonce=SECOND, boot_ms=101, connection=1, revision=1))
+    assert tell(FakeBox().report(boot_nonce=SECOND, boot_ms=101, connection=1, revision=1))
