@@ -20,6 +20,7 @@ class Purpose(StrEnum):
     TAKE = "take"
     RETAKE = "retake"  # again within the retake hold: a stop-over, a forgotten bag
     RETURN = "return"
+    COMMAND = "command"  # an operator's order; no badge, no reader
 
 
 class Identity(StrEnum):
@@ -94,6 +95,18 @@ class GrantCompleted(FactBase):
     badge: OpaqueId
 
 
+class CommandDecided(FactBase):
+    """The final answer to a command that releases a slot; `completed` is durable before the lock moves."""
+
+    kind: Literal["command_decided"] = "command_decided"
+    command: OpaqueId
+    outcome: Literal["completed", "refused", "expired"]
+    reason: Reason | None = None
+    slot: Slot | None = None
+    key: OpaqueId | None = None
+    """Key that hangs there, as far as it is known."""
+
+
 class ReleaseFailed(FactBase):
     """The lock was pulsed as often as allowed and the slot did not open."""
 
@@ -103,6 +116,7 @@ class ReleaseFailed(FactBase):
     pulses: Number
     last_result: Literal["confirmed", "refused", "unanswered"]
     grant: OpaqueId | None = None
+    command: OpaqueId | None = None
 
 
 class DoorOpened(FactBase):
@@ -121,11 +135,15 @@ class DoorClosed(FactBase):
 
 
 class KeyTaken(FactBase):
+    """A key left its slot: under a grant, under a command, or (neither is named) without a right."""
+
     kind: Literal["key_taken"] = "key_taken"
     slot: Slot
     identity: Identity
     key: OpaqueId | None = None
     grant: OpaqueId | None = None
+    command: OpaqueId | None = None
+    """The command under which the slot was released."""
     badge: OpaqueId | None = None
     vehicle: VehicleReading | None = None
     seen_late: bool = False
@@ -166,6 +184,7 @@ Fact = (
     | AccessGranted
     | AccessRefused
     | GrantCompleted
+    | CommandDecided
     | ReleaseFailed
     | DoorOpened
     | DoorClosed

@@ -19,8 +19,7 @@ import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
 from contract.facts import Fact, UnknownFact, parse_fact
-from contract.messages import Acknowledged, Command, CommandReply, Desired, ReplyOutcome, TimeReply
-from contract.reasons import Reason
+from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
@@ -92,7 +91,6 @@ class Agent:
         self._timer_at_ms: int | None = None
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self._last_counter = 0
         self._replies: asyncio.Queue[CommandReply] = asyncio.Queue(REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -232,8 +230,6 @@ class Agent:
             match stamped.what:
                 case Acknowledged():
                     await self._acknowledged(opened, stamped.what)
-                case Command():
-                    self._command(opened, stamped.what)
                 case TimeReply():
                     self._clock_keeper.answered(stamped.what)
                 case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
@@ -257,6 +253,8 @@ class Agent:
                         self.latency.observe((self._around.line_clock.now_us() - cause.at_us) / 1e6)
                 case model.Indicate(reader, signal):
                     self.hardware.indicate(reader, signal)
+                case model.Reply(reply):
+                    self._answer(reply)
                 case model.Report():
                     opened.reporter.want()
                 case _:
@@ -320,20 +318,7 @@ class Agent:
         opened.sender.new_epoch()
         await self._carry_out(opened, others, None)
 
-    def _command(self, opened: Opened, command: Command) -> None:
-        """Commands that open slots come with a later version of this agent; until then they are refused."""
-        if command.counter <= self._last_counter:
-            return  # an old one, told again by somebody who is not its author
-        self._last_counter = command.counter
-        reason: Reason | None = None
-        if self._around.clock.now_ms() >= command.expires_ms:
-            outcome, reason = ReplyOutcome.EXPIRED, Reason.EXPIRED
-        elif command.action == "report_now":
-            opened.reporter.want()
-            outcome = ReplyOutcome.COMPLETED
-        else:
-            outcome, reason = ReplyOutcome.REFUSED, Reason.UNSUPPORTED
-        reply = CommandReply(cabinet=self.config.cabinet, command=command.command, outcome=outcome, reason=reason)
+    def _answer(self, reply: CommandReply) -> None:
         if self._replies.full():
             self._replies.get_nowait()  # its author asks again, and is answered then
         self._replies.put_nowait(reply)

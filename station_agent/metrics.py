@@ -98,6 +98,8 @@ class AgentCollector(Collector):
 
     def _station(self, station: Station) -> Iterable[Metric]:
         yield _counters("refusals", "Refusals at the readers", "reason", station.refusals)
+        yield _counters("commands", "Commands that release a slot", "outcome", station.commands.outcomes)
+        yield _counter("commands_unanswerable", "Old commands that were replayed", station.commands.unanswerable)
         yield _counters("desired_arrivals", "Wanted states by outcome", "outcome", station.desired_outcomes)
         yield _gauge("desired_version", "Version of the wanted state held", station.wanted.version)
         yield _gauge("grants_held", "Grants on this box", len(station.wanted.grants))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contract.facts import Fact, VehicleReading
-from contract.messages import Desired
+from contract.messages import Command, CommandReply, Desired
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
 
 
@@ -32,6 +32,13 @@ class DesiredArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandArrived:
+    """A command whose signature was checked: new, repeated by its author, or replayed by somebody else."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleRead:
     """A tracker spoke: its signals, without age."""
 
@@ -53,7 +60,7 @@ class Elapsed:
     """The time asked for with `wake_at_line_ms` has come."""
 
 
-Event = DeviceEvent | DesiredArrived | VehicleRead | ClockJudged | Elapsed
+Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockJudged | Elapsed
 
 
 # --- effects
@@ -92,8 +99,15 @@ class Indicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a command."""
+
+    reply: CommandReply
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The observed state has changed: publish it."""
 
 
-Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Report
+Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Reply | Report

@@ -24,6 +24,7 @@ from contract.messages import SlotState as SlotReport
 from contract.messages import VehicleState
 from contract.reasons import Reason
 from station_agent.core.access import Access, Complete, Decision, Open, Refuse
+from station_agent.core.commands import Commands
 from station_agent.core.device_events import (
     CabinetLost,
     CabinetSeen,
@@ -38,6 +39,7 @@ from station_agent.core.devices import CABINET, Devices
 from station_agent.core.handovers import Handovers
 from station_agent.core.model import (
     ClockJudged,
+    CommandArrived,
     DesiredArrived,
     Effect,
     Elapsed,
@@ -90,6 +92,7 @@ class Station:
         self._notebook = Notebook(last_seq)
         self._handovers = Handovers(picture, self.wanted, self._notebook)
         self.devices = Devices((CABINET, *self._roles), self._notebook)
+        self.commands = Commands(picture, self.devices, self._notebook)
         self.clock_source: Literal["kernel", "dispatcher", "none"] = "none"
         self.refusals: dict[Reason, int] = dict.fromkeys(Reason, 0)
         self.desired_outcomes: dict[DesiredOutcome, int] = dict.fromkeys(DesiredOutcome, 0)
@@ -155,6 +158,8 @@ class Station:
                 self._confirm_releases(now)
             case DesiredArrived():
                 self._desired_arrived(now, event)
+            case CommandArrived(command):
+                self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
             case VehicleRead():
                 self._handovers.vehicle_read(now, event)
             case ClockJudged():
@@ -267,7 +272,8 @@ class Station:
                 continue
             if release.pulses < PULSES_MAX:
                 held = has_key(self._picture.slots[release.slot].state)
-                assert held is not (release.purpose is Purpose.RETURN), "a movement settles its release"
+                wanted_held = held if release.purpose is Purpose.COMMAND else release.purpose is not Purpose.RETURN
+                assert held is wanted_held, "a movement settles its release"
                 release.pulses += 1
                 release.pulsed_line_ms = now.line_ms
                 self._notebook.then(ReleaseSlot(release.slot))
@@ -281,8 +287,11 @@ class Station:
                 pulses=release.pulses,
                 last_result=release.last_result,
                 grant=release.grant,
+                command=release.command,
             )
-            self._notebook.then(Indicate(release.reader, ReaderSignal.CALL), Report())
+            if release.reader is not None:
+                self._notebook.then(Indicate(release.reader, ReaderSignal.CALL))
+            self._notebook.then(Report())
 
     # --- the centre and the clock
 

@@ -6,11 +6,11 @@ assert box.kinds() == [...]
 """
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from contract.credentials import CredentialType, credential_digest
 from contract.facts import Fact
-from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
 from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSeen, ReaderSignal, SlotSeen
 from station_agent.core.devices import SEEN_BY_MS
@@ -129,6 +129,30 @@ class Box:
     def tag(self, name: str) -> list[model.Effect]:
         return self.handle(CardRead("returns", 40, number_of(name, 5)))
 
+    def command(
+        self,
+        name: str = "command-1",
+        *,
+        counter: int = 1,
+        slot: int | None = 1,
+        action: Literal["release_slot", "report_now"] = "release_slot",
+        expires_ms: int | None = None,
+    ) -> list[model.Effect]:
+        """An order from the centre, good for a minute if nothing else is said."""
+        return self.handle(
+            model.CommandArrived(
+                Command(
+                    cabinet="gare-1",
+                    command=name,
+                    counter=counter,
+                    action=action,
+                    slot=slot,
+                    issued_ms=self.now_ms,
+                    expires_ms=self.now_ms + MINUTE_MS if expires_ms is None else expires_ms,
+                )
+            )
+        )
+
     def trust(self) -> None:
         self.handle(model.ClockJudged("kernel"))
 
@@ -215,6 +239,9 @@ class Box:
 
     def released(self) -> list[int]:
         return [effect.slot for effect in self.effects if isinstance(effect, model.ReleaseSlot)]
+
+    def replies(self) -> list[CommandReply]:
+        return [effect.reply for effect in self.effects if isinstance(effect, model.Reply)]
 
     def signals(self) -> list[ReaderSignal]:
         return [effect.signal for effect in self.effects if isinstance(effect, model.Indicate)]
