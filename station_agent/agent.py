@@ -24,7 +24,7 @@ from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
 from runtime.link import Incoming, Link, LinkEnd, LinkOwner
-from station_agent.clock_trust import ClockKeeper, Source
+from station_agent.clock_trust import ClockKeeper
 from station_agent.config import StationConfig
 from station_agent.core import model
 from station_agent.core.device_events import CardRead, DeviceEvent
@@ -103,7 +103,7 @@ class Agent:
             (surroundings.clock, surroundings.line_clock),
             self.outgoing,
             surroundings.random_bytes,
-            self._clock_judged,
+            self._clock_read,
         )
         self.hardware = Hardware(
             config,
@@ -178,6 +178,7 @@ class Agent:
             boot_nonce=self._boot.nonce,
             picture=Picture.model_validate_json(picture),
             last_seq=journal.epoch.last_seq,
+            clock=self._clock_keeper.trust,
         )
         if held is not None:
             self._restore(station, held)
@@ -218,9 +219,9 @@ class Agent:
         assert self.opened is not None, "the link runs after the journal is open"
         self.opened.sender.disconnected()
 
-    def _clock_judged(self, source: Source) -> None:
-        if self.opened is not None and source != self.opened.station.clock_source:
-            self._put(model.ClockJudged(source))
+    def _clock_read(self, synchronised: bool) -> None:
+        if self.opened is not None:
+            self._put(model.ClockRead(synchronised))
 
     # --- the one task that acts
 

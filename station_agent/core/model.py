@@ -4,7 +4,6 @@ The order of effects is the order of execution: what was journalled is durable b
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from contract.facts import Fact, VehicleReading
 from contract.messages import Command, CommandReply, Desired
@@ -49,10 +48,10 @@ class VehicleRead:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockJudged:
-    """Who vouches for the wall clock now."""
+class ClockRead:
+    """The kernel was asked about its clock."""
 
-    source: Literal["kernel", "dispatcher", "none"]
+    synchronised: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Elapsed:
     """The time asked for with `wake_at_line_ms` has come."""
 
 
-Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockJudged | Elapsed
+Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockRead | Elapsed
 
 
 # --- effects

@@ -94,6 +94,8 @@ class Picture(_Part):
     releases: dict[int, Release] = {}
     """By slot."""
     commands: CommandsPicture = CommandsPicture()
+    clock_mark_ms: int = 0
+    """Latest wall time that somebody vouched for: a clock that reads earlier was stepped."""
 
     def slot_of(self, key: str) -> int | None:
         """Where a key hangs, as far as it is known."""

@@ -24,6 +24,7 @@ from contract.messages import SlotState as SlotReport
 from contract.messages import VehicleState
 from contract.reasons import Reason
 from station_agent.core.access import Access, Complete, Decision, Open, Refuse
+from station_agent.core.clock import ClockTrust, Source
 from station_agent.core.commands import Commands
 from station_agent.core.device_events import (
     CabinetLost,
@@ -38,13 +39,14 @@ from station_agent.core.device_events import (
 from station_agent.core.devices import CABINET, Devices
 from station_agent.core.handovers import Handovers
 from station_agent.core.model import (
-    ClockJudged,
+    ClockRead,
     CommandArrived,
     DesiredArrived,
     Effect,
     Elapsed,
     Event,
     Indicate,
+    Journal,
     KeepDesired,
     Now,
     ReleaseSlot,
@@ -58,6 +60,7 @@ from station_agent.core.wanted import DesiredOutcome, Wanted
 
 CONFIRM_MS = 1500  # a pulse of 700 ms, two scans of 200 ms that agree, and as much again
 PULSES_MAX = 3  # a lock that did not move three times is stuck: a person has to look
+MARK_EVERY_MS = 60_000  # line time between writes of the clock's mark alone: disks of boxes wear out
 USES_KEPT_MS = 2 * 86_400_000  # a grant leaves `desired` hours after its end; its use is kept well beyond
 
 SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to talk to: call
@@ -81,7 +84,9 @@ class StationSetup:
 class Station:
     """One cabinet: decides, remembers, and says when it next wants to be called."""
 
-    def __init__(self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int) -> None:
+    def __init__(
+        self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int, clock: ClockTrust
+    ) -> None:
         self._setup = setup
         self._boot_nonce = boot_nonce
         self._roles = dict(setup.readers)
@@ -93,7 +98,11 @@ class Station:
         self._handovers = Handovers(picture, self.wanted, self._notebook)
         self.devices = Devices((CABINET, *self._roles), self._notebook)
         self.commands = Commands(picture, self.devices, self._notebook)
-        self.clock_source: Literal["kernel", "dispatcher", "none"] = "none"
+        self.clock = clock
+        clock.mark_ms = picture.clock_mark_ms
+        self.clock_source: Source = "none"
+        self._written_line_ms = 0
+        self._written_mark_ms = picture.clock_mark_ms
         self.refusals: dict[Reason, int] = dict.fromkeys(Reason, 0)
         self.desired_outcomes: dict[DesiredOutcome, int] = dict.fromkeys(DesiredOutcome, 0)
 
@@ -116,7 +125,7 @@ class Station:
             self._notebook.note(now, EpochStarted, why="new_journal")
         self._notebook.note(now, AgentStarted, boot_nonce=self._boot_nonce, version=version)
         self.devices.start(now)
-        return self._notebook.close(self._picture)
+        return self._close(now)
 
     def start_epoch(
         self,
@@ -135,7 +144,7 @@ class Station:
         self._notebook.note(now, EpochStarted, why=why)
         for fact in carried:
             self._notebook.repeat(fact)
-        return self._notebook.close(self._picture)
+        return self._close(now)
 
     def restore_desired(self, arrived: DesiredArrived) -> None:
         """Hold again what was held before the reboot; its signature was checked anew."""
@@ -143,7 +152,11 @@ class Station:
         self._handovers.presume_keys()
 
     def handle(self, now: Now, event: Event) -> list[Effect]:
-        """One event in, its effects out, in the order in which they must happen."""
+        """One event in, its effects out, in the order in which they must happen.
+
+        The clock is judged before anything is decided by it: a step counts from the first event after it.
+        """
+        self._judge_clock(now, event)
         match event:
             case CardRead():
                 self._card_read(now, event)
@@ -162,8 +175,6 @@ class Station:
                 self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
             case VehicleRead():
                 self._handovers.vehicle_read(now, event)
-            case ClockJudged():
-                self._clock_judged(now, event)
             case CabinetLost(why):
                 self.devices.lost(now, CABINET, why)
                 self._notebook.then(Report())
@@ -173,11 +184,18 @@ class Station:
             case ReaderSeen():
                 self.devices.online(now, event.reader, event)
                 self._notebook.then(Report())
-            case KeypadPressed():
-                pass  # no badge type asks for a PIN yet
+            case KeypadPressed() | ClockRead():
+                pass  # no badge type asks for a PIN yet; the clock is judged at every event
             case _:
                 assert_never(event)
-        return self._notebook.close(self._picture)
+        return self._close(now)
+
+    def _close(self, now: Now) -> list[Effect]:
+        self._picture.clock_mark_ms = self.clock.mark_ms
+        effects = self._notebook.close(self._picture)
+        if effects and isinstance(effects[0], Journal):
+            self._written_line_ms, self._written_mark_ms = now.line_ms, self.clock.mark_ms
+        return effects
 
     # --- people
 
@@ -310,13 +328,18 @@ class Station:
             del self._picture.uses[grant]
         self._notebook.then(KeepDesired(arrived.wire, arrived.desired.version, arrived.digest), Report())
 
-    def _clock_judged(self, now: Now, event: ClockJudged) -> None:
-        if event.source == self.clock_source:
-            return
-        self.clock_source = event.source
-        self._notebook.clock_trusted = event.source != "none"
-        self._notebook.note(now, ClockTrustChanged, source=event.source)
-        self._notebook.then(Report())
+    def _judge_clock(self, now: Now, event: Event) -> None:
+        if isinstance(event, ClockRead):
+            self.clock.kernel_says(synchronised=event.synchronised)
+        source = self.clock.judge(now)
+        if source != self.clock_source:
+            self.clock_source = source
+            self._notebook.clock_trusted = source != "none"
+            self._notebook.note(now, ClockTrustChanged, source=source)
+            self._notebook.then(Report())
+        moved = self.clock.mark_ms != self._written_mark_ms
+        if isinstance(event, ClockRead) and moved and now.line_ms - self._written_line_ms >= MARK_EVERY_MS:
+            self._notebook.remember()  # every fact carries the mark along; without facts it is written now and then
 
     # --- what others may see
 

@@ -12,6 +12,7 @@ from contract.credentials import CredentialType, credential_digest
 from contract.facts import Fact
 from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
+from station_agent.core.clock import ClockTrust
 from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSeen, ReaderSignal, SlotSeen
 from station_agent.core.devices import SEEN_BY_MS
 from station_agent.core.picture import Picture
@@ -78,7 +79,7 @@ class Box:
         )
         last_seq = self.facts[-1].seq if self.facts else 0
         picture = Picture.model_validate_json(self.picture)
-        self.station = Station(setup, boot_nonce=NONCE, picture=picture, last_seq=last_seq)
+        self.station = Station(setup, boot_nonce=NONCE, picture=picture, last_seq=last_seq, clock=ClockTrust())
         self._carry_out(self.station.start(self.now, "1"))
 
     def reboot(self) -> None:
@@ -154,7 +155,7 @@ class Box:
         )
 
     def trust(self) -> None:
-        self.handle(model.ClockJudged("kernel"))
+        self.handle(model.ClockRead(synchronised=True))
 
     def event(self, event: DeviceEvent) -> list[model.Effect]:
         return self.handle(event)

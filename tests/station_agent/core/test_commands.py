@@ -147,7 +147,7 @@ def test_an_expired_command_is_never_executed() -> None:
 
 def test_without_a_trusted_clock_expiry_cannot_be_judged() -> None:
     box = Box()
-    box.handle(model.ClockJudged("none"))
+    box.handle(model.ClockRead(synchronised=False))
     box.command()
     assert refused(box, Reason.CLOCK_NOT_TRUSTED)
 
