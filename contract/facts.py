@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from contract.reasons import Reason
-from contract.values import Frozen, Nonce, Number, OpaqueId, Slot, Text, UnixMs
+from contract.values import Count, Frozen, Nonce, Number, OpaqueId, Slot, Text, UnixMs
 
 
 class Purpose(StrEnum):
@@ -50,6 +50,8 @@ class FactBase(Frozen):
     at_ms: UnixMs
     """By the box's clock."""
     clock_trusted: bool
+    not_durable: Literal[True] | None = None
+    """True: it was written down only later than what followed from it, because nothing could be written then."""
 
 
 class EpochStarted(FactBase):
@@ -173,6 +175,16 @@ class DeviceBack(FactBase):
     device: OpaqueId
 
 
+class FactsNotDurable(FactBase):
+    """Writing works again: for a while facts were kept in memory alone, where a loss of power loses them."""
+
+    kind: Literal["facts_not_durable"] = "facts_not_durable"
+    count: Number
+    """Facts of that while: those just before this one that say so, and the lost ones."""
+    lost: Count = 0
+    """Of them, those that there was no memory for."""
+
+
 class ClockTrustChanged(FactBase):
     kind: Literal["clock_trust_changed"] = "clock_trust_changed"
     source: Literal["kernel", "dispatcher", "none"]
@@ -192,6 +204,7 @@ Fact = (
     | KeyReturned
     | DeviceLost
     | DeviceBack
+    | FactsNotDurable
     | ClockTrustChanged
 )
 

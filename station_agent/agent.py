@@ -8,10 +8,12 @@ One task takes from the queue and carries out the effects in their order: nothin
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import assert_never
 
@@ -33,11 +35,13 @@ from station_agent.core.station import Station, StationSetup
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal_database import CannotNow
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
 from station_agent.reporting import VERSION, Boot, Reporter, presence
 from station_agent.secrets_on_disk import load_keys
+from station_agent.storage import FileStorage, Storage
 
 TIDY_S = 60  # how often the write-ahead log is folded back and old facts are deleted
 DAY_MS = 86_400_000
@@ -56,6 +60,7 @@ class Surroundings:
     random: Random
     random_bytes: Callable[[int], bytes]
     make_link: Callable[[LinkOwner], Link]
+    make_storage: Callable[[Path], Storage] = FileStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Agent:
         self._timer_at_ms: int | None = None
         self.messages_left_out = 0
         self.cards_too_old = 0
+        self._trouble = ""
         self._replies: asyncio.Queue[CommandReply] = asyncio.Queue(REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -166,7 +172,7 @@ class Agent:
         around = self._around
         opening = partial(
             Journal.open,
-            self.config.journal.file,
+            around.make_storage(self.config.journal.file),
             self.config.cabinet,
             now_ms=around.clock.now_ms(),
             random_bytes=around.random_bytes,
@@ -244,7 +250,12 @@ class Agent:
         for effect in effects:
             match effect:
                 case model.Journal(facts, picture):
-                    await self._journal_facts(opened, facts, picture)
+                    durable = await self._journal_facts(opened, facts, picture)
+                    if durable is not opened.station.durable:
+                        told = opened.station.handle(self._now(), model.DurabilityChanged(durable))
+                        await self._carry_out(opened, told, cause)
+                        if not durable:
+                            return  # what was carried out just now takes the place of the rest
                 case model.KeepDesired(wire, version, digest):
                     held = HeldDesired(wire, version, digest)
                     await self._around.executor.run(partial(opened.journal.keep_desired, held))
@@ -261,12 +272,21 @@ class Agent:
                 case _:
                     assert_never(effect)
 
-    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> None:
-        await self._around.executor.run(partial(opened.journal.append, facts, picture))
-        opened.sender.appended()
-        for fact in facts:
-            fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            self._log.info(fact.kind, **fields)
+    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> bool:
+        durable = await self._around.executor.run(partial(opened.journal.append, facts, picture))
+        self._log_trouble(opened.journal, durable=durable)
+        if durable:
+            opened.sender.appended()
+            for fact in facts:
+                fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+                self._log.info(fact.kind, **fields)
+        return durable
+
+    def _log_trouble(self, journal: Journal, *, durable: bool) -> None:
+        if journal.trouble != self._trouble:
+            self._trouble = journal.trouble
+            level = logging.ERROR if journal.trouble else logging.INFO
+            self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     def _set_timer(self, station: Station) -> None:
         wake_ms = station.wake_at_line_ms
@@ -304,18 +324,27 @@ class Agent:
     async def _start_epoch(self, opened: Opened, *, beyond: bool, common_seq: int) -> None:
         """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
         journal, run = opened.journal, self._around.executor.run
+        if not opened.station.durable or not await run(journal.settle):
+            return  # the ledger says it again when there is room to write
         ended = journal.epoch
         self._log.error(
             "epoch_starts", beyond_sent=beyond, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq
         )
-        facts = (parse_fact(text) for text in await run(partial(journal.texts_after, common_seq)))
+        try:
+            texts = await run(partial(journal.texts_after, common_seq))
+        except CannotNow as error:
+            self._log.error("epoch_not_started", why=str(error))
+            return
+        facts = (parse_fact(text) for text in texts)
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
         first, *others = opened.station.start_epoch(
             self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
         )
         assert isinstance(first, model.Journal), "facts come before actions"
         epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
-        await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture))
+        if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):
+            opened.station.epoch_not_started(ended.last_seq)
+            return
         opened.sender.new_epoch()
         await self._carry_out(opened, others, None)
 

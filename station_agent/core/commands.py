@@ -1,7 +1,8 @@
 """Commands from the centre: decided once, in the order of their counters, and answered the same ever after.
 
-A command that releases a slot is a right of its own. It is never carried out late, twice, or on the word of a
-clock that nobody vouches for; what was decided is remembered in the picture, so it holds across reboots.
+A command that releases a slot is a right of its own. It is never carried out late, twice, on the word of a
+clock that nobody vouches for, nor before it is written down; what was decided is remembered in the picture, so
+it holds across reboots.
 """
 
 from contract.facts import CommandDecided, Purpose
@@ -24,6 +25,8 @@ class Commands:
         self._picture = picture
         self._devices = devices
         self._notebook = notebook
+        self._last: Command | None = None
+        """The command that was decided last, in case that cannot be written."""
         self._report_counter = 0
         """Apart from the slots' counter, so that a request for a report never overtakes an order to open."""
         self.outcomes: dict[ReplyOutcome, int] = dict.fromkeys(ReplyOutcome, 0)
@@ -47,7 +50,20 @@ class Commands:
         else:
             self.unanswerable += 1
 
+    def not_durable(self, now: Now, decided: CommandDecided) -> None:
+        """The release just decided could not be written: it is not carried out, and refused for good."""
+        command, known = self._last, self._picture.commands
+        assert command is not None
+        assert decided.command == command.command == known.recent[-1].command, "the last decision, and no other"
+        assert command.slot is not None, "a slot was released"
+        del self._picture.releases[command.slot]
+        self.outcomes[known.recent.pop().outcome] -= 1
+        known.high_water = command.counter - 1
+        self._decide(now, command, Reason.NOT_DURABLE)
+
     def _refusal(self, now: Now, command: Command, *, clock_trusted: bool) -> Reason | None:
+        if not self._notebook.durable:
+            return Reason.NOT_DURABLE
         if not clock_trusted:
             return Reason.CLOCK_NOT_TRUSTED
         if now.wall_ms >= command.expires_ms:
@@ -66,6 +82,7 @@ class Commands:
         if reason is not None:
             outcome = ReplyOutcome.EXPIRED if reason is Reason.EXPIRED else ReplyOutcome.REFUSED
         self.outcomes[outcome] += 1
+        self._last = command
         self._remember(
             DecidedCommand(command=command.command, counter=command.counter, outcome=outcome, reason=reason)
         )

@@ -55,11 +55,22 @@ class ClockRead:
 
 
 @dataclass(frozen=True, slots=True)
+class DurabilityChanged:
+    """The last `Journal` says otherwise than the core believed.
+
+    Where it could not be made durable, none of the effects after it was carried out: what follows from this
+    event takes their place.
+    """
+
+    durable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Elapsed:
     """The time asked for with `wake_at_line_ms` has come."""
 
 
-Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockRead | Elapsed
+Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockRead | DurabilityChanged | Elapsed
 
 
 # --- effects

@@ -54,6 +54,7 @@ class Box:
     badges: set[str] = field(default_factory=set)
     version: int = 0
     picture: str = "{}"
+    disk_is_good: bool = True
     settings: StationSettings = field(default_factory=StationSettings)
 
     def __post_init__(self) -> None:
@@ -218,11 +219,18 @@ class Box:
     # --- what came of it
 
     def _carry_out(self, effects: list[model.Effect]) -> None:
+        """As the agent does it."""
         for effect in effects:
             self.effects.append(effect)
-            if isinstance(effect, model.Journal):
+            if not isinstance(effect, model.Journal):
+                continue
+            if self.disk_is_good:
                 self.facts.extend(effect.facts)
                 self.picture = effect.picture
+            if self.disk_is_good is not self.station.durable:
+                self._carry_out(self.station.handle(self.now, model.DurabilityChanged(self.disk_is_good)))
+                if not self.disk_is_good:
+                    return
 
     def forget(self) -> None:
         """Only what comes from now on counts; numbers go on."""

@@ -10,7 +10,7 @@ from contract.reasons import Reason
 from station_agent.core import model
 from station_agent.core.commands import REACH_MS, RECENT_MAX
 from station_agent.core.device_events import CabinetLost, ReaderSignal
-from station_agent.core.station import PULSES_MAX
+from station_agent.core.locks import PULSES_MAX
 from tests.station_agent.core.box import MINUTE_MS, Box
 
 Answer = tuple[str, ReplyOutcome, Reason | None]
