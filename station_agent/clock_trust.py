@@ -4,17 +4,17 @@ The dispatcher's word is an answer to a nonce of this box, so it cannot be recor
 word is worth is decided in `core.clock`.
 """
 
-import asyncio
 from collections.abc import Callable
 
 from contract.messages import TimeReply, TimeRequest
 from runtime.clocks import Clock, LineClock
+from runtime.steps import Steps
 from station_agent.core.clock import ClockTrust
 from station_agent.core.model import Now
 from station_agent.outgoing import Outgoing
 
-CHECK_S = 10  # the kernel's word costs one system call
-CHECK_UNTRUSTED_S = 1  # nobody gets a key meanwhile: one small question a second is cheap
+CHECK_US = 10_000_000  # the kernel's word costs one system call
+CHECK_UNTRUSTED_US = 1_000_000  # nobody gets a key meanwhile: one small question a second is cheap
 
 
 class ClockKeeper:
@@ -25,6 +25,7 @@ class ClockKeeper:
         clocks: tuple[Clock, LineClock],
         outgoing: Outgoing,
         random_bytes: Callable[[int], bytes],
+        steps: Steps,
         on_read: Callable[[bool], None],
     ) -> None:
         self._clock, self._line_clock = clocks
@@ -32,6 +33,12 @@ class ClockKeeper:
         self._random_bytes = random_bytes
         self._on_read = on_read
         self.trust = ClockTrust(speed=self._clock.speed)
+        self._checking = steps.step("clock", self._check)
+
+    def begin(self) -> None:
+        """Ask the kernel at the start, and go on asking."""
+        self.judge()
+        self._look_again()
 
     def judge(self) -> None:
         """Ask the kernel, and tell what it said."""
@@ -52,12 +59,15 @@ class ClockKeeper:
             self.trust.asks(line_ms, nonce)
             await self._outgoing.post_or_leave(TimeRequest(cabinet=self._outgoing.cabinet, nonce=nonce))
 
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(CHECK_UNTRUSTED_S if self.trust.source == "none" else CHECK_S)
-            self.judge()
-            if self._outgoing.link.connected:
-                await self.ask()
+    async def _check(self) -> None:
+        self.judge()
+        if self._outgoing.link.connected:
+            await self.ask()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        pause_us = CHECK_UNTRUSTED_US if self.trust.source == "none" else CHECK_US
+        self._checking.at_us(self._line_clock.now_us() + pause_us)
 
     def _now(self) -> Now:
         return Now(self._clock.now_ms(), self._line_clock.now_us() // 1000)

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Select, and_, bindparam, select
 
 from dispatcher.core.booking_states import BookingEvent, BookingState
 from dispatcher.core.incidents import IncidentKind
@@ -49,44 +50,45 @@ def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_m
 
 def end_holds(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
     """Complete bookings whose retake hold is over, once it is certain that the key was not taken again."""
-    deadline = bookings.c.hold_until_ms
-    due = bookings.c.state == BookingState.RETURNED
-    return _decide(connection, rules, now_ms, due, deadline, BookingEvent.HOLD_ELAPSED)
+    return _decide(connection, rules, now_ms, _HOLDS_OVER, BookingEvent.HOLD_ELAPSED)
 
 
 def declare_no_shows(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
     """Declare no-shows, once the cabinet's facts prove them: never while it is silent, or where it failed."""
-    due = and_(bookings.c.state == BookingState.BOOKED, ~let_down())
-    return _decide(connection, rules, now_ms, due, bookings.c.take_by_ms, BookingEvent.NO_SHOW_DECLARED)
+    return _decide(connection, rules, now_ms, _NOT_TAKEN, BookingEvent.NO_SHOW_DECLARED)
 
 
 def cancel_unserved(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
     """Cancel at their end the bookings whose member was let down: no no-show, and no key was taken."""
-    due = and_(bookings.c.state == BookingState.BOOKED, let_down())
-    return _decide(connection, rules, now_ms, due, bookings.c.end_ms, BookingEvent.CANCELLED, why="let_down")
+    return _decide(connection, rules, now_ms, _UNSERVED, BookingEvent.CANCELLED, why="let_down")
 
 
-def _decide(
-    connection: Connection,
-    rules: FleetRules,
-    now_ms: int,
-    condition: ColumnElement[bool],
-    deadline: ColumnElement[int],
-    event: BookingEvent,
-    **detail: str,
-) -> frozenset[str]:
-    """Tell `event` to every booking that fits and whose deadline the cabinet's facts have passed.
-
-    One whose slot stands open under its grant is left alone: it was released in time, the key may be in
-    somebody's hand. Returns the cabinets whose facts do not say yet.
+def _due(condition: ColumnElement[bool], deadline: ColumnElement[int]) -> Select[Any]:
+    """Every booking that fits and whose deadline has passed, but those whose slot stands open under their grant:
+    it was released in time, the key may be in somebody's hand. Made once: to build it costs more than to ask.
     """
-    due = (
+    now_ms: BindParameter[int] = bindparam("now_ms", type_=BigInteger)
+    return (
         select(bookings.c.id, bookings.c.cabinet_id, deadline.label("deadline_ms"))
         .where(condition, deadline + MARGIN_MS <= now_ms, ~being_used(bookings.c.grant_id))
         .order_by(deadline, bookings.c.id)
     )
+
+
+_HOLDS_OVER = _due(bookings.c.state == BookingState.RETURNED, bookings.c.hold_until_ms)
+_NOT_TAKEN = _due(and_(bookings.c.state == BookingState.BOOKED, ~let_down()), bookings.c.take_by_ms)
+_UNSERVED = _due(and_(bookings.c.state == BookingState.BOOKED, let_down()), bookings.c.end_ms)
+
+
+def _decide(
+    connection: Connection, rules: FleetRules, now_ms: int, due: Select[Any], event: BookingEvent, **detail: str
+) -> frozenset[str]:
+    """Tell `event` to every booking that is due and whose deadline the cabinet's facts have passed.
+
+    Returns the cabinets whose facts do not say yet.
+    """
     waiting = set()
-    for row in connection.execute(due).all():
+    for row in connection.execute(due, {"now_ms": now_ms}).all():
         if complete_until_ms(connection, row.cabinet_id) < row.deadline_ms + MARGIN_MS:
             waiting.add(row.cabinet_id)
             continue
@@ -113,10 +115,15 @@ def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, n
 def _overdue(
     connection: Connection, rules: FleetRules, now_ms: int
 ) -> tuple[tuple[BookingView, ...], frozenset[str]]:
-    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet."""
+    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet.
+
+    What was sure once stays so until the key is back: a newer report that proves nothing yet takes nothing away.
+    """
     sure, waiting = [], set()
+    already = open_subjects(connection, IncidentKind.KEY_OVERDUE)
     for booking in _keys_out_past_end(connection, now_ms - rules.grace_s * 1000):
-        if complete_until_ms(connection, booking.cabinet_id) > booking.end_ms + rules.grace_s * 1000:
+        complete_ms = complete_until_ms(connection, booking.cabinet_id)
+        if booking.booking_id in already or complete_ms > booking.end_ms + rules.grace_s * 1000:
             sure.append(booking)
         else:
             waiting.add(booking.cabinet_id)

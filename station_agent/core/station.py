@@ -60,7 +60,7 @@ from station_agent.core.picture import Picture, Release, SlotPicture
 from station_agent.core.slots import SlotState, has_key, is_open
 from station_agent.core.wanted import DesiredOutcome, Wanted
 
-MARK_EVERY_MS = 60_000  # line time between writes of the clock's mark alone: disks of boxes wear out
+MARK_EVERY_MS = 300_000  # a step of so much may go unnoticed within a boot as well; disks of boxes wear out
 WRITE_AGAIN_MS = 10_000  # what a full disk costs members is grave; a try costs a few milliseconds
 USES_KEPT_MS = 2 * 86_400_000  # a grant leaves `desired` hours after its end; its use is kept well beyond
 
@@ -120,6 +120,10 @@ class Station:
     def durable(self) -> bool:
         """Whether the last that was to be journalled is durable, as far as the core was told."""
         return self._notebook.durable
+
+    def has_clock_news(self, now: Now) -> bool:
+        """Whether `ClockRead` would change or write anything; after the shared clock was judged."""
+        return self.clock.source != self.clock_source or self._mark_is_due(now)
 
     @property
     def wake_at_line_ms(self) -> int | None:
@@ -310,9 +314,12 @@ class Station:
             self._notebook.clock_trusted = source != "none"
             self._notebook.note(now, ClockTrustChanged, source=source)
             self._notebook.then(Report())
-        moved = self.clock.mark_ms != self._written_mark_ms
-        if isinstance(event, ClockRead) and moved and now.line_ms - self._written_line_ms >= MARK_EVERY_MS:
+        if isinstance(event, ClockRead) and self._mark_is_due(now):
             self._notebook.remember()  # every fact carries the mark along; without facts it is written now and then
+
+    def _mark_is_due(self, now: Now) -> bool:
+        moved = self.clock.mark_ms != self._written_mark_ms
+        return moved and now.line_ms - self._written_line_ms >= MARK_EVERY_MS
 
     # --- the disk
 

@@ -19,7 +19,7 @@ from station_agent.core import model
 from station_agent.core.device_events import ReaderSignal
 from station_agent.core.notebook import HELD_MAX
 from station_agent.core.picture import Picture
-from station_agent.core.station import WRITE_AGAIN_MS
+from station_agent.core.station import MARK_EVERY_MS, WRITE_AGAIN_MS
 from tests.station_agent.core.box import HOUR_MS, MINUTE_MS, Box
 
 
@@ -158,7 +158,7 @@ def test_a_disk_is_tried_again_without_any_event() -> None:
 
 def test_a_picture_alone_that_could_not_be_written_costs_no_fact() -> None:
     box = without_disk()
-    box.pass_time(2 * MINUTE_MS)
+    box.pass_time(MARK_EVERY_MS)
     box.handle(model.ClockRead(synchronised=True))
     assert not box.station.durable
     box.disk_is_good = True
