@@ -20,7 +20,6 @@ from dispatcher.store.keys import key_state, set_key, settle_key
 from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
 from dispatcher.store.upsert import upsert
 
-
 _NEW = (  # made once: it is asked with every commit
     select(
         cabinet_links.c.cabinet_id,

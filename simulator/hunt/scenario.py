@@ -2,20 +2,23 @@
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from simulator.hunt.faults.hardware import HARDWARE
+from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
+from simulator.hunt.faults.memory import MEMORY
 from simulator.hunt.faults.menu import HOUR_US, MINUTE_US, SECOND_US, Cast, Fault
 from simulator.hunt.faults.ways import WAYS
-from simulator.hunt.spells import Spell, Spells
+from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
+from simulator.virtual.spells import Spell, Spells
 from simulator.virtual.timers import Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
-MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE)}
+MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *MEMORY)}
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
 FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute
@@ -43,15 +46,19 @@ class Run:
     options: Options
     heap: Heap
     world: VirtualWorld
-    spells: Spells = field(default_factory=Spells)
+    watch: Watch
     calm_us: int = 0
     """When the last fault had ended and nobody began anything new."""
+
+    @property
+    def spells(self) -> Spells:
+        return self.world.spells
 
 
 def live(seed: int, options: Options, directory: Path) -> Run:
     """Live through one seed: faults and people, then calm, then rest."""
     heap, world = heap_world(options.stations, seed, directory)
-    run = Run(seed, options, heap, world)
+    run = Run(seed, options, heap, world, Watch(world))
     faults = [MENU[name] for name in options.faults]
     for fault in faults:
         for cabinet in (None,) if fault.everywhere else tuple(world.boxes):

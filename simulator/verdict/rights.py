@@ -33,6 +33,8 @@ class Judge:
     speed: float
     """Wall seconds per line second: how much wall time a while of hands and wires is."""
     excuses: Excuses = field(default_factory=NoExcuse)
+    lost: tuple[Booking, ...] = ()
+    """Bookings that were made and that a restored database forgot: boxes held them as rights all the same."""
 
     def wall_ms(self, line_us: int) -> int:
         return round(line_us * self.speed / 1000)
@@ -68,8 +70,8 @@ def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str 
     assert pulse.deed.key is not None, "the caller looks at slots that held a key"
     candidates = [
         booking
-        for booking in judge.evidence.bookings_of(pulse.deed.key)
-        if badge.member in booking.people and booking.cabinet == pulse.cabinet
+        for booking in (*judge.evidence.bookings_of(pulse.deed.key), *judge.lost)
+        if badge.member in booking.people and (booking.cabinet, booking.key) == (pulse.cabinet, pulse.deed.key)
     ]
     faults = [_not_now(judge, booking, shown, pulse, scene) for booking in candidates]
     if None in faults:

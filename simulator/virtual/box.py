@@ -131,6 +131,18 @@ class VirtualBox:
                 found.setdefault(epoch, []).append(after)
         return found
 
+    def disk_image(self) -> bytes:
+        """A copy of the disk, as somebody would make it of a card."""
+        with closing(sqlite3.connect(self._journal)) as disk:
+            return disk.serialize()
+
+    def put_back(self, image: bytes) -> None:
+        """The disk is replaced by a copy. Only while the agent is not running."""
+        assert not self.is_alive, "a card is not changed under a running agent"
+        for name in (self._journal, *self._journal.parent.glob(f"{self._journal.name}-*")):
+            name.unlink(missing_ok=True)
+        self._journal.write_bytes(image)
+
     def _broke(self, error: BaseException) -> None:
         if isinstance(error, Killed):
             self.fate.kills += 1

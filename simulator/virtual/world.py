@@ -7,15 +7,18 @@ from pathlib import Path
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.desired import look
 from simulator.network.draws import stream
+from simulator.verdict.evidence import Booking
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
 from simulator.virtual.centre import VirtualCentre
 from simulator.virtual.clocks import TrueClock
+from simulator.virtual.overheard import Overheard
 from simulator.virtual.people import Person, Surroundings
 from simulator.virtual.phone import Answered, Question
 from simulator.virtual.premises import NAMESPACE, PLACES_SEED, open_database, premises
 from simulator.virtual.runners import HeapRunner
 from simulator.virtual.site import VirtualSite
+from simulator.virtual.spells import Spells
 from simulator.virtual.stage import Stage
 from simulator.virtual.timers import Heap
 from simulator.virtual.traffic import VirtualTraffic
@@ -44,6 +47,15 @@ class VirtualWorld:
         self.centre = VirtualCentre("dispatcher", self.database, stage)
         self.other_centre = VirtualCentre("dispatcher-2", self.database, stage)
         """A second one on the same database, for as long as a fault lets it run."""
+        self.spells = Spells()
+        """What was wrong, where and when."""
+        self.overheard = Overheard()
+        """What somebody who owns the broker has seen pass."""
+        stage.broker.on_message = self.overheard.note
+        self.forged: set[str] = set()
+        """Bookings that were written into the database by hand."""
+        self.lost: list[Booking] = []
+        """Bookings that a restored database does not have any more."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
         self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
 

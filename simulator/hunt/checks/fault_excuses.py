@@ -5,8 +5,8 @@ from typing import Final
 
 from contract.facts import BadFact
 from simulator.hunt.scenario import Run
-from simulator.hunt.spells import Touches
 from simulator.verdict.evidence import LedgerFact
+from simulator.virtual.spells import Touches
 from simulator.world.record import PhysicalFact, What
 
 SECOND_US: Final = 1_000_000
@@ -90,6 +90,8 @@ class FaultExcuses:
 
     def explains_incident(self, kind: str, subject: str, opened_ms: int) -> bool:
         opened_us = self._clock.at_us(opened_ms)
+        if self._spells.of("ledger_restored_echo") and self._is_retold(opened_us):
+            return True
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
         touches = EXPLAINED_BY.get(kind)
@@ -99,6 +101,10 @@ class FaultExcuses:
         if cabinet not in self._run.world.boxes:  # of a row, or a badge: wherever it was
             return any(spell.touches & touches and spell.from_us <= opened_us for spell in self._spells)
         return bool(self._spells.near(cabinet, self._told_since_us(cabinet, opened_us), opened_us, touches))
+
+    def _is_retold(self, at_us: int) -> bool:
+        """A restored ledger lives through everything again that happened since its backup."""
+        return any(spell.from_us <= at_us <= spell.until_us for spell in self._spells.of("ledger_restored_echo"))
 
     def _told_since_us(self, cabinet: str, at_us: int) -> int:
         """How old news may be that is told at this instant: as old as the silence before it."""
@@ -124,6 +130,7 @@ class FaultExcuses:
         for fact in self._run.world.record:
             if fact.deed.what in MOVES and fact.deed.key is not None and self._moved_unseen(fact):
                 found.add(fact.deed.key)
+        found |= {booking.key for booking in self._run.world.lost}
         return frozenset(found)
 
     def _moved_unseen(self, fact: PhysicalFact) -> bool:

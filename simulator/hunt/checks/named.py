@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from simulator.hunt.scenario import Run
-from simulator.hunt.spells import Spell, Touches
 from simulator.network.wiring import BADGE_READER, RETURN_READER
 from simulator.verdict.evidence import Incident
 from simulator.verdict.rights import Judge
+from simulator.virtual.spells import Spell, Touches
 
 SECOND_US: Final = 1_000_000
 NOTICED_US: Final = (

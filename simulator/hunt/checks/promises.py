@@ -1,10 +1,10 @@
 """The promises of one run, checked against the world's own record: each broken one in words."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.hunt.checks.fault_excuses import FaultExcuses
-from simulator.hunt.checks.journals import journals_against_ledger
+from simulator.hunt.checks.journals import journals_against_ledger, pulses_without_decision
 from simulator.hunt.checks.liveness import not_at_rest
 from simulator.hunt.checks.named import unnamed
 from simulator.hunt.checks.sales import declared_in_silence, sold_while_held
@@ -26,7 +26,9 @@ def judged(run: Run) -> tuple[Judge, Verdict]:
     """The five promises as the demo judges them, with what the run's faults excuse."""
     world = run.world
     evidence: Evidence = world.database.read_now(read_evidence)
-    judge = Judge(world.network, evidence, world.stage.rules, 1.0, FaultExcuses(run))
+    honest = tuple(booking for booking in evidence.bookings if booking.id not in world.forged)
+    evidence = replace(evidence, bookings=honest)
+    judge = Judge(world.network, evidence, world.stage.rules, 1.0, FaultExcuses(run), tuple(world.lost))
     return judge, reach_verdict(judge, world.record, world.now())
 
 
@@ -39,6 +41,9 @@ def broken_promises(run: Run) -> list[Broken]:
 
 
 def _more(run: Run, judge: Judge) -> Iterator[tuple[str, str]]:
+    yield from run.watch.broken
+    for text in pulses_without_decision(run, judge.evidence):
+        yield "no_key_leaves_without_a_right", text
     for text in journals_against_ledger(run, judge.evidence):
         yield "no_fact_lost_or_doubled", text
     for text in sold_while_held(judge, run.world.record):

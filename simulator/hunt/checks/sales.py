@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from dispatcher.core.windows import utc_text
 from simulator.hunt.scenario import Run
-from simulator.hunt.spells import Touches
 from simulator.verdict.evidence import Evidence
 from simulator.verdict.replay import replay
 from simulator.verdict.rights import Judge
+from simulator.virtual.spells import Touches
 from simulator.world.record import Intent, What, WorldRecord
 
 CUT = frozenset({"partition", "region"})

@@ -3,9 +3,9 @@
 from functools import partial
 
 from simulator.hunt.faults.menu import Cast, End, Fault
-from simulator.hunt.spells import Touches
 from simulator.network.wiring import BADGE_READER, RETURN_READER, slot_numbers
 from simulator.virtual.line import Cable
+from simulator.virtual.spells import Touches
 from simulator.world.cabinet import Contact
 
 LOCKS, READERS = frozenset({Touches.LOCKS}), frozenset({Touches.READERS})

@@ -1,7 +1,7 @@
 """Faults of computers: killed between any two effects, without power, with a wrong clock; a slow database."""
 
 from simulator.hunt.faults.menu import Cast, End, Fault
-from simulator.hunt.spells import Touches
+from simulator.virtual.spells import Touches
 
 EFFECTS_MAX = 40  # a kill falls at one of the next so many effects: a handover is about thirty
 BOX, CLOCK = frozenset({Touches.BOX, Touches.LOCKS, Touches.READERS, Touches.WAY}), frozenset({Touches.CLOCK})

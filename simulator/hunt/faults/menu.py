@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.hunt.spells import Spell, Touches
+from simulator.virtual.spells import Spell, Touches
 from simulator.virtual.world import VirtualWorld
 
 SECOND_US = 1_000_000

@@ -1,8 +1,8 @@
 """Faults of the network: messages late, lost, doubled, out of order; stations cut off; the broker gone."""
 
 from simulator.hunt.faults.menu import Cast, End, Fault
-from simulator.hunt.spells import Touches
 from simulator.virtual.box import VirtualBox
+from simulator.virtual.spells import Touches
 
 WAY = frozenset({Touches.WAY})
 
@@ -82,6 +82,21 @@ def _broker_restart(cast: Cast) -> None:
     cast.world.stage.broker.restart(cast.lasts_us)
 
 
+def _centre_way(cast: Cast) -> End:
+    """The dispatcher's own line: messages come twice, late, or not at all, whoever sent them."""
+    way = cast.world.centre.way
+    way.doubled, way.overtakes, way.lost = (
+        cast.rng.uniform(0, 0.4),
+        cast.rng.uniform(0, 0.4),
+        cast.rng.uniform(0, 0.2),
+    )
+
+    def end() -> None:
+        way.doubled = way.overtakes = way.lost = 0.0
+
+    return end
+
+
 WAYS = (
     Fault("loss", WAY, 6, (30, 600), _loss),
     Fault("delay", WAY, 6, (30, 900), _delay),
@@ -89,5 +104,6 @@ WAYS = (
     Fault("reordering", WAY, 6, (60, 900), _reordering),
     Fault("partition", WAY, 5, (20, 2400), _partition),
     Fault("region", WAY, 6, (60, 1500), _region, everywhere=True),
+    Fault("centre_way", WAY, 2, (60, 900), _centre_way, everywhere=True),
     Fault("broker_restart", WAY, 3, (1, 60), _broker_restart, everywhere=True),
 )
