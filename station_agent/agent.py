@@ -9,11 +9,13 @@ the steps, keeps the time and carries the bytes is given (`Surroundings`): async
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import assert_never
 
@@ -21,14 +23,13 @@ import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
 from contract.facts import Fact, UnknownFact, parse_fact
-from contract.messages import Acknowledged, Command, CommandReply, Desired, ReplyOutcome, TimeReply
-from contract.reasons import Reason
+from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
 from runtime.link import Incoming, Link, LinkEnd, LinkOwner
 from runtime.steps import Steps
-from station_agent.clock_trust import ClockKeeper, Source
+from station_agent.clock_trust import ClockKeeper
 from station_agent.config import StationConfig
 from station_agent.core import model
 from station_agent.core.device_events import CardRead, DeviceEvent
@@ -38,11 +39,13 @@ from station_agent.drivers.base import MakeLine
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal_database import CannotNow
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
 from station_agent.reporting import VERSION, Boot, Reporter, presence
 from station_agent.secrets_on_disk import StationKeys
+from station_agent.storage import FileStorage, Storage
 
 TIDY_US = 60_000_000  # how often the write-ahead log is folded back and old facts are deleted
 DAY_MS = 86_400_000
@@ -63,6 +66,7 @@ class Surroundings:
     steps: Steps
     make_link: Callable[[LinkOwner], Link]
     make_line: MakeLine
+    make_storage: Callable[[Path], Storage] = FileStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Agent:
         self._replying = surroundings.steps.step("replies", self._reply)
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self._last_counter = 0
+        self._trouble = ""
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -112,7 +116,7 @@ class Agent:
             self.outgoing,
             surroundings.random_bytes,
             surroundings.steps,
-            self._clock_judged,
+            self._clock_read,
         )
         self.hardware = Hardware(
             config,
@@ -175,7 +179,7 @@ class Agent:
         around = self._around
         opening = partial(
             Journal.open,
-            self.config.journal.file,
+            around.make_storage(self.config.journal.file),
             self.config.cabinet,
             now_ms=around.clock.now_ms(),
             random_bytes=around.random_bytes,
@@ -187,6 +191,7 @@ class Agent:
             boot_nonce=self._boot.nonce,
             picture=Picture.model_validate_json(picture),
             last_seq=journal.epoch.last_seq,
+            clock=self._clock_keeper.trust,
         )
         if held is not None:
             self._restore(station, held)
@@ -230,9 +235,9 @@ class Agent:
         assert self.opened is not None, "the link runs after the journal is open"
         self.opened.sender.disconnected()
 
-    def _clock_judged(self, source: Source) -> None:
-        if self.opened is not None and source != self.opened.station.clock_source:
-            self._put(model.ClockJudged(source))
+    def _clock_read(self, synchronised: bool) -> None:
+        if self.opened is not None and self.opened.station.has_clock_news(self._now()):
+            self._put(model.ClockRead(synchronised))
 
     # --- the one step that acts
 
@@ -251,8 +256,6 @@ class Agent:
         match stamped.what:
             case Acknowledged():
                 await self._acknowledged(opened, stamped.what)
-            case Command():
-                self._command(opened, stamped.what)
             case TimeReply():
                 self._clock_keeper.answered(stamped.what)
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
@@ -265,7 +268,12 @@ class Agent:
         for effect in effects:
             match effect:
                 case model.Journal(facts, picture):
-                    await self._journal_facts(opened, facts, picture)
+                    durable = await self._journal_facts(opened, facts, picture)
+                    if durable is not opened.station.durable:
+                        told = opened.station.handle(self._now(), model.DurabilityChanged(durable))
+                        await self._carry_out(opened, told, cause)
+                        if not durable:
+                            return  # what was carried out just now takes the place of the rest
                 case model.KeepDesired(wire, version, digest):
                     held = HeldDesired(wire, version, digest)
                     await self._around.executor.run(partial(opened.journal.keep_desired, held))
@@ -275,17 +283,28 @@ class Agent:
                         self.latency.observe((self._around.line_clock.now_us() - cause.at_us) / 1e6)
                 case model.Indicate(reader, signal):
                     self.hardware.indicate(reader, signal)
+                case model.Reply(reply):
+                    self._answer(reply)
                 case model.Report():
                     opened.reporter.want()
                 case _:
                     assert_never(effect)
 
-    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> None:
-        await self._around.executor.run(partial(opened.journal.append, facts, picture))
-        opened.sender.appended()
-        for fact in facts:
-            fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            self._log.info(fact.kind, **fields)
+    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> bool:
+        durable = await self._around.executor.run(partial(opened.journal.append, facts, picture))
+        self._log_trouble(opened.journal, durable=durable)
+        if durable:
+            opened.sender.appended()
+            for fact in facts:
+                fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+                self._log.info(fact.kind, **fields)
+        return durable
+
+    def _log_trouble(self, journal: Journal, *, durable: bool) -> None:
+        if journal.trouble != self._trouble:
+            self._trouble = journal.trouble
+            level = logging.ERROR if journal.trouble else logging.INFO
+            self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     # --- the centre's words
 
@@ -307,35 +326,31 @@ class Agent:
     async def _start_epoch(self, opened: Opened, *, beyond: bool, common_seq: int) -> None:
         """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
         journal, run = opened.journal, self._around.executor.run
+        if not opened.station.durable or not await run(journal.settle):
+            return  # the ledger says it again when there is room to write
         ended = journal.epoch
         self._log.error(
             "epoch_starts", beyond_sent=beyond, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq
         )
-        facts = (parse_fact(text) for text in await run(partial(journal.texts_after, common_seq)))
+        try:
+            texts = await run(partial(journal.texts_after, common_seq))
+        except CannotNow as error:
+            self._log.error("epoch_not_started", why=str(error))
+            return
+        facts = (parse_fact(text) for text in texts)
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
         first, *others = opened.station.start_epoch(
             self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
         )
         assert isinstance(first, model.Journal), "facts come before actions"
         epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
-        await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture))
+        if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):
+            opened.station.epoch_not_started(ended.last_seq)
+            return
         opened.sender.new_epoch()
         await self._carry_out(opened, others, None)
 
-    def _command(self, opened: Opened, command: Command) -> None:
-        """Commands that open slots come with a later version of this agent; until then they are refused."""
-        if command.counter <= self._last_counter:
-            return  # an old one, told again by somebody who is not its author
-        self._last_counter = command.counter
-        reason: Reason | None = None
-        if self._around.clock.now_ms() >= command.expires_ms:
-            outcome, reason = ReplyOutcome.EXPIRED, Reason.EXPIRED
-        elif command.action == "report_now":
-            opened.reporter.want()
-            outcome = ReplyOutcome.COMPLETED
-        else:
-            outcome, reason = ReplyOutcome.REFUSED, Reason.UNSUPPORTED
-        reply = CommandReply(cabinet=self.config.cabinet, command=command.command, outcome=outcome, reason=reason)
+    def _answer(self, reply: CommandReply) -> None:
         self._replies.append(reply)  # where there are too many, the oldest goes: its author asks again
         self._replying.soon()
 

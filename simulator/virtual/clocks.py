@@ -9,6 +9,8 @@ PPM = 1_000_000
 class TrueClock:
     """The time that it is. Reads `start_ms` when virtual time is 0."""
 
+    speed = 1.0
+
     def __init__(self, timers: Timers, start_ms: int) -> None:
         self._timers = timers
         self.start_ms = start_ms

@@ -6,12 +6,14 @@ from contract.facts import (
     AccessRefused,
     AgentStarted,
     ClockTrustChanged,
+    CommandDecided,
     DeviceBack,
     DeviceLost,
     DoorClosed,
     DoorOpened,
     EpochStarted,
     Fact,
+    FactsNotDurable,
     GrantCompleted,
     Identity,
     KeyReturned,
@@ -63,23 +65,28 @@ FACTS: tuple[Fact, ...] = (
     ),
     AccessRefused(seq=4, at_ms=AT_MS, clock_trusted=True, reader="entrance", reason=Reason.UNKNOWN_BADGE),
     GrantCompleted(seq=5, at_ms=AT_MS, clock_trusted=True, reader="entrance", grant="grant-1", badge="badge-1"),
-    ReleaseFailed(
-        seq=6, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.RETAKE,
-        pulses=3, last_result="unanswered", grant="grant-1",
+    CommandDecided(
+        seq=6, at_ms=AT_MS, clock_trusted=True, command="command-1", outcome="refused", reason=Reason.BUSY,
+        slot=2, key="key-1", not_durable=True,
     ),
-    DoorOpened(seq=7, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
-    DoorClosed(seq=8, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
+    ReleaseFailed(
+        seq=7, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.RETAKE,
+        pulses=3, last_result="unanswered", grant="grant-1", command="command-1",
+    ),
+    DoorOpened(seq=8, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
+    DoorClosed(seq=9, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
     KeyTaken(
-        seq=9, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
-        key="key-1", grant="grant-1", badge="badge-1", vehicle=READING,
+        seq=10, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
+        key="key-1", grant="grant-1", command="command-1", badge="badge-1", vehicle=READING,
     ),
     KeyReturned(
-        seq=10, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
+        seq=11, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
         key="key-1", grant="grant-1", badge="badge-1", lit_slot=2, vehicle=VehicleReading(age_s=0),
     ),
-    DeviceLost(seq=11, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
-    DeviceBack(seq=12, at_ms=AT_MS, clock_trusted=True, device="locks"),
-    ClockTrustChanged(seq=13, at_ms=AT_MS, clock_trusted=False, source="none"),
+    DeviceLost(seq=12, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
+    DeviceBack(seq=13, at_ms=AT_MS, clock_trusted=True, device="locks"),
+    FactsNotDurable(seq=14, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
+    ClockTrustChanged(seq=15, at_ms=AT_MS, clock_trusted=False, source="none"),
 )  # fmt: skip
 
 _TEXTS = tuple(fact.to_json() for fact in FACTS)
@@ -88,7 +95,7 @@ MESSAGES: tuple[Message, ...] = (
     Presence(cabinet=CABINET, online=True, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, version="1"),
     Reported(
         cabinet=CABINET, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, revision=1, at_ms=AT_MS,
-        epoch=EPOCH, seq=13, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
+        epoch=EPOCH, seq=15, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
         slots=(
             SlotState(slot=1),
             SlotState(slot=2, key_present=True, door_open=False, key="key-1", identity="read"),

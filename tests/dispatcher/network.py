@@ -89,6 +89,7 @@ class TestClock:
     """Wall time that stands still until it is set."""
 
     __test__ = False
+    speed = 1.0
 
     def __init__(self, now_ms: int = NOW_MS) -> None:
         self.at_ms = now_ms
