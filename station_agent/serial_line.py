@@ -9,7 +9,7 @@ Whatever goes wrong with the port is one thing here: the link is lost, is closed
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from runtime.clocks import LineClock
@@ -31,6 +31,8 @@ class SerialLine:
         codec: Codec,
         clock: LineClock,
         on_event: Callable[[DeviceEvent], None],
+        *,
+        open_port: Callable[[str, int], Awaitable[Port]] = open_port,
     ) -> None:
         self.url = url
         self.open_count = 0
@@ -40,6 +42,7 @@ class SerialLine:
         self._codec = codec
         self._clock = clock
         self._on_event = on_event
+        self._open_port = open_port
         self._port: Port | None = None
         self._ended: asyncio.Future[Exception] | None = None  # what ended the link; raises: a bug of ours
         self._heard = False
@@ -61,7 +64,7 @@ class SerialLine:
         while True:
             self._heard = False
             try:
-                port = await open_port(self.url, self._baud_rate)
+                port = await self._open_port(self.url, self._baud_rate)
             except LINK_ERRORS as error:
                 self.last_error = str(error)
             else:

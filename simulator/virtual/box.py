@@ -50,7 +50,7 @@ class VirtualBox:
         self._timers = stage.timers
         self._journal = journal
         self._life: Life | None = None
-        self._lines: list[VirtualLine] = []
+        self._lines: list[Line] = []
 
     @property
     def is_alive(self) -> bool:
@@ -75,7 +75,7 @@ class VirtualBox:
 
         def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
-            line = VirtualLine(cable, codec, on_event, self._timers, life)
+            line = self._stage.runner.line(life, cable, codec, on_event)
             self._lines.append(line)
             return line
 
@@ -97,10 +97,15 @@ class VirtualBox:
         """The process is gone from one instant to the next."""
         if self._life is None:
             return
-        self._life.end()
-        self._put_away()
+        self.end()
         self.fate.kills += 1
         self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
+
+    def end(self) -> None:
+        """The process is gone, and nobody starts another."""
+        if self._life is not None:
+            self._life.end()
+            self._put_away()
 
     def _broke(self, error: BaseException) -> None:
         self.fate.crashes.append(f"{type(error).__name__}: {error}")
@@ -111,7 +116,8 @@ class VirtualBox:
         if self.link is not None:
             self.link.kill()
         for line in self._lines:
-            line.stop()
+            if isinstance(line, VirtualLine):  # a real one goes with its task
+                line.stop()
         if self.agent is not None and self.agent.opened is not None:
             self.agent.opened.journal.close()
 

@@ -3,6 +3,7 @@
 import random
 
 from contract.topics import Author
+from dispatcher.api.context import ApiContext
 from dispatcher.dispatcher import Dispatcher, Setup, Surroundings
 from dispatcher.store.database import Database
 from dispatcher.store.ledger import ledger_id
@@ -10,7 +11,7 @@ from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
 from simulator.virtual.box import BOOT_US, Fate
 from simulator.virtual.broker import Account, MemoryLink
-from simulator.virtual.phone import Answered, Question, StoreDesk
+from simulator.virtual.phone import Answered, Desk, Question
 from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.routes import RouteFaults
 from simulator.virtual.stage import Stage
@@ -30,7 +31,7 @@ class VirtualCentre:
         self._stage = stage
         self._timers = stage.timers
         self._life: Life | None = None
-        self._desk: StoreDesk | None = None
+        self._desk: Desk | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -67,9 +68,10 @@ class VirtualCentre:
         )
         ledger = self.database.write_now(lambda connection: ledger_id(connection, rng.randbytes))
         self.dispatcher = Dispatcher(setup, around, ledger)
-        self._desk = StoreDesk(
-            self.database, self._stage.rules, self._stage.clock, rng.randbytes, self.dispatcher.changed
+        context = ApiContext(
+            self.database, self._stage.clock, rng.randbytes, self._stage.rules, self.dispatcher.changed
         )
+        self._desk = self._stage.runner.desk(self.dispatcher, context, life)
         (self.link,) = links
         self._stage.runner.start(self.dispatcher, life, self.link, ())
 
@@ -77,10 +79,15 @@ class VirtualCentre:
         """The process is gone from one instant to the next."""
         if self._life is None:
             return
-        self._life.end()
-        self._put_away()
+        self.end()
         self.fate.kills += 1
         self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
+
+    def end(self) -> None:
+        """The process is gone, and nobody starts another."""
+        if self._life is not None:
+            self._life.end()
+            self._put_away()
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks."""

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.devices.wire import Wire
 from simulator.virtual.steps import Life
@@ -37,6 +37,18 @@ class LineFaults:
         return not (self.noisy or self.cut or self.pulled)
 
 
+class CableEnd(Protocol):
+    """Whoever is plugged into a cable at the agent's end."""
+
+    def rouse(self) -> None:
+        """Something is about to happen at a device."""
+        ...
+
+    def look(self) -> None:
+        """Something happened at the line or at a device."""
+        ...
+
+
 class Cable:
     """A line with its devices, whoever is at its other end: it outlives the agent's lives."""
 
@@ -48,7 +60,7 @@ class Cable:
         """Devices with a fault now: their line is polled all the time."""
         self.tap: Callable[[int, bytes, bool], None] | None = None
         """Hears (time, bytes, whether towards the agent) of all that passes: for who records and replays."""
-        self.line: VirtualLine | None = None
+        self.line: CableEnd | None = None
         self._rng = rng
 
     @property

@@ -81,7 +81,8 @@ class ReaderLink:
 
     def skip_polls(self, now_us: int) -> None:
         """The polls up to now were left out; the next comes when it would have come."""
-        self.due_us += max(-(-(now_us - self.due_us) // self._poll_us), 0) * self._poll_us
+        if not self._signal:  # an order waits for no poll
+            self.due_us += max(-(-(now_us - self.due_us) // self._poll_us), 0) * self._poll_us
         self._status_due_us += max(-(-(now_us - self._status_due_us) // STATUS_EVERY_US), 0) * STATUS_EVERY_US
         self._restful = 0
 
