@@ -80,9 +80,11 @@ class ReaderLink:
         return self.phase is Phase.ONLINE and not self._signal and self._restful >= RESTFUL_POLLS
 
     def skip_polls(self, now_us: int) -> None:
-        """The polls up to now were left out; the next comes when it would have come."""
-        if not self._signal:  # an order waits for no poll
-            self.due_us += max(-(-(now_us - self.due_us) // self._poll_us), 0) * self._poll_us
+        """The polls up to now were left out but for the last, which may not be over yet."""
+        if self._signal:
+            self.due_us = now_us  # an order waits for no poll, and is not older than the rest
+        else:
+            self.due_us += max((now_us - self.due_us) // self._poll_us, 0) * self._poll_us
         self._status_due_us += max(-(-(now_us - self._status_due_us) // STATUS_EVERY_US), 0) * STATUS_EVERY_US
         self._restful = 0
 
