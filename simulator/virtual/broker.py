@@ -18,6 +18,7 @@ from runtime.link import (
     Incoming,
     LinkDown,
     LinkEnd,
+    LinkError,
     LinkOwner,
     LinkState,
     LinkStatistics,
@@ -32,7 +33,8 @@ from simulator.virtual.timers import Call, Timers
 
 NOT_AUTHORISED = 0x87  # MQTT 5, section 2.4
 CONNECT_US = 150_000  # TCP, TLS and CONNACK over a mobile line
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 1.0, 15.0  # as `runtime.mqtt_link` waits between attempts
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 15.0  # as `runtime.mqtt_link` waits between attempts
+STABLE_US = 15_000_000  # and as it takes a connection for a good one
 NOTICED_US = 41_000_000  # keepalive 20 s: a dead line is noticed within this by the client
 WILL_AFTER_US = 30_000_000  # and by the broker after one and a half times the keepalive
 TO_BOX = (DESIRED, ACKNOWLEDGED, COMMANDS, TIME)
@@ -162,6 +164,7 @@ class MemoryLink:
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random.Random(rng.random()))
         self._count = 0
         self._connected = False
+        self._connected_us = 0
         self._will: Publication | None = None
         self._next: Call | None = None
         self._stopped = asyncio.Event()
@@ -275,16 +278,24 @@ class MemoryLink:
             self._broker.gone(taken_over, taken_over._will)  # noqa: SLF001  # one broker, two of its links
             taken_over.lose(LinkEnd.TAKEN_OVER)
         self._connected = True
+        self._connected_us = self._timers.now_us()
         self.statistics.connects += 1
-        self._backoff.reset()
         self._broker.welcome(self)
-        on_connected = self._owner.on_connected(self._count)
-        self._life.do(on_connected)  # type: ignore[arg-type]  # every owner's is a coroutine
+        self._life.do(self._greet())
+
+    async def _greet(self) -> None:
+        try:
+            await self._owner.on_connected(self._count)
+        except LinkError:  # states that nobody can see are not "connected": start again
+            self._broker.gone(self, self._will)
+            self.lose(LinkEnd.PUBLISH_FAILED)
 
     def _end(self, why: LinkEnd) -> None:
         if not self._connected:
             return
         self._connected = False
+        if self._timers.now_us() - self._connected_us >= STABLE_US:
+            self._backoff.reset()
         self.statistics.ends[why] += 1
         self._broker.left(self)
         if self._life.is_alive:

@@ -108,6 +108,7 @@ class VirtualLine:
         self._resting = False
         self._catching_up = False
         self._retry_us = RETRY_FIRST_US
+        self._heard = False
 
     @property
     def is_open(self) -> bool:
@@ -145,23 +146,30 @@ class VirtualLine:
         if not self._life.is_alive or self._is_open:
             return
         if self._cable.faults.pulled:
-            self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
-            self._retry_us = min(2 * self._retry_us, RETRY_MAX_US)
+            self._open_later()
             return
         self._is_open = True
+        self._heard = False
         self._advance(self._codec.opened(self._timers.now_us()))
+
+    def _open_later(self) -> None:
+        self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
+        self._retry_us = min(2 * self._retry_us, RETRY_MAX_US)
 
     def _close(self) -> None:
         self._is_open = False
         self._wire.clear()
-        self._retry_us = RETRY_FIRST_US
         self._advance(self._codec.closed(self._timers.now_us()))
-        self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
+        if self._heard:
+            self._retry_us = RETRY_FIRST_US
+        self._open_later()
 
     # --- what the world does
 
     def look(self) -> None:
         """The line or a device changed: a pulled cable is lost, a line that is not well is polled all the time."""
+        if not self._cable.is_quiet:
+            self.rouse()
         if self._is_open and self._cable.faults.pulled:
             self._close()
         self._arm()
@@ -201,6 +209,7 @@ class VirtualLine:
                 self._cable.tap(now_us, arrived, True)
             arrived = self._cable.spoil(arrived)
             if arrived:
+                self._heard = True
                 self._advance(self._codec.received(now_us, arrived), now_us)
                 return
         wake_us = self._codec.wake_at_us
