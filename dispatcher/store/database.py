@@ -43,6 +43,13 @@ class Database:
         """Run `fn` over one snapshot; what it writes is rolled back."""
         return await self._reader.run(partial(self.read_now, fn))
 
+    def through(self, executor: Executor) -> "Database":
+        """The same database, its functions run by another executor: for a simulator."""
+        other = object.__new__(Database)
+        other.engine, other._writing = self.engine, self._writing
+        other._writer = other._reader = executor
+        return other
+
     def write_now(self, fn: Callable[[Connection], T]) -> T:
         """`write` on the calling thread: for command lines and tests."""
         with self._writing.begin() as connection:

@@ -5,7 +5,7 @@ both sides, it came out of order; only in the world, it is missing; only in the 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contract.facts import (
@@ -26,6 +26,13 @@ SAME_LOOK_US = (
 )
 
 Token = tuple[str, str | int]
+IsBlind = Callable[[int, bool], bool]
+"""(time, whether it is wall time in ms rather than line time in us) -> whether the agent may not have seen."""
+
+
+def _never(_at: int, _is_wall: bool) -> bool:  # the type says which
+    return False
+
 
 _PHYSICAL = {
     What.DOOR_OPENED: DoorOpened,
@@ -56,15 +63,19 @@ class Tally:
         self.faults += other.faults
 
 
-def compare(physical: Sequence[PhysicalFact], evidence: Evidence, cabinet: str) -> Tally:
-    """All facts of one cabinet."""
+def compare(
+    physical: Sequence[PhysicalFact], evidence: Evidence, cabinet: str, is_blind: IsBlind = _never
+) -> Tally:
+    """All facts of one cabinet; what happened while its agent was blind need not be told, or not as it was."""
     happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
     ledger = evidence.ledger_of(cabinet)
     told = [(token, fact) for fact in ledger if (token := _token_of_ledger(fact)) is not None]
     tally = Tally(physical=len(happened), ledger=len(told))
     pairs = _common([token for token, _ in happened], [token for token, _ in told])
-    _compare_rest(happened, told, pairs, tally)
+    _compare_rest(happened, told, pairs, tally, is_blind)
     for i, j in pairs:
+        if is_blind(happened[i][1].moment.line_us, False):
+            continue
         _compare_content(happened[i][1], told[j][1], evidence, tally)
     tally.faults += _gaps(ledger)
     tally.faults += [
@@ -133,6 +144,7 @@ def _compare_rest(
     told: Sequence[tuple[Token, LedgerFact]],
     pairs: Sequence[tuple[int, int]],
     tally: Tally,
+    is_blind: IsBlind,
 ) -> None:
     """Names what is not among the pairs."""
     matched_world = {i for i, _ in pairs}
@@ -144,17 +156,22 @@ def _compare_rest(
     for i, (token, fact) in enumerate(happened):
         if i in matched_world:
             continue
+        blind = is_blind(fact.moment.line_us, False)
+        if not left_over[token] and blind:
+            continue
         if not left_over[token]:
             tally.missing += 1
             tally.faults.append(f"missing in the ledger: {fact}")
             continue
         j = left_over[token].pop(0)
-        if not _within_one_look(fact, j, happened, pairs):
+        if not blind and not _within_one_look(fact, j, happened, pairs):
             tally.out_of_order += 1
             tally.faults.append(f"out of order in the ledger, at position {told[j][1].position}: {fact}")
     for token, positions in left_over.items():
         for j in positions:
             row = told[j][1]
+            if not isinstance(row.fact, BadFact) and is_blind(row.fact.at_ms, True):
+                continue
             tally.doubled += 1
             what = f"{token[0]} ({token[1]}) at position {row.position}"
             tally.faults.append(f"doubled or invented in the ledger: {row.cabinet} {what}")

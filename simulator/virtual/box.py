@@ -1,12 +1,13 @@
 """One station's computer in virtual time: its agent lives, is killed, loses power, and starts again."""
 
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.topics import Author
-from runtime.executor import InlineExecutor
 from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
 from simulator.virtual.broker import Account, MemoryLink
@@ -17,7 +18,8 @@ from simulator.virtual.routes import RouteFaults
 from simulator.virtual.site import VirtualSite
 from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
-from station_agent.agent import Agent, Surroundings
+from simulator.virtual.switch import Killed, KillSwitch, SwitchedExecutor
+from station_agent.agent import Agent, Opened, Surroundings
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
 
@@ -49,12 +51,18 @@ class VirtualBox:
         self._stage = stage
         self._timers = stage.timers
         self._journal = journal
+        self.switch = KillSwitch()
         self._life: Life | None = None
         self._lines: list[Line] = []
 
     @property
     def is_alive(self) -> bool:
         return self._life is not None and self._life.is_alive
+
+    @property
+    def opened(self) -> Opened | None:
+        """What its agent has, for the checkers."""
+        return self.agent.opened if self.agent is not None else None
 
     def boot(self) -> None:
         """The agent starts. Nothing where it runs."""
@@ -75,14 +83,14 @@ class VirtualBox:
 
         def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
-            line = self._stage.runner.line(life, cable, codec, on_event)
+            line = self._stage.runner.line(cable, codec, on_event, life, self.switch)
             self._lines.append(line)
             return line
 
         around = Surroundings(
             clock=self.clock,
             line_clock=self._timers,
-            executor=InlineExecutor(),
+            executor=SwitchedExecutor(self.switch),
             random=rng,
             random_bytes=rng.randbytes,
             steps=self._stage.runner.steps(life),
@@ -93,24 +101,48 @@ class VirtualBox:
         (self.link,) = links
         self._stage.runner.start(self.agent, life, self.link, self._lines)
 
-    def kill(self, back_after_us: int = BOOT_US) -> None:
-        """The process is gone from one instant to the next."""
-        if self._life is None:
-            return
-        self.end()
-        self.fate.kills += 1
-        self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
-
-    def end(self) -> None:
-        """The process is gone, and nobody starts another."""
-        if self._life is not None:
+    def kill(self, back_after_us: int | None = BOOT_US) -> None:
+        """The process is gone from one instant to the next; None: whoever kills it boots it again."""
+        if self._life is not None and self.is_alive:
             self._life.end()
-            self._put_away()
+            self._gone(back_after_us)
+            self.fate.kills += 1
+
+    def cut_power(self, back_after_us: int | None = POWER_BOOT_US) -> None:
+        """The whole cabinet goes dark: box, boards and readers. Nobody is told; the broker finds out."""
+        if self.link is not None:
+            self.link.dies_unheard = True
+        self.kill(back_after_us)
+        now_us = self._timers.now_us()
+        for board in self.site.devices.boards:
+            board.power_cycle(now_us)
+        for reader in self.site.devices.readers.values():
+            reader.power_cycle()
+
+    def facts_on_disk(self) -> dict[str, list[str]]:
+        """By epoch, the hash after each fact, as the disk has them: the world's own look, not the agent's word."""
+        found: dict[str, list[str]] = {}
+        with closing(sqlite3.connect(self._journal)) as disk:
+            rows = disk.execute(
+                "SELECT epochs.epoch, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
+                "ORDER BY facts.epoch, facts.seq"
+            )
+            for epoch, after in rows:
+                found.setdefault(epoch, []).append(after)
+        return found
 
     def _broke(self, error: BaseException) -> None:
-        self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        if isinstance(error, Killed):
+            self.fate.kills += 1
+        else:
+            self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        self._gone(BOOT_US)
+
+    def _gone(self, back_after_us: int | None) -> None:
+        self.switch.disarm()
         self._put_away()
-        self._timers.call_at(self._timers.now_us() + BOOT_US, self.boot)
+        if back_after_us is not None:
+            self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
 
     def _put_away(self) -> None:
         if self.link is not None:
@@ -126,4 +158,6 @@ class VirtualBox:
             vehicle.id for vehicle in self._stage.premises.network.vehicles if vehicle.key.cabinet == self.cabinet
         )
         account = Account(f"{NAMESPACE}-{self.cabinet}", Author.AGENT, self.cabinet, vehicles)
-        return MemoryLink(self._stage.broker, account, owner, faults=self.way, rng=rng, life=life)
+        return MemoryLink(
+            self._stage.broker, account, owner, faults=self.way, rng=rng, life=life, switch=self.switch
+        )

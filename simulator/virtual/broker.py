@@ -29,6 +29,7 @@ from runtime.link import (
 )
 from simulator.virtual.routes import Route, RouteFaults
 from simulator.virtual.steps import Life
+from simulator.virtual.switch import KillSwitch
 from simulator.virtual.timers import Call, Timers
 
 NOT_AUTHORISED = 0x87  # MQTT 5, section 2.4
@@ -150,6 +151,7 @@ class MemoryLink:
         faults: RouteFaults,
         rng: random.Random,
         life: Life,
+        switch: KillSwitch,
     ) -> None:
         self.client_id = account.client_id
         self.account = account
@@ -159,6 +161,9 @@ class MemoryLink:
         self._timers = broker.timers
         self._faults = faults
         self._life = life
+        self._switch = switch
+        self.dies_unheard = False
+        """The machine loses power with the program: no socket is closed."""
         self._up = Route(random.Random(rng.random()), faults)
         self._down = Route(random.Random(rng.random()), faults)
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random.Random(rng.random()))
@@ -195,6 +200,7 @@ class MemoryLink:
             self.kill()
 
     async def publish(self, publication: Publication) -> None:
+        self._switch.passes()
         if not self._connected:
             raise LinkDown("no connection")
         if not self._broker.may_publish(self.account, publication.topic):
@@ -227,7 +233,7 @@ class MemoryLink:
             self._next.cancel()
         if self._connected:
             self._connected = False
-            if self._faults.cut:
+            if self._faults.is_cut or self.dies_unheard:
                 self._will_later()
             else:
                 self._broker.gone(self, self._will)
@@ -248,18 +254,20 @@ class MemoryLink:
 
     def heal(self) -> None:
         """The way is free again: who was given up by the broker learns it at once."""
+        if self._faults.is_cut:
+            return
         if self._connected and self._broker.sessions.get(self.client_id) is not self:
             self.lose(LinkEnd.LOST)
 
     def _notice(self, of_count: int) -> None:
-        if self._faults.cut and self._count == of_count:
+        if self._faults.is_cut and self._count == of_count:
             self.lose(LinkEnd.KEEPALIVE)
 
     def _will_later(self) -> None:
         will = self._will
 
         def missed() -> None:
-            if self._faults.cut and self._will is will:
+            if (self._faults.is_cut or self.dies_unheard) and self._will is will:
                 self._broker.gone(self, will)
 
         self._timers.call_at(self._timers.now_us() + WILL_AFTER_US, missed)
@@ -270,7 +278,7 @@ class MemoryLink:
         self._next = self._timers.call_at(self._timers.now_us() + CONNECT_US, self._answered)
 
     def _answered(self) -> None:
-        if not self._broker.is_up or self._faults.cut:
+        if not self._broker.is_up or self._faults.is_cut:
             self._retry()
             return
         taken_over = self._broker.sessions.get(self.client_id)

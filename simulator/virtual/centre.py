@@ -16,6 +16,7 @@ from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.routes import RouteFaults
 from simulator.virtual.stage import Stage
 from simulator.virtual.steps import Life
+from simulator.virtual.switch import Killed, KillSwitch, SwitchedExecutor
 
 
 class VirtualCentre:
@@ -30,6 +31,8 @@ class VirtualCentre:
         self.link: MemoryLink | None = None
         self._stage = stage
         self._timers = stage.timers
+        self.switch = KillSwitch()
+        self.executor = SwitchedExecutor(self.switch)
         self._life: Life | None = None
         self._desk: Desk | None = None
 
@@ -62,7 +65,7 @@ class VirtualCentre:
             clock=self._stage.clock,
             line_clock=self._timers,
             random_bytes=rng.randbytes,
-            database=self.database,
+            database=self.database.through(self.executor),
             steps=self._stage.runner.steps(life),
             make_link=make_link,
         )
@@ -75,31 +78,32 @@ class VirtualCentre:
         (self.link,) = links
         self._stage.runner.start(self.dispatcher, life, self.link, ())
 
-    def kill(self, back_after_us: int = BOOT_US) -> None:
-        """The process is gone from one instant to the next."""
-        if self._life is None:
-            return
-        self.end()
-        self.fate.kills += 1
-        self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
-
-    def end(self) -> None:
-        """The process is gone, and nobody starts another."""
-        if self._life is not None:
+    def kill(self, back_after_us: int | None = BOOT_US) -> None:
+        """The process is gone from one instant to the next; None: whoever kills it boots it again."""
+        if self._life is not None and self.is_alive:
             self._life.end()
-            self._put_away()
+            self._gone(back_after_us)
+            self.fate.kills += 1
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks."""
-        if not self.is_alive or self._desk is None:
+        if not self.is_alive or self._desk is None or self.executor.is_locked:
             answered(None)
             return
         self._desk.answer(question, answered)
 
     def _broke(self, error: BaseException) -> None:
-        self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        if isinstance(error, Killed):
+            self.fate.kills += 1
+        else:
+            self.fate.crashes.append(f"{type(error).__name__}: {error}")
+        self._gone(BOOT_US)
+
+    def _gone(self, back_after_us: int | None) -> None:
+        self.switch.disarm()
         self._put_away()
-        self._timers.call_at(self._timers.now_us() + BOOT_US, self.boot)
+        if back_after_us is not None:
+            self._timers.call_at(self._timers.now_us() + back_after_us, self.boot)
 
     def _put_away(self) -> None:
         if self.link is not None:
@@ -107,4 +111,6 @@ class VirtualCentre:
 
     def _link(self, owner: LinkOwner, life: Life, rng: random.Random) -> MemoryLink:
         account = Account(f"{NAMESPACE}-{self.name}", Author.DISPATCHER, DISPATCHER_ID)
-        return MemoryLink(self._stage.broker, account, owner, faults=self.way, rng=rng, life=life)
+        return MemoryLink(
+            self._stage.broker, account, owner, faults=self.way, rng=rng, life=life, switch=self.switch
+        )

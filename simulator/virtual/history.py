@@ -1,134 +1,91 @@
-"""What happened in a world, as lines for a person: two runs of one seed that differ anywhere differ here.
-
-    2026-03-02T05:58:38.644Z  lille-gare-1  world 13    key_removed by member:m-u2tnn3cavf: slot 4, key k-9z6atzz2bx
-    2026-03-02T05:58:38.768Z  lille-gare-1  ledger 13   key_taken: slot 4, identity presumed, key k-9z6atzz2bx, ...
-    2026-03-02T05:58:38.865Z  lille-gare-1  bookings 7  key_taken: booking BWZ7rLvPxmAddSQ4SZhX
-
-For each cabinet: what physically happened, the facts in the dispatcher's ledger with all that they say, what became
-of bookings, incidents. The number counts within a source; in the ledger it is the box's own.
-"""
+"""What happened in a world, line by line: what hands and locks did, what was journalled, what was decided."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from typing import Any
+from itertools import zip_longest
 
 from sqlalchemy import Connection, select
 
+from dispatcher.core.windows import utc_text
 from dispatcher.store import schema
 from simulator.virtual.world import VirtualWorld
-from simulator.world.record import PhysicalFact, WorldRecord
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NETWORK = "network"  # where an incident belongs to no cabinet
-SAID_APART = frozenset({"kind", "seq", "at_ms"})  # the fields of a fact that stand in its line already
-
-
-class _Source(IntEnum):
-    """Within one millisecond a cause comes before what was made of it."""
-
-    WORLD = 1
-    LEDGER = 2
-    BOOKINGS = 3
-    INCIDENTS = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Entry:
-    """Ordered by time, then cabinet, then source and number."""
+class Line:
+    """One thing that happened. Ordered by time, then by where and who."""
 
     at_ms: int
-    cabinet: str
-    source: _Source
+    place: str
+    """Cabinet, or `dispatcher`."""
     number: int
-    text: str
+    """In the order of its author."""
+    who: str
+    what: str
+    about: tuple[str, ...] = ()
+    """Ids that it is about: bookings, grants, keys, vehicles."""
 
-    def line(self) -> str:
-        when = (EPOCH + timedelta(milliseconds=self.at_ms)).isoformat(timespec="milliseconds")
-        return f"{when.removesuffix('+00:00')}Z  {self.cabinet}  {self.source.name.lower()} {self.number}  {self.text}"
+    def __str__(self) -> str:
+        return f"{utc_text(self.at_ms)}  {self.place:<32} {self.who:<12} {self.what}"
 
 
-def history(world: VirtualWorld) -> list[str]:
-    """Everything that happened so far."""
-    entries = [*_physical(world.record), *world.database.read_now(_written)]
-    return [entry.line() for entry in sorted(entries)]
+def history(world: VirtualWorld) -> list[Line]:
+    """Facts, decisions and effects of a world, in the order of time."""
+    lines = [*_world(world), *world.database.read_now(lambda connection: [*_centre(connection)])]
+    return sorted(lines)
 
 
 def history_hash(lines: Iterable[str]) -> str:
-    """SHA-256 over all lines."""
-    digest = hashlib.sha256()
+    """SHA-256 over the lines, in hexadecimal."""
+    whole = hashlib.sha256()
     for line in lines:
-        digest.update(f"{line}\n".encode())
-    return digest.hexdigest()
+        whole.update(line.encode() + b"\n")
+    return whole.hexdigest()
 
 
-def first_difference(one: list[str], other: list[str]) -> str:
+def _world(world: VirtualWorld) -> Iterator[Line]:
+    for fact in world.record:
+        deed = fact.deed
+        where = f"slot {deed.slot}" if deed.slot is not None else deed.reader or "?"
+        what = " ".join(part for part in (where, deed.what, deed.key, deed.credential, deed.intent) if part)
+        about = tuple(part for part in (deed.key, deed.booking) if part)
+        by = "" if deed.booking is None else f" for booking {deed.booking}"
+        yield Line(fact.moment.at_ms, fact.cabinet, fact.number, "world", f"{what} by {deed.who}{by}", about)
+
+
+def _centre(connection: Connection) -> Iterator[Line]:
+    grants = {row.grant_id: row.id for row in connection.execute(select(schema.bookings))}
+    for row in connection.execute(select(schema.facts).order_by(schema.facts.c.position)):
+        told = json.loads(row.text)
+        about = tuple(told[name] for name in ("key", "grant") if name in told)
+        about += tuple(grants[name] for name in about if name in grants)
+        detail = " ".join(f"{name} {told[name]}" for name in sorted(told) if name not in _NOT_TOLD)
+        what = f"{row.epoch[:4]}/{row.seq} {row.kind} {detail}"
+        yield Line(told["at_ms"], row.cabinet_id, row.seq, "box", what.rstrip(), about)
+    places = {row.id: row.cabinet_id for row in connection.execute(select(schema.bookings))}
+    for row in connection.execute(select(schema.booking_history).order_by(schema.booking_history.c.id)):
+        detail = json.loads(row.detail)
+        detail.pop("position", None)  # of the fact: the order in which cabinets were heard decides nothing
+        what = f"booking {row.booking_id} {row.what} by {row.author} {json.dumps(detail, sort_keys=True)}"
+        yield Line(row.at_ms, places[row.booking_id], row.id, "dispatcher", what, (row.booking_id,))
+    for row in connection.execute(select(schema.incidents).order_by(schema.incidents.c.id)):
+        about = tuple(part for part in (row.subject, row.booking_id, row.vehicle_id) if part)
+        place = row.cabinet_id or "dispatcher"
+        name = f"incident {row.kind} of {row.subject}"
+        what = f"{name} opens: expected {row.expected}, seen {row.seen}"
+        yield Line(row.opened_ms, place, row.id, "dispatcher", what, about)
+        if row.closed_ms is not None:
+            yield Line(row.closed_ms, place, row.id, "dispatcher", f"{name} closes", about)
+
+
+_NOT_TOLD = frozenset({"at_ms", "seq", "kind", "clock_trusted", "vehicle"})
+
+
+def first_difference(one: Sequence[str], other: Sequence[str]) -> str:
     """Where two histories part, for a person; empty where they do not."""
-    for number, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+    for number, (mine, theirs) in enumerate(zip_longest(one, other, fillvalue="(it ends here)"), 1):
         if mine != theirs:
             return f"line {number}:\n  {mine}\n  {theirs}"
-    if len(one) != len(other):
-        number = min(len(one), len(other))
-        return f"line {number}: one history ends, the other goes on:\n  {max(one, other, key=len)[number]}"
     return ""
-
-
-def _physical(record: WorldRecord) -> Iterator[_Entry]:
-    for fact in record:
-        yield _Entry(fact.moment.at_ms, fact.cabinet, _Source.WORLD, fact.number, _done(fact))
-
-
-def _done(fact: PhysicalFact) -> str:
-    deed = fact.deed
-    details = {
-        "slot": deed.slot,
-        "key": deed.key,
-        "reader": deed.reader,
-        "card": deed.credential,
-        "intent": deed.intent,
-        "booking": deed.booking,
-        "told on box": deed.on_box or None,
-    }
-    return f"{deed.what} by {deed.who}: {_listed(details)}"
-
-
-def _listed(details: Mapping[str, Any]) -> str:
-    """`slot 3, key k-...`; what has no value is left out, and what is not a word or number is JSON."""
-    return ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
-        for name, value in details.items()
-        if value is not None
-    )
-
-
-def _written(connection: Connection) -> list[_Entry]:
-    return [*_ledger(connection), *_bookings(connection), *_incidents(connection)]
-
-
-def _ledger(connection: Connection) -> Iterator[_Entry]:
-    cursors = {(row.cabinet_id, row.epoch): row.number for row in connection.execute(select(schema.cursors))}
-    facts = schema.facts
-    for row in connection.execute(select(facts).order_by(facts.c.position)):
-        said = {name: value for name, value in json.loads(row.text).items() if name not in SAID_APART}
-        epoch = cursors[row.cabinet_id, row.epoch]  # as they arrived, from 1
-        text = f"{row.kind}: {_listed(said)}" + (f", epoch {epoch}" if epoch > 1 else "")
-        yield _Entry(row.at_ms, row.cabinet_id, _Source.LEDGER, row.seq, text)
-
-
-def _bookings(connection: Connection) -> Iterator[_Entry]:
-    rows, bookings = schema.booking_history, schema.bookings
-    joined = select(rows, bookings.c.cabinet_id).join(bookings, bookings.c.id == rows.c.booking_id)
-    for number, row in enumerate(connection.execute(joined.order_by(rows.c.id)), start=1):
-        yield _Entry(row.at_ms, row.cabinet_id, _Source.BOOKINGS, number, f"{row.what}: booking {row.booking_id}")
-
-
-def _incidents(connection: Connection) -> Iterator[_Entry]:
-    incidents = schema.incidents
-    for row in connection.execute(select(incidents).order_by(incidents.c.id)):
-        cabinet = row.cabinet_id or NETWORK
-        yield _Entry(row.opened_ms, cabinet, _Source.INCIDENTS, row.id, f"opened: {row.kind} {row.subject}")
-        if row.closed_ms is not None:
-            yield _Entry(row.closed_ms, cabinet, _Source.INCIDENTS, row.id, f"closed: {row.kind} {row.subject}")

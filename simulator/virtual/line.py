@@ -48,6 +48,10 @@ class CableEnd(Protocol):
         """Something happened at the line or at a device."""
         ...
 
+    def inject(self, data: bytes) -> None:
+        """Somebody who has cut into the line sends bytes to the agent."""
+        ...
+
 
 class Cable:
     """A line with its devices, whoever is at its other end: it outlives the agent's lives."""
@@ -92,7 +96,13 @@ class VirtualLine:
     """The agent's end of a cable, for one life of the agent (`station_agent.drivers.base.Line`)."""
 
     def __init__(
-        self, cable: Cable, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None], timers: Timers, life: Life
+        self,
+        cable: Cable,
+        codec: RestfulCodec,
+        on_event: Callable[[DeviceEvent], None],
+        timers: Timers,
+        life: Life,
+        before_order: Callable[[], None],
     ) -> None:
         self._cable = cable
         self._wire = cable.wire
@@ -100,6 +110,7 @@ class VirtualLine:
         self._on_event = on_event
         self._timers = timers
         self._life = life
+        self._before_order = before_order
         self._is_open = False
         self._delivering = False
         self._kicked = False
@@ -139,6 +150,7 @@ class VirtualLine:
         if self._delivering:
             self._kicked = True
             return
+        self._before_order()
         self.rouse()
         self._advance(self._codec.elapsed(self._timers.now_us()))
 
@@ -186,6 +198,12 @@ class VirtualLine:
             self._step(at_us)
         self._catching_up = False
         self._arm()
+
+    def inject(self, data: bytes) -> None:
+        """Somebody who has cut into the line sends bytes to the agent."""
+        if self._is_open:
+            self.rouse()
+            self._advance(self._codec.received(self._timers.now_us(), data))
 
     # --- one step after the other
 

@@ -3,11 +3,14 @@
 Nothing is left out here: the agent polls as it does in the street, and every byte takes its time on the wire.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from simulator.virtual.line import Cable
 from simulator.virtual.timers import Call, Timers
-from station_agent.serial_port import OnData, OnLost, Port
+from station_agent.core.device_events import DeviceEvent
+from station_agent.drivers.base import RestfulCodec
+from station_agent.serial_line import SerialLine
+from station_agent.serial_port import OnData, OnLost
 
 
 class MemoryPort:
@@ -48,6 +51,10 @@ class MemoryPort:
     def rouse(self) -> None:
         """Nothing was left out that would have to be caught up with."""
 
+    def inject(self, data: bytes) -> None:
+        if self._on_data is not None:
+            self._on_data(data)
+
     def look(self) -> None:
         if self._cable.faults.pulled and self._on_lost is not None:
             self._wire.clear()
@@ -79,12 +86,25 @@ class MemoryPort:
             self._alarm = None
 
 
-def port_opener(cable: Cable, timers: Timers) -> Callable[[str, int], Awaitable[Port]]:
-    """`station_agent.serial_port.open_port` for one cable, whatever its device is called."""
+class RealLine(SerialLine):
+    """The agent's own line on a cable of the simulator's. `before_order` may kill the agent."""
 
-    async def open_port(_url: str, _baud_rate: int) -> Port:
-        if cable.faults.pulled:
-            raise OSError("no such device: the cable is pulled")
-        return MemoryPort(cable, timers)
+    def __init__(
+        self,
+        cable: Cable,
+        codec: RestfulCodec,
+        on_event: Callable[[DeviceEvent], None],
+        timers: Timers,
+        before_order: Callable[[], None],
+    ) -> None:
+        async def open_port(_url: str, _baud_rate: int) -> MemoryPort:
+            if cable.faults.pulled:
+                raise OSError("no such device: the cable is pulled")
+            return MemoryPort(cable, timers)
 
-    return open_port
+        super().__init__("a cable in memory", 0, codec, timers, on_event, open_port=open_port)
+        self._before_order = before_order
+
+    def kick(self) -> None:
+        self._before_order()
+        super().kick()

@@ -19,8 +19,12 @@ class RouteFaults:
     """Comes before those that were sent before it, or long after."""
     slow_us: int = 0
     """On top of the usual."""
-    cut: bool = False
-    """Nothing passes, and nobody is told."""
+    cuts: int = 0
+    """While there are any, nothing passes, and nobody is told."""
+
+    @property
+    def is_cut(self) -> bool:
+        return self.cuts > 0
 
 
 class Route:
@@ -38,7 +42,7 @@ class Route:
         self.sent += 1
         rng, faults = self._rng, self.faults
         latency_us = LATENCY_MIN_US + min(int(rng.expovariate(1 / LATENCY_MEAN_US)), LATENCY_MAX_US)
-        if faults.cut or (faults.lost and rng.random() < faults.lost):
+        if faults.is_cut or (faults.lost and rng.random() < faults.lost):
             self.lost += 1
             return ()
         at_us = now_us + latency_us + faults.slow_us

@@ -13,13 +13,13 @@ from simulator.virtual.broker import MemoryLink
 from simulator.virtual.line import Cable, VirtualLine
 from simulator.virtual.loop import VirtualTimeLoop
 from simulator.virtual.phone import Desk, StoreDesk
-from simulator.virtual.ports import port_opener
+from simulator.virtual.ports import RealLine
 from simulator.virtual.stage import Program
 from simulator.virtual.steps import HeapSteps, Life
+from simulator.virtual.switch import KillSwitch
 from simulator.virtual.timers import Timers
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
-from station_agent.serial_line import SerialLine
 
 
 class HeapRunner:
@@ -31,8 +31,15 @@ class HeapRunner:
     def steps(self, life: Life) -> Steps:
         return HeapSteps(self._timers, life)
 
-    def line(self, life: Life, cable: Cable, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
-        return VirtualLine(cable, codec, on_event, self._timers, life)
+    def line(
+        self,
+        cable: Cable,
+        codec: RestfulCodec,
+        on_event: Callable[[DeviceEvent], None],
+        life: Life,
+        switch: KillSwitch,
+    ) -> Line:
+        return VirtualLine(cable, codec, on_event, self._timers, life, switch.passes)
 
     def desk(self, _dispatcher: Dispatcher, context: ApiContext, _life: Life) -> Desk:
         return StoreDesk(context)
@@ -61,11 +68,17 @@ class LoopRunner:
     def steps(self, life: Life) -> Steps:
         return _MortalSteps(LoopSteps(self._timers), life)
 
-    def line(self, life: Life, cable: Cable, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
-        if not self._real_lines:
-            return VirtualLine(cable, codec, on_event, self._timers, life)
-        opener = port_opener(cable, self._timers)
-        return SerialLine("a cable in memory", 0, codec, self._timers, on_event, open_port=opener)
+    def line(
+        self,
+        cable: Cable,
+        codec: RestfulCodec,
+        on_event: Callable[[DeviceEvent], None],
+        life: Life,
+        switch: KillSwitch,
+    ) -> Line:
+        if self._real_lines:
+            return RealLine(cable, codec, on_event, self._timers, switch.passes)
+        return VirtualLine(cable, codec, on_event, self._timers, life, switch.passes)
 
     def desk(self, dispatcher: Dispatcher, context: ApiContext, life: Life) -> Desk:
         return AsgiDesk(dispatcher, context, life, self._loop)
@@ -77,17 +90,17 @@ class LoopRunner:
         life.at_end = task.cancel
         task.add_done_callback(partial(self._ended, life))
 
-    async def ended(self) -> None:
-        """Returns when no program runs any more. Their lives are to be ended by whoever began them."""
+    async def stop(self) -> None:
+        """The world stands still: no program goes on, and none is told that its life is over."""
+        for task in self._running:
+            task.cancel()
         while self._running:
             await asyncio.wait(self._running)
 
     def _ended(self, life: Life, task: asyncio.Task[None]) -> None:
         del self._running[task]
         error = None if task.cancelled() else task.exception()
-        if error is None:
-            life.end()
-        else:
+        if error is not None:
             life.fail(_first_of(error))
 
 

@@ -1,12 +1,13 @@
-"""One run of a world from its first instant to its last, on either driver: two ways to the same history.
+"""A world from its first instant to its last, on either driver: two ways to the same history.
 
-    world = run_on_heap(Run(stations=3, seed=7, acting_us=2 * HOUR_US), directory)
-    print(history(world))
+    world = on_heap(3, seed, directory, people_act(2 * HOUR_US))
+    for line in history(world): ...
+
+What happens when is a course: it sets the world up, begins it, and yields until when to let it live on.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,65 +19,55 @@ MINUTE_US: Final = 60_000_000
 HOUR_US: Final = 3_600_000_000
 SETTLING_US: Final = 3 * MINUTE_US  # the picture converges within two minutes; one for who still walks away
 
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What is run: how much of the network, from which seed, for how long."""
-
-    stations: int
-    seed: int
-    acting_us: int
-    """How long people act."""
-    settling_us: int = SETTLING_US
-    """How long everything runs on after that."""
-    rules: FleetRules | None = None
-
-    @property
-    def end_us(self) -> int:
-        return self.acting_us + self.settling_us
+Course = Callable[[VirtualWorld], Iterator[int]]
 
 
-Prepare = Callable[[VirtualWorld], object]
-"""Sets a world up before it begins: its faults, at their times."""
+def people_act(for_us: int, set_up: Callable[[VirtualWorld], object] | None = None) -> Course:
+    """People act for so long, then everything comes to rest. `set_up` puts faults at their times."""
+
+    def course(world: VirtualWorld) -> Iterator[int]:
+        if set_up is not None:
+            set_up(world)
+        world.begin()
+        yield for_us
+        world.stop_acting()
+        yield for_us + SETTLING_US
+
+    return course
 
 
-def as_it_is(_world: VirtualWorld) -> None:
-    """Nothing is set up."""
-
-
-def run_on_heap(run: Run, directory: Path, prepare: Prepare = as_it_is) -> VirtualWorld:
-    """The world after the run; its programs are gone, its record and database can be read."""
-    heap, world = heap_world(run.stations, run.seed, directory, run.rules)
-    prepare(world)
-    world.begin()
-    heap.run_until(run.acting_us)
-    world.stop_acting()
-    heap.run_until(run.end_us)
-    world.end()
+def on_heap(
+    stations: int, seed: int, directory: Path, course: Course, rules: FleetRules | None = None
+) -> VirtualWorld:
+    """The world as it is at the end of the course."""
+    heap, world = heap_world(stations, seed, directory, rules)
+    for until_us in course(world):
+        heap.run_until(until_us)
     return world
 
 
-def run_on_loop(
-    run: Run, directory: Path, prepare: Prepare = as_it_is, *, real_lines: bool = False
+def on_loop(
+    stations: int,
+    seed: int,
+    directory: Path,
+    course: Course,
+    rules: FleetRules | None = None,
+    *,
+    real_lines: bool = False,
 ) -> VirtualWorld:
-    """The same with the programs' own tasks. Leaves no task behind. Raises what nobody caught, and Stuck."""
-    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        loop = runner.get_loop()
+    """The same with the programs' own tasks, none of which is left behind. Raises what nobody caught, and Stuck."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as asyncs:
+        loop = asyncs.get_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        return runner.run(_live(run, directory, prepare, loop, real_lines=real_lines))
+        programs, world = loop_world(loop, stations, seed, directory, rules, real_lines=real_lines)
 
+        async def live() -> None:
+            for until_us in course(world):
+                await loop.reach(until_us)
+            loop.forget_timers()
+            await programs.stop()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left, f"tasks outlive their programs: {left}"
 
-async def _live(
-    run: Run, directory: Path, prepare: Prepare, loop: VirtualTimeLoop, *, real_lines: bool
-) -> VirtualWorld:
-    programs, world = loop_world(loop, run.stations, run.seed, directory, run.rules, real_lines=real_lines)
-    prepare(world)
-    world.begin()
-    await loop.reach(run.acting_us)
-    world.stop_acting()
-    await loop.reach(run.end_us)
-    loop.forget_timers()
-    world.end()
-    await programs.ended()
-    assert asyncio.all_tasks() == {asyncio.current_task()}, "a task outlives its program"
+        asyncs.run(live())
     return world

@@ -14,6 +14,7 @@ from simulator.virtual.line import Cable
 from simulator.virtual.phone import Desk
 from simulator.virtual.premises import Premises
 from simulator.virtual.steps import Life
+from simulator.virtual.switch import KillSwitch
 from simulator.virtual.timers import Timers
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
@@ -34,8 +35,15 @@ class Runner(Protocol):
 
     def steps(self, life: Life) -> Steps: ...
 
-    def line(self, life: Life, cable: Cable, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
-        """What an agent reaches its devices through during one life of it."""
+    def line(
+        self,
+        cable: Cable,
+        codec: RestfulCodec,
+        on_event: Callable[[DeviceEvent], None],
+        life: Life,
+        switch: KillSwitch,
+    ) -> Line:
+        """What an agent reaches its devices through during one life of it. Orders pass the switch."""
         ...
 
     def desk(self, dispatcher: Dispatcher, context: ApiContext, life: Life) -> Desk:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.desired import told
 from simulator.network.draws import stream
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
@@ -42,6 +43,8 @@ class VirtualWorld:
             for cabinet, site in self.sites.items()
         }
         self.centre = VirtualCentre("dispatcher", self.database, stage)
+        self.other_centre = VirtualCentre("dispatcher-2", self.database, stage)
+        """A second one on the same database, for as long as a fault lets it run."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
         self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
 
@@ -63,11 +66,10 @@ class VirtualWorld:
     def stop_acting(self) -> None:
         self.around.acting = False
 
-    def end(self) -> None:
-        """The programs are gone for good; what they wrote can be read."""
-        self.centre.end()
-        for box in self.boxes.values():
-            box.end()
+    def told_versions(self) -> dict[str, int]:
+        """The version of each cabinet's wanted state that the database holds."""
+        found = self.database.read_now(told)
+        return {state.cabinet_id: state.version for state in found}
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""

@@ -1,0 +1,36 @@
+"""The history of one run with its faults between, and the part of it that somebody asks for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from simulator.hunt.scenario import Run
+from simulator.virtual.history import Line, history
+
+
+def story(run: Run) -> list[Line]:
+    """Everything that happened, in the order of time."""
+    clock = run.world.stage.clock
+    lines = history(run.world)
+    for number, spell in enumerate(run.spells, 1):
+        place = spell.cabinet or "everywhere"
+        for at_us, word in ((spell.from_us, "begins"), (spell.until_us, "ends")):
+            at_ms = clock.start_ms + at_us // 1000
+            lines.append(Line(at_ms, place, number, "fault", f"{spell} {word}"))
+    return sorted(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of a story is wanted; None: not asked."""
+
+    station: str | None = None
+    booking: str | None = None
+    key: str | None = None
+
+    def of(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines that fit everything asked for."""
+        for line in lines:
+            here = self.station is None or line.place in {self.station, f"{self.station}-1", "everywhere"}
+            named = all(wanted is None or wanted in line.about for wanted in (self.booking, self.key))
+            if here and named:
+                yield line
