@@ -1,4 +1,4 @@
-"""Members' phones over the dispatcher's own API: real HTTP requests into its ASGI application, in no time at all."""
+"""Members' phones over the dispatcher's own API: HTTP requests into its ASGI application, in no time at all."""
 
 import asyncio
 from hashlib import sha256
@@ -23,7 +23,9 @@ TOKEN: Final = "phones"  # noqa: S105  # nobody but this world's phones can reac
 class AsgiDesk:
     """`simulator.virtual.phone.Desk`: every question is a task, which is over within the instant it began."""
 
-    def __init__(self, dispatcher: Dispatcher, context: ApiContext, life: Life, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, context: ApiContext, life: Life, loop: asyncio.AbstractEventLoop
+    ) -> None:
         app = create_app(
             context,
             tokens=Tokens({CALLER: sha256(TOKEN.encode()).digest()}),

@@ -114,6 +114,8 @@ class VirtualBox:
             self.link.dies_unheard = True
         self.kill(back_after_us)
         now_us = self._timers.now_us()
+        for cable in self.site.cables.values():
+            cable.wire.clear()
         for board in self.site.devices.boards:
             board.power_cycle(now_us)
         for reader in self.site.devices.readers.values():

@@ -193,11 +193,9 @@ class MemoryLink:
         return LinkStatus(LinkState.WAITING, "no connection")
 
     async def run(self) -> None:
+        """Until stopped. What a cancelled run leaves is for whoever ended the program's life (`kill`)."""
         self.start()
-        try:
-            await self._stopped.wait()
-        finally:
-            self.kill()
+        await self._stopped.wait()
 
     async def publish(self, publication: Publication) -> None:
         self._switch.passes()

@@ -81,6 +81,19 @@ class Cable:
         if self.line is not None:
             self.line.look()
 
+    def run_out(self, timers: Timers) -> None:
+        """Nobody is at the agent's end any more: what is under way still arrives at the devices."""
+        at_us = self.wire.wake_at_us
+        if at_us is None or self.line is not None:
+            return
+
+        def arrive() -> None:
+            if self.line is None:
+                self.wire.elapsed(timers.now_us())
+                self.run_out(timers)
+
+        timers.call_at(at_us, arrive)
+
     def spoil(self, data: bytes) -> bytes:
         """What arrives of what was sent."""
         rng, faults = self._rng, self.faults
@@ -126,11 +139,9 @@ class VirtualLine:
         return self._is_open
 
     async def run(self) -> None:
+        """Until cancelled; whoever ended the agent's life stops the line."""
         self.start()
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            self.stop()
+        await asyncio.get_running_loop().create_future()
 
     # --- the agent's side
 
@@ -139,12 +150,13 @@ class VirtualLine:
         self._open()
 
     def stop(self) -> None:
-        """The agent is gone; what is under way on the wire still arrives at the devices."""
+        """The agent is gone."""
         self._is_open = False
         if self._alarm is not None:
             self._alarm.cancel()
         if self._cable.line is self:
             self._cable.line = None
+            self._cable.run_out(self._timers)
 
     def kick(self) -> None:
         if self._delivering:

@@ -45,6 +45,7 @@ class MemoryPort:
         self._disarm()
         if self._cable.line is self:
             self._cable.line = None
+            self._cable.run_out(self._timers)
 
     # --- the world's side
 

@@ -43,6 +43,7 @@ def on_heap(
     heap, world = heap_world(stations, seed, directory, rules)
     for until_us in course(world):
         heap.run_until(until_us)
+    world.close_journals()
     return world
 
 
@@ -66,6 +67,7 @@ def on_loop(
                 await loop.reach(until_us)
             loop.forget_timers()
             await programs.stop()
+            world.close_journals()
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"tasks outlive their programs: {left}"
 

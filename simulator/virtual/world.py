@@ -66,6 +66,12 @@ class VirtualWorld:
     def stop_acting(self) -> None:
         self.around.acting = False
 
+    def close_journals(self) -> None:
+        """The run is over: what is on disk and in the database is still there to be read."""
+        for box in self.boxes.values():
+            if box.opened is not None:
+                box.opened.journal.close()
+
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
         found = self.database.read_now(told)
