@@ -79,7 +79,8 @@ def _schedule(run: Run, fault: Fault, cabinet: str | None) -> None:
 
 def _begin(run: Run, fault: Fault, cabinet: str | None, lasts_us: int, rng: random.Random) -> None:
     now_us = run.heap.now_us()
-    spell = run.spells.add(Spell(fault.name, fault.touches, cabinet, now_us, now_us + lasts_us))
+    here = None if cabinet is None else frozenset({cabinet})
+    spell = run.spells.add(Spell(fault.name, fault.touches, here, now_us, now_us + lasts_us))
     end = fault.begin(Cast(run.world, cabinet, rng, spell, lasts_us))
     if end is not None:
         run.heap.call_at(now_us + lasts_us, end)

@@ -33,23 +33,29 @@ class Touches(StrEnum):
 
 @dataclass(slots=True)
 class Spell:
-    """One fault, from its beginning to its end. `cabinet` None: all of them."""
+    """One fault, from its beginning to its end. `cabinets` None: all of them."""
 
     fault: str
     touches: frozenset[Touches]
-    cabinet: str | None
+    cabinets: frozenset[str] | None
     from_us: int
     until_us: int = FOREVER_US
     detail: str = ""
 
     def covers(self, cabinet: str, from_us: int, until_us: int) -> bool:
         """Whether it lasted at any time between the two."""
-        here = self.cabinet is None or self.cabinet == cabinet
+        here = self.cabinets is None or cabinet in self.cabinets
         return here and self.from_us <= until_us and from_us <= self.until_us
 
+    @property
+    def place(self) -> str:
+        """The one cabinet, or how many."""
+        if self.cabinets is None:
+            return "everywhere"
+        return next(iter(self.cabinets)) if len(self.cabinets) == 1 else f"{len(self.cabinets)} cabinets"
+
     def __str__(self) -> str:
-        where = self.cabinet or "everywhere"
-        return f"{self.fault} at {where}{f': {self.detail}' if self.detail else ''}"
+        return f"{self.fault} at {self.place}{f': {self.detail}' if self.detail else ''}"
 
 
 class Spells:

@@ -12,10 +12,11 @@ def story(run: Run) -> list[Line]:
     clock = run.world.stage.clock
     lines = history(run.world)
     for number, spell in enumerate(run.spells, 1):
-        place = spell.cabinet or "everywhere"
+        place = spell.place
+        about = tuple(sorted(spell.cabinets or ()))
         for at_us, word in ((spell.from_us, "begins"), (spell.until_us, "ends")):
             at_ms = clock.start_ms + at_us // 1000
-            lines.append(Line(at_ms, place, number, "fault", f"{spell} {word}"))
+            lines.append(Line(at_ms, place, number, "fault", f"{spell} {word}", about))
     return sorted(lines)
 
 
@@ -30,7 +31,11 @@ class Filter:
     def of(self, lines: Iterable[Line]) -> Iterator[Line]:
         """The lines that fit everything asked for."""
         for line in lines:
-            here = self.station is None or line.place in {self.station, f"{self.station}-1", "everywhere"}
+            here = self.station is None or self._concerns_station(line)
             named = all(wanted is None or wanted in line.about for wanted in (self.booking, self.key))
             if here and named:
                 yield line
+
+    def _concerns_station(self, line: Line) -> bool:
+        names = {self.station, f"{self.station}-1"}  # every station of this network has one cabinet
+        return line.place in names or (line.who == "fault" and (not line.about or bool(names & set(line.about))))

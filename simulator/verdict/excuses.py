@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+from simulator.verdict.evidence import LedgerFact
+from simulator.world.record import PhysicalFact
+
 
 class Excuses(Protocol):
     """Asked by the checkers before they call something broken. Line times in microseconds, wall times in ms."""
@@ -20,6 +23,10 @@ class Excuses(Protocol):
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         """Whether the agent may not have seen what happened then, or not as it happened."""
+        ...
+
+    def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        """Whether a fact of the ledger may tell of this one, by their times."""
         ...
 
     def is_disturbed(self, key: str) -> bool:
@@ -53,6 +60,9 @@ class NoExcuse:
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         return False
+
+    def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        return True
 
     def is_disturbed(self, key: str) -> bool:
         return False

@@ -30,6 +30,14 @@ IsBlind = Callable[[int, bool], bool]
 """(time, whether it is wall time in ms rather than line time in us) -> whether the agent may not have seen."""
 
 
+MayBe = Callable[[PhysicalFact, LedgerFact], bool]
+"""Whether a fact of the ledger may tell of this one, by their times."""
+
+
+def _always(_fact: PhysicalFact, _row: LedgerFact) -> bool:
+    return True
+
+
 def _never(_at: int, _is_wall: bool) -> bool:  # the type says which
     return False
 
@@ -64,14 +72,22 @@ class Tally:
 
 
 def compare(
-    physical: Sequence[PhysicalFact], evidence: Evidence, cabinet: str, is_blind: IsBlind = _never
+    physical: Sequence[PhysicalFact],
+    evidence: Evidence,
+    cabinet: str,
+    is_blind: IsBlind = _never,
+    may_be: MayBe = _always,
 ) -> Tally:
     """All facts of one cabinet; what happened while its agent was blind need not be told, or not as it was."""
     happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
     ledger = evidence.ledger_of(cabinet)
     told = [(token, fact) for fact in ledger if (token := _token_of_ledger(fact)) is not None]
     tally = Tally(physical=len(happened), ledger=len(told))
-    pairs = _common([token for token, _ in happened], [token for token, _ in told])
+
+    def same(i: int, j: int) -> bool:
+        return happened[i][0] == told[j][0] and may_be(happened[i][1], told[j][1])
+
+    pairs = _common(len(happened), len(told), same)
     _compare_rest(happened, told, pairs, tally, is_blind)
     for i, j in pairs:
         if is_blind(happened[i][1].moment.line_us, False):
@@ -104,33 +120,33 @@ def _token_of_ledger(row: LedgerFact) -> Token | None:
             return None
 
 
-def _common(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
+def _common(happened: int, told: int, same: Callable[[int, int], bool]) -> list[tuple[int, int]]:
     """Index pairs of a longest common subsequence. What agrees at both ends costs nothing."""
     head = 0
-    while head < min(len(a), len(b)) and a[head] == b[head]:
+    while head < min(happened, told) and same(head, head):
         head += 1
     tail = 0
-    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+    while tail < min(happened, told) - head and same(happened - 1 - tail, told - 1 - tail):
         tail += 1
-    middle = _common_of_middle(a[head : len(a) - tail], b[head : len(b) - tail])
+    middle = _common_of_middle(range(head, happened - tail), range(head, told - tail), same)
     return [
         *((i, i) for i in range(head)),
-        *((head + i, head + j) for i, j in middle),
-        *((len(a) - tail + i, len(b) - tail + i) for i in range(tail)),
+        *middle,
+        *((happened - tail + i, told - tail + i) for i in range(tail)),
     ]
 
 
-def _common_of_middle(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
+def _common_of_middle(a: range, b: range, same: Callable[[int, int], bool]) -> list[tuple[int, int]]:
     lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in reversed(range(len(a))):
         for j in reversed(range(len(b))):
-            same = a[i] == b[j]
-            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+            longer = max(lengths[i + 1][j], lengths[i][j + 1])
+            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same(a[i], b[j]) else longer
     pairs = []
     i = j = 0
     while i < len(a) and j < len(b):
-        if a[i] == b[j]:
-            pairs.append((i, j))
+        if same(a[i], b[j]):
+            pairs.append((a[i], b[j]))
             i, j = i + 1, j + 1
         elif lengths[i + 1][j] >= lengths[i][j + 1]:
             i += 1

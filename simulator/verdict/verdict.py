@@ -81,7 +81,8 @@ def reach_verdict(judge: Judge, record: WorldRecord, end: Moment) -> Verdict:
     evidence = judge.evidence
     tally = Tally()
     for cabinet in judge.network.cabinets:
-        tally.add(compare(record.of(cabinet), evidence, cabinet, _blindness(judge, cabinet, end)))
+        blindness = _blindness(judge, cabinet, end)
+        tally.add(compare(record.of(cabinet), evidence, cabinet, blindness, judge.excuses.may_tell_of))
     return Verdict(
         promises={
             "no_key_leaves_without_a_right": _promise(releases_without_right(judge, record)),

@@ -287,12 +287,13 @@ class MemoryLink:
         self._connected_us = self._timers.now_us()
         self.statistics.connects += 1
         self._broker.welcome(self)
-        self._life.do(self._greet())
+        self._life.do(self._tell_connected(self._count))
 
-    async def _greet(self) -> None:
+    async def _tell_connected(self, of_count: int) -> None:
+        """As `runtime.mqtt_link`: states that nobody can see are not "connected", so it starts again."""
         try:
-            await self._owner.on_connected(self._count)
-        except LinkError:  # states that nobody can see are not "connected": start again
+            await self._owner.on_connected(of_count)
+        except LinkError:
             self._broker.gone(self, self._will)
             self.lose(LinkEnd.PUBLISH_FAILED)
 

@@ -29,12 +29,16 @@ class LineFaults:
     """One bit of the piece is another."""
     cut: float = 0.0
     """The end of the piece is missing."""
-    pulled: bool = False
-    """There is no line."""
+    pulls: int = 0
+    """While there are any, there is no line."""
+
+    @property
+    def is_pulled(self) -> bool:
+        return self.pulls > 0
 
     @property
     def is_well(self) -> bool:
-        return not (self.noisy or self.cut or self.pulled)
+        return not (self.noisy or self.cut or self.pulls)
 
 
 class CableEnd(Protocol):
@@ -169,7 +173,7 @@ class VirtualLine:
     def _open(self) -> None:
         if not self._life.is_alive or self._is_open:
             return
-        if self._cable.faults.pulled:
+        if self._cable.faults.is_pulled:
             self._open_later()
             return
         self._is_open = True
@@ -194,7 +198,7 @@ class VirtualLine:
         """The line or a device changed: a pulled cable is lost, a line that is not well is polled all the time."""
         if not self._cable.is_quiet:
             self.rouse()
-        if self._is_open and self._cable.faults.pulled:
+        if self._is_open and self._cable.faults.is_pulled:
             self._close()
         self._arm()
 

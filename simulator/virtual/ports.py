@@ -57,7 +57,7 @@ class MemoryPort:
             self._on_data(data)
 
     def look(self) -> None:
-        if self._cable.faults.pulled and self._on_lost is not None:
+        if self._cable.faults.is_pulled and self._on_lost is not None:
             self._wire.clear()
             self._disarm()
             on_lost, self._on_data, self._on_lost = self._on_lost, None, None
@@ -99,7 +99,7 @@ class RealLine(SerialLine):
         before_order: Callable[[], None],
     ) -> None:
         async def open_port(_url: str, _baud_rate: int) -> MemoryPort:
-            if cable.faults.pulled:
+            if cable.faults.is_pulled:
                 raise OSError("no such device: the cable is pulled")
             return MemoryPort(cable, timers)
 

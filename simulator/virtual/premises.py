@@ -20,6 +20,7 @@ from dispatcher.importing.files import read_document
 from dispatcher.store.database import Database
 from dispatcher.store.importing import import_rows
 from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.origin import Origin
 from runtime.executor import InlineExecutor
 from simulator.network.draws import stream
 from simulator.network.import_document import import_document
@@ -85,9 +86,14 @@ def premises(stations: int) -> Premises:
 
 def open_database(template: bytes) -> Database:
     """A dispatcher's database in memory, as it is after the import."""
-    database = Database("sqlite://", InlineExecutor())
+    database = _new_database()
     put_back(database, template)
     return database
+
+
+def _new_database() -> Database:
+    origin = Origin(stream(PLACES_SEED, "origin-key").randbytes(32))
+    return Database("sqlite://", InlineExecutor(), origin=origin)
 
 
 def put_back(database: Database, image: bytes) -> None:
@@ -109,7 +115,7 @@ def _raw(database: Database) -> sqlite3.Connection:
 
 
 def _imported(network: Network, public_keys: dict[str, str]) -> bytes:
-    database = Database("sqlite://", InlineExecutor())
+    database = _new_database()
     migrate_engine(database.engine)
     rows, faults = read_document(import_document(network, public_keys), "network.json")
     assert not faults, faults

@@ -17,6 +17,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.origin import Origin, with_origin
 from dispatcher.store.schema import (
     badges,
     cabinets,
@@ -37,6 +38,8 @@ RULES = FleetRules()
 CABINET, OTHER_CABINET = "cab-a", "cab-b"
 BOX_SEED, OTHER_BOX_SEED, DISPATCHER_SEED = 11, 12, 13
 LEDGER = "ab" * 16
+ORIGIN_KEY = b"o" * 32
+ORIGIN = Origin(ORIGIN_KEY)
 
 
 def random_bytes(count: int) -> bytes:
@@ -58,7 +61,7 @@ def counted_bytes() -> Callable[[int], bytes]:
 
 def new_database(url: str = "sqlite://") -> Database:
     """A migrated database that holds the small fleet."""
-    database = Database(url, InlineExecutor())
+    database = Database(url, InlineExecutor(), origin=ORIGIN)
     source, target = _template().engine.raw_connection(), database.engine.raw_connection()
     assert isinstance(source.driver_connection, sqlite3.Connection)
     assert isinstance(target.driver_connection, sqlite3.Connection)
@@ -71,7 +74,7 @@ def new_database(url: str = "sqlite://") -> Database:
 @cache
 def _template() -> Database:
     """Migrated and filled once per test process: a copy takes a hundredth of the time."""
-    database = Database("sqlite://", InlineExecutor())
+    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
     migrate_engine(database.engine)
     database.write_now(fill)
     return database
@@ -102,7 +105,7 @@ def fill(connection: Connection) -> None:
     for number, place, slot in ((1, "a", 1), (2, "a", 2), (3, "b", 1)):
         _add_car(connection, number, place, slot)
         member = {"id": f"member-{number}", "name": f"Member {number}", "standing": "active"}
-        connection.execute(insert(members).values(member))
+        connection.execute(insert(members).values(with_origin(connection, members, member)))
         badge = {
             "id": f"badge-{number}",
             "ref": f"ref-{number}",
@@ -110,7 +113,7 @@ def fill(connection: Connection) -> None:
             "credential": f"calypso:000000000000000{number}",
             "state": "active",
         }
-        connection.execute(insert(badges).values(badge))
+        connection.execute(insert(badges).values(with_origin(connection, badges, badge)))
 
 
 def _add_car(connection: Connection, number: int, place: str, slot: int) -> None:
@@ -130,9 +133,14 @@ def _add_car(connection: Connection, number: int, place: str, slot: int) -> None
         "home_slot": slot,
         "life_cycle": "in_service",
     }
-    connection.execute(insert(keys).values(key))
-    tag = {"key_id": f"key-{number}", "credential": f"fob:0000000{number}", "valid_from_ms": 0}
-    connection.execute(insert(key_tags).values(tag))
+    connection.execute(insert(keys).values(with_origin(connection, keys, key)))
+    tag = {
+        "key_id": f"key-{number}",
+        "credential": f"fob:0000000{number}",
+        "valid_from_ms": 0,
+        "valid_until_ms": None,
+    }
+    connection.execute(insert(key_tags).values(with_origin(connection, key_tags, tag)))
 
 
 def booking(number: int = 1, **changes: Any) -> Booking:

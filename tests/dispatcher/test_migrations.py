@@ -2,14 +2,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Engine, inspect, text
 
 from dispatcher.core.booking_states import HOLDING_STATES, BookingState
 from dispatcher.store.database import open_engine
-from dispatcher.store.migrate import WrongSchema, make_ready, migrate, migrate_engine, pending, pending_of_engine
+from dispatcher.store.migrate import (
+    WrongSchema,
+    _config,
+    make_ready,
+    migrate,
+    migrate_engine,
+    pending,
+    pending_of_engine,
+)
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
+
+ALL = ("0001", "0002")
 
 
 def memory() -> Engine:
@@ -18,8 +29,8 @@ def memory() -> Engine:
 
 def test_an_empty_database_becomes_what_the_program_works_on() -> None:
     engine = memory()
-    assert pending_of_engine(engine) == ("0001",)
-    assert migrate_engine(engine) == ("0001",)
+    assert pending_of_engine(engine) == ALL
+    assert migrate_engine(engine) == ALL
     assert pending_of_engine(engine) == ()
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -52,12 +63,24 @@ def test_migrating_twice_does_nothing_the_second_time() -> None:
     assert migrate_engine(engine) == ()
 
 
+def test_rows_from_before_origins_are_kept_and_have_none() -> None:
+    engine = memory()
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO members (id, name, standing) VALUES ('m', 'M', 'active')"))
+    assert migrate_engine(engine) == ("0002",)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, standing, origin FROM members")).all() == [("m", "active", None)]
+
+
 def test_a_database_in_a_folder_with_strange_characters_is_migrated(tmp_path: Path) -> None:
     folder = tmp_path / "a b%20c"
     folder.mkdir()
     url = URL.create("sqlite", database=str(folder / "d.sqlite")).render_as_string()
-    assert pending(url) == ("0001",)
-    assert migrate(url) == ("0001",)
+    assert pending(url) == ALL
+    assert migrate(url) == ALL
     assert pending(url) == ()
 
 

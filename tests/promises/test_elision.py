@@ -78,5 +78,5 @@ def test_the_agents_real_serial_line_comes_back_from_a_pulled_cable_at_the_same_
 
 
 def pull(cable: Cable, *, out: bool) -> None:
-    cable.faults.pulled = out
+    cable.faults.pulls = int(out)
     cable.changed()

@@ -3,8 +3,10 @@
 from functools import cached_property
 from typing import Final
 
+from contract.facts import BadFact
 from simulator.hunt.scenario import Run
 from simulator.hunt.spells import Touches
+from simulator.verdict.evidence import LedgerFact
 from simulator.world.record import PhysicalFact, What
 
 SECOND_US: Final = 1_000_000
@@ -13,7 +15,7 @@ SEES_AGAIN_US: Final = (
 )  # a line is opened again within 10 s, a lost board asked within 10 s, and some
 SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
 HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
-REPORTS_MS: Final = 60_000  # facts of a box that is back: reconnected, resent after at most 60 s
+TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
 SILENT_BEFORE_MS: Final = (
     1_200_000  # a cabinet is called silent at most 15 minutes of quiet after a fault, and some
@@ -76,6 +78,13 @@ class FaultExcuses:
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
 
+    def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        told = row.fact
+        if isinstance(told, BadFact) or getattr(told, "seen_late", False):
+            return True
+        apart_ms = abs(told.at_ms - fact.moment.at_ms)
+        return apart_ms <= TOLD_WITHIN_MS or self.clock_off_ms(fact.cabinet, fact.moment.line_us) > 0
+
     def is_disturbed(self, key: str) -> bool:
         return key in self._disturbed
 
@@ -89,7 +98,16 @@ class FaultExcuses:
         cabinet = subject.split("/", 1)[0]
         if cabinet not in self._run.world.boxes:  # of a row, or a badge: wherever it was
             return any(spell.touches & touches and spell.from_us <= opened_us for spell in self._spells)
-        return bool(self._spells.near(cabinet, opened_us - SILENT_BEFORE_MS * 1000, opened_us, touches))
+        return bool(self._spells.near(cabinet, self._told_since_us(cabinet, opened_us), opened_us, touches))
+
+    def _told_since_us(self, cabinet: str, at_us: int) -> int:
+        """How old news may be that is told at this instant: as old as the silence before it."""
+        from_us = at_us - SILENT_BEFORE_MS * 1000
+        silences = [spell for spell in self._spells if spell.touches & HEARING]
+        for spell in sorted(silences, key=lambda spell: -spell.until_us):
+            if spell.covers(cabinet, from_us, at_us):
+                from_us = min(from_us, spell.from_us - HEARS_US)
+        return from_us
 
     def may_go_unnoticed(self, cabinet: str, since_ms: int, until_ms: int) -> bool:
         since_us, until_us = self._clock.at_us(since_ms), self._clock.at_us(until_ms)

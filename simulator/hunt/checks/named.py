@@ -43,19 +43,18 @@ def _expected(spell: Spell) -> tuple[str, str] | None:
     """Which incident a fault must have while it lasts; None: none, or not for certain."""
     lasted_us = spell.until_us - spell.from_us
     if spell.fault == "partition" and lasted_us > SILENT_US:
-        return "cabinet_silent", f"{spell.cabinet}"
+        return "cabinet_silent", spell.place
     if spell.fault == "dead_tag_reader" and lasted_us > NOTICED_US:
-        return "device_lost", f"{spell.cabinet}/{RETURN_READER}"
+        return "device_lost", f"{spell.place}/{RETURN_READER}"
     if spell.fault == "mute_reader" and lasted_us > NOTICED_US:
-        return "device_lost", f"{spell.cabinet}/{BADGE_READER}"
+        return "device_lost", f"{spell.place}/{BADGE_READER}"
     return None
 
 
 def _is_clean(run: Run, spell: Spell) -> bool:
     """Whether nothing else was wrong there that could hide or double it."""
-    assert spell.cabinet is not None, "faults with an incident of their own are a cabinet's"
     around_us = 120 * SECOND_US
-    others = run.spells.near(spell.cabinet, spell.from_us - around_us, spell.until_us + around_us, CLEAN)
+    others = run.spells.near(spell.place, spell.from_us - around_us, spell.until_us + around_us, CLEAN)
     return others == [spell]
 
 

@@ -10,17 +10,19 @@ from simulator.world.cabinet import Contact
 
 LOCKS, READERS = frozenset({Touches.LOCKS}), frozenset({Touches.READERS})
 BOTH = LOCKS | READERS
-BOUNCE_US = (2_000, 15_000)  # a contact rattles for some milliseconds (design/hardware.md)
-BOUNCES = 12
+BOUNCE_US = (1_000, 5_000)  # a contact rattles for some milliseconds, 20 at worst
+BOUNCES = 4
 
 
 def _with_cable(cable: Cable, noisy: float = 0.0, cut: float = 0.0) -> End:
     cable.rouse()
-    cable.faults.noisy, cable.faults.cut = noisy, cut
+    cable.faults.noisy += noisy
+    cable.faults.cut += cut
     cable.changed()
 
     def end() -> None:
-        cable.faults.noisy = cable.faults.cut = 0.0
+        cable.faults.noisy = max(cable.faults.noisy - noisy, 0.0)
+        cable.faults.cut = max(cable.faults.cut - cut, 0.0)
         cable.changed()
 
     return end
@@ -42,11 +44,11 @@ def _cut_frames(cast: Cast) -> End:
 def _pulled(cast: Cast) -> End:
     cable = cast.rng.choice((cast.site.locks, cast.site.readers))
     cable.rouse()
-    cable.faults.pulled = True
+    cable.faults.pulls += 1
     cable.changed()
 
     def end() -> None:
-        cable.faults.pulled = False
+        cable.faults.pulls -= 1
 
     return end
 

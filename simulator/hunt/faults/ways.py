@@ -66,9 +66,10 @@ def _partition(cast: Cast) -> End:
 
 def _region(cast: Cast) -> End:
     """A mobile cell fails: every third station."""
-    boxes = list(cast.world.boxes.values())
     third = cast.rng.randrange(3)
-    ends = [_cut(box) for index, box in enumerate(boxes) if index % 3 == third]
+    boxes = [box for index, box in enumerate(cast.world.boxes.values()) if index % 3 == third]
+    cast.spell.cabinets = frozenset(box.cabinet for box in boxes)
+    ends = [_cut(box) for box in boxes]
 
     def end() -> None:
         for one in ends:
