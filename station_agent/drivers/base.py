@@ -68,7 +68,11 @@ class RestfulCodec(Codec, Protocol):
         """Until when each exchange will be as those before it were, if no device has news; None: not so now."""
 
     def resume(self, now_us: int) -> None:
-        """The exchanges since `rest` were left out: go on as if they had been."""
+        """The exchanges since `rest` were left out: go on as if they had been, at first without a rest.
+
+        What was under way by then is caught up with by `elapsed` and `received` of earlier instants. An order that
+        was given already is no older than now.
+        """
 
 
 class Line(Protocol):

@@ -20,7 +20,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 def new_folder() -> Iterator[Callable[[], Path]]:
-    """Makes folders for journals, which are SQLite files with full synchronisation: in memory, where there is such."""
+    """Makes folders for journals, which are real SQLite files: in memory, where the system has such a disk."""
     with tempfile.TemporaryDirectory(dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None) as folder:
         numbers = count()
 

@@ -54,9 +54,7 @@ def test_both_drivers_write_the_same_history_over_bad_ways(new_folder: NewFolder
 
 
 @pytest.mark.parametrize("seed", [3, 4])
-def test_both_drivers_write_the_same_history_with_every_fault_of_the_hunt(
-    seed: int, new_folder: NewFolder
-) -> None:
+def test_both_drivers_write_the_same_history_with_every_fault_of_the_hunt(seed: int, new_folder: NewFolder) -> None:
     """Each of them once at every cabinet: kills between any two effects, power, clocks, lines, devices, ways."""
 
     def set_up(world: VirtualWorld) -> None:
@@ -74,7 +72,8 @@ def once(world: VirtualWorld, seed: int, fault: Fault, cabinet: str | None) -> N
     timers = world.stage.timers
     lasts_us = round(rng.uniform(*fault.lasts_s) * 1_000_000)
     from_us = rng.randrange(MINUTE_US, PEOPLE_ACT_US - lasts_us)
-    spell = Spell(fault.name, fault.touches, cabinet, from_us, from_us + lasts_us)
+    here = None if cabinet is None else frozenset({cabinet})
+    spell = Spell(fault.name, fault.touches, here, from_us, from_us + lasts_us)
 
     def begin() -> None:
         end = fault.begin(Cast(world, cabinet, rng, spell, lasts_us))
