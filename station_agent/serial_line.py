@@ -2,8 +2,7 @@
 
     line = SerialLine("/dev/serial/by-id/...", 9600, codec, clock, on_event)
     task = asyncio.create_task(line.run())
-    codec.release(3)
-    line.kick()
+    line.give(lambda: codec.release(3))
 
 Whatever goes wrong with the port is one thing here: the link is lost, is closed, and is opened again.
 """
@@ -74,8 +73,8 @@ class SerialLine:
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, RETRY_MAX_S)
 
-    def kick(self) -> None:
-        """An order was given to the codec: let it act now."""
+    def give(self, order: Callable[[], None]) -> None:
+        order()
         if self._delivering:
             self._kicked = True
         else:

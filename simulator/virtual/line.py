@@ -130,7 +130,7 @@ class VirtualLine:
         self._before_order = before_order
         self._is_open = False
         self._delivering = False
-        self._kicked = False
+        self._ordered = False
         self._alarm: Call | None = None
         self._alarm_us: int | None = None
         self._resting = False
@@ -162,12 +162,15 @@ class VirtualLine:
             self._cable.line = None
             self._cable.run_out(self._timers)
 
-    def kick(self) -> None:
-        if self._delivering:
-            self._kicked = True
-            return
+    def give(self, order: Callable[[], None]) -> None:
+        """Polls that were left out are caught up with first: no order is older than they are."""
         self._before_order()
+        if self._delivering:
+            order()
+            self._ordered = True
+            return
         self.rouse()
+        order()
         self._advance(self._codec.elapsed(self._timers.now_us()))
 
     def _open(self) -> None:
@@ -198,6 +201,7 @@ class VirtualLine:
         """The line or a device changed: a pulled cable is lost, a line that is not well is polled all the time."""
         if not self._cable.is_quiet:
             self.rouse()
+        self._codec.expect_news()
         if self._is_open and self._cable.faults.is_pulled:
             self._close()
         self._arm()
@@ -269,8 +273,8 @@ class VirtualLine:
                         self._on_event(event)
             finally:
                 self._delivering = False
-            if self._kicked:
-                self._kicked = False
+            if self._ordered:
+                self._ordered = False
                 self._advance(self._codec.elapsed(at_us), at_us)
                 return
         self._arm()

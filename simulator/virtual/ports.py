@@ -106,6 +106,6 @@ class RealLine(SerialLine):
         super().__init__("a cable in memory", 0, codec, timers, on_event, open_port=open_port)
         self._before_order = before_order
 
-    def kick(self) -> None:
+    def give(self, order: Callable[[], None]) -> None:
         self._before_order()
-        super().kick()
+        super().give(order)

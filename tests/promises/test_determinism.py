@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
+@cache
 def history_hash(seed: int, python_hash_seed: int) -> str:
     """As a person gets it, with every fault of the hunt. The exit status tells of promises, not of the hash."""
     command = [sys.executable, "-m", "simulator", "replay", "--hash", "--stations", "3", "--hours", "2"]

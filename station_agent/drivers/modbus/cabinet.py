@@ -79,7 +79,6 @@ class ModbusCabinet:
         self._is_open = False
         self._told = _Told.NOTHING
         self._orders: dict[int, int | None] = {}  # by slot: since when it waits; None: just given
-        self._resumed_us = 0  # no order is older than the end of a rest
         self._exchange: _Exchange | None = None
         self._deadline_us = 0  # of the exchange
         self._answers_proved = False  # a read was answered, so what comes back is not the adapter's echo
@@ -91,8 +90,7 @@ class ModbusCabinet:
             return None
         if self._exchange is not None:
             return self._deadline_us
-        due_us = min(self._rounds.due_us, self._resumed_us) if self._orders else self._rounds.due_us
-        return max(self._rest.free_at_us, due_us)
+        return self._rest.free_at_us if self._orders else max(self._rest.free_at_us, self._rounds.due_us)
 
     def release(self, slot: int) -> None:
         """Orders one pulse for the lock of this slot; call `elapsed` right after.
@@ -154,8 +152,10 @@ class ModbusCabinet:
             return None
         return self._rounds.rest_until_us()
 
+    def expect_news(self) -> None:
+        self._rounds.expect_news()
+
     def resume(self, now_us: int) -> None:
-        self._resumed_us = now_us
         self._rest.skip(self._rounds.skip(now_us, self._rest.free_at_us))
 
     # what goes out
@@ -163,7 +163,7 @@ class ModbusCabinet:
     def _output(self, now_us: int, events: list[DeviceEvent]) -> Output:
         for slot, seen_us in self._orders.items():
             if seen_us is None:
-                self._orders[slot] = max(now_us, self._resumed_us)
+                self._orders[slot] = now_us
         if self._exchange is None and now_us >= self._rest.free_at_us:
             self._exchange = self._next_exchange(now_us, events)
             if self._exchange is not None:
@@ -171,7 +171,7 @@ class ModbusCabinet:
         return Output(events=tuple(events)) if events else _NOTHING
 
     def _next_exchange(self, now_us: int, events: list[DeviceEvent]) -> _Exchange | None:
-        while self._orders and now_us >= self._resumed_us:
+        while self._orders:
             slot = next(iter(self._orders))
             seen_us = self._orders.pop(slot)
             if seen_us is not None and now_us - seen_us <= ORDER_VALID_US:

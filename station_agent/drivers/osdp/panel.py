@@ -119,11 +119,12 @@ class OsdpPanel:
     # ---- what a simulator leaves out
 
     def rest(self, now_us: int) -> int | None:
-        if not self._is_open or self._exchange is not None:
-            return None
-        # a poll that is late shifts those after it: it has to come first
-        restful = all(link.is_restful and link.due_us >= self._free_at_us for link in self._links.values())
-        return FOREVER_US if restful else None
+        busy = not self._is_open or self._exchange is not None
+        return None if busy or not all(link.is_restful for link in self._links.values()) else FOREVER_US
+
+    def expect_news(self) -> None:
+        for link in self._links.values():
+            link.expect_news()
 
     def resume(self, now_us: int) -> None:
         for link in self._links.values():

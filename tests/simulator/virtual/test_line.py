@@ -56,7 +56,6 @@ class BellCodec:
         self._due_us = 0
         self._waits_until_us: int | None = None
         self._boring = 0
-        self._resumed_us = 0
 
     @property
     def wake_at_us(self) -> int | None:
@@ -64,7 +63,7 @@ class BellCodec:
             return None
         if self._waits_until_us is not None:
             return self._waits_until_us
-        return min(self._due_us, self._resumed_us) if self.orders else self._due_us
+        return 0 if self.orders else self._due_us
 
     def order(self) -> None:
         self.orders += 1
@@ -97,15 +96,17 @@ class BellCodec:
         busy = self._waits_until_us is not None or self.orders or self._boring < RESTFUL_POLLS
         return None if busy or self.rests_until_us <= now_us else self.rests_until_us
 
+    def expect_news(self) -> None:
+        self._boring = 0
+
     def resume(self, now_us: int) -> None:
-        self._resumed_us = now_us
         self._boring = 0
         self._due_us += max((now_us - self._due_us) // POLL_US, 0) * POLL_US
 
     def _next(self, now_us: int) -> Output:
         if self._waits_until_us is not None:
             return Output()
-        if self.orders and now_us >= self._resumed_us:
+        if self.orders:
             self.orders -= 1
             return self._ask(now_us, ORDER)
         if now_us >= self._due_us:
@@ -155,8 +156,7 @@ class Bench:
         self.cable.changed()
 
     def order(self) -> None:
-        self.codec.order()
-        self.line.kick()
+        self.line.give(self.codec.order)
 
     def pull(self, *, out: bool) -> None:
         self.cable.faults.pulls = int(out)
