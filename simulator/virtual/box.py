@@ -53,7 +53,7 @@ class VirtualBox:
         self._journal = journal
         self.switch = KillSwitch()
         self._life: Life | None = None
-        self._lines: list[VirtualLine] = []
+        self._lines: list[Line] = []
 
     @property
     def is_alive(self) -> bool:
@@ -83,7 +83,7 @@ class VirtualBox:
 
         def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
-            line = VirtualLine(cable, codec, on_event, self._timers, life, self.switch.passes)
+            line = self._stage.runner.line(cable, codec, on_event, life, self.switch)
             self._lines.append(line)
             return line
 
@@ -114,6 +114,8 @@ class VirtualBox:
             self.link.dies_unheard = True
         self.kill(back_after_us)
         now_us = self._timers.now_us()
+        for cable in self.site.cables.values():
+            cable.wire.clear()
         for board in self.site.devices.boards:
             board.power_cycle(now_us)
         for reader in self.site.devices.readers.values():
@@ -169,7 +171,8 @@ class VirtualBox:
         if self.link is not None:
             self.link.kill()
         for line in self._lines:
-            line.stop()
+            if isinstance(line, VirtualLine):  # a real one goes with its task
+                line.stop()
         if self.agent is not None and self.agent.opened is not None:
             self.agent.opened.journal.close()
 

@@ -12,15 +12,16 @@ from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
 from simulator.virtual.centre import VirtualCentre
 from simulator.virtual.clocks import TrueClock
+from simulator.virtual.loop import LoopTimers, VirtualTimeLoop
 from simulator.virtual.overheard import Overheard
 from simulator.virtual.people import Person, Surroundings
 from simulator.virtual.phone import Answered, Question
 from simulator.virtual.premises import NAMESPACE, PLACES_SEED, open_database, premises
-from simulator.virtual.runners import HeapRunner
+from simulator.virtual.runners import HeapRunner, LoopRunner
 from simulator.virtual.site import VirtualSite
 from simulator.virtual.spells import Spells
-from simulator.virtual.stage import Stage
-from simulator.virtual.timers import Heap
+from simulator.virtual.stage import Runner, Stage
+from simulator.virtual.timers import Heap, Timers
 from simulator.virtual.traffic import VirtualTraffic
 from simulator.world.demand import GRID_MS, LEAD_MAX_MS, MORNING_MS, Demand
 from simulator.world.members import Member
@@ -77,6 +78,12 @@ class VirtualWorld:
     def stop_acting(self) -> None:
         self.around.acting = False
 
+    def close_journals(self) -> None:
+        """The run is over: what is on disk and in the database is still there to be read."""
+        for box in self.boxes.values():
+            if box.opened is not None:
+                box.opened.journal.close()
+
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
         found = self.database.read_now(lambda connection: look(connection, 0))
@@ -121,7 +128,28 @@ def heap_world(
 ) -> tuple[Heap, VirtualWorld]:
     """A world on the bare heap, not yet begun. Journals lie in `directory`."""
     heap = Heap()
-    clock = TrueClock(heap, MORNING_MS)
-    broker = MemoryBroker(heap, NAMESPACE)
-    stage = Stage(premises(stations), seed, heap, clock, broker, HeapRunner(heap), rules or FleetRules())
-    return heap, VirtualWorld(stage, directory)
+    return heap, _world(stations, seed, directory, rules, heap, HeapRunner(heap))
+
+
+def loop_world(
+    loop: VirtualTimeLoop,
+    stations: int,
+    seed: int,
+    directory: Path,
+    rules: FleetRules | None = None,
+    *,
+    real_lines: bool = False,
+) -> tuple[LoopRunner, VirtualWorld]:
+    """The same world on a virtual loop. With `real_lines` the agents' own serial lines poll all the time."""
+    timers = LoopTimers(loop)
+    runner = LoopRunner(loop, timers, real_lines=real_lines)
+    return runner, _world(stations, seed, directory, rules, timers, runner)
+
+
+def _world(
+    stations: int, seed: int, directory: Path, rules: FleetRules | None, timers: Timers, runner: Runner
+) -> VirtualWorld:
+    clock = TrueClock(timers, MORNING_MS)
+    broker = MemoryBroker(timers, NAMESPACE)
+    stage = Stage(premises(stations), seed, timers, clock, broker, runner, rules or FleetRules())
+    return VirtualWorld(stage, directory)
