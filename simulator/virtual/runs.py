@@ -1,6 +1,6 @@
 """A world from its first instant to its last, on either driver: two ways to the same history.
 
-    world = on_heap(3, seed, directory, people_act(2 * HOUR_US))
+    world = on_heap(3, seed, people_act(2 * HOUR_US))
     for line in history(world): ...
 
 What happens when is a course: it sets the world up, begins it, and yields until when to let it live on.
@@ -8,7 +8,6 @@ What happens when is a course: it sets the world up, begins it, and yields until
 
 import asyncio
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 from dispatcher.core.rules import FleetRules
@@ -36,21 +35,17 @@ def people_act(for_us: int, set_up: Callable[[VirtualWorld], object] | None = No
     return course
 
 
-def on_heap(
-    stations: int, seed: int, directory: Path, course: Course, rules: FleetRules | None = None
-) -> VirtualWorld:
+def on_heap(stations: int, seed: int, course: Course, rules: FleetRules | None = None) -> VirtualWorld:
     """The world as it is at the end of the course."""
-    heap, world = heap_world(stations, seed, directory, rules)
+    heap, world = heap_world(stations, seed, rules)
     for until_us in course(world):
         heap.run_until(until_us)
-    world.close_journals()
     return world
 
 
 def on_loop(
     stations: int,
     seed: int,
-    directory: Path,
     course: Course,
     rules: FleetRules | None = None,
     *,
@@ -60,14 +55,13 @@ def on_loop(
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as asyncs:
         loop = asyncs.get_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        programs, world = loop_world(loop, stations, seed, directory, rules, real_lines=real_lines)
+        programs, world = loop_world(loop, stations, seed, rules, real_lines=real_lines)
 
         async def live() -> None:
             for until_us in course(world):
                 await loop.reach(until_us)
             loop.forget_timers()
             await programs.stop()
-            world.close_journals()
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"tasks outlive their programs: {left}"
 

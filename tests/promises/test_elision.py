@@ -1,8 +1,6 @@
 """Leaving out polls that bring nothing changes no history, not by a millisecond; nor does the agent's real line."""
 
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from simulator.virtual.history import first_difference
 from simulator.virtual.line import Cable
@@ -14,8 +12,6 @@ from tests.promises.histories import told
 BUSY_SEED = 3  # its one station has six keys taken and five returned within the first hour
 EARLY_SEED = 1  # three people come within the first ten minutes
 
-NewFolder = Callable[[], Path]
-
 
 def cables(world: VirtualWorld) -> list[Cable]:
     return [cable for site in world.sites.values() for cable in site.cables.values()]
@@ -26,11 +22,9 @@ def poll_all(world: VirtualWorld) -> None:
         cable.polls_all = True
 
 
-def test_an_hour_with_every_poll_is_the_same_as_one_without_those_that_bring_nothing(
-    new_folder: NewFolder,
-) -> None:
-    sparing = on_heap(1, BUSY_SEED, new_folder(), people_act(HOUR_US))
-    polled = on_heap(1, BUSY_SEED, new_folder(), people_act(HOUR_US, poll_all))
+def test_an_hour_with_every_poll_is_the_same_as_one_without_those_that_bring_nothing() -> None:
+    sparing = on_heap(1, BUSY_SEED, people_act(HOUR_US))
+    polled = on_heap(1, BUSY_SEED, people_act(HOUR_US, poll_all))
     assert first_difference(told(sparing), told(polled)) == ""
     assert sparing.record.count(What.KEY_REMOVED, What.KEY_INSERTED) >= 10
     assert polls(polled) > 10 * polls(sparing)
@@ -42,17 +36,15 @@ def polls(world: VirtualWorld) -> int:
     return sum(line.frames_sent for line in box.agent.hardware.statistics.values())
 
 
-def test_the_agents_real_serial_line_writes_the_same_history(new_folder: NewFolder) -> None:
+def test_the_agents_real_serial_line_writes_the_same_history() -> None:
     course = people_act(10 * MINUTE_US)
-    sparing = on_heap(1, EARLY_SEED, new_folder(), course)
-    real = on_loop(1, EARLY_SEED, new_folder(), course, real_lines=True)
+    sparing = on_heap(1, EARLY_SEED, course)
+    real = on_loop(1, EARLY_SEED, course, real_lines=True)
     assert first_difference(told(sparing), told(real)) == ""
     assert sparing.record.count(What.KEY_REMOVED) >= 3
 
 
-def test_the_agents_real_serial_line_comes_back_from_a_pulled_cable_at_the_same_instants(
-    new_folder: NewFolder,
-) -> None:
+def test_the_agents_real_serial_line_comes_back_from_a_pulled_cable_at_the_same_instants() -> None:
     """Pulled at rest, in the middle of a handover, and for so long that it is tried ever later; and a kill."""
 
     def set_up(world: VirtualWorld) -> None:
@@ -70,8 +62,8 @@ def test_the_agents_real_serial_line_comes_back_from_a_pulled_cable_at_the_same_
         timers.call_at(303_000_000, box.kill)
 
     course = people_act(6 * MINUTE_US, set_up)
-    sparing = on_heap(1, EARLY_SEED, new_folder(), course)
-    real = on_loop(1, EARLY_SEED, new_folder(), course, real_lines=True)
+    sparing = on_heap(1, EARLY_SEED, course)
+    real = on_loop(1, EARLY_SEED, course, real_lines=True)
     assert first_difference(told(sparing), told(real)) == ""
     facts = [line for line in told(sparing) if "device_lost" in line and "box" in line]
     assert len(facts) >= 5

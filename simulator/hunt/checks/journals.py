@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from contract.facts import AccessGranted
+from contract.facts import AccessGranted, CommandDecided
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence
 from simulator.virtual.spells import Touches
@@ -18,7 +18,7 @@ def pulses_without_decision(run: Run, evidence: Evidence) -> Iterator[str]:
     """Every pulse on a slot that held a key has its decision in the ledger: durable before the lock moved."""
     decided: dict[tuple[str, int], list[int]] = defaultdict(list)
     for row in evidence.ledger:
-        if isinstance(row.fact, AccessGranted):
+        if isinstance(row.fact, AccessGranted | CommandDecided) and row.fact.slot is not None:
             decided[row.cabinet, row.fact.slot].append(row.fact.at_ms)
     untold = frozenset({Touches.MEMORY, Touches.CLOCK})
     for fact in run.world.record:
