@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from simulator.virtual.spells import Spell
 
 from simulator.hunt.faults.menu import Cast, Fault
 from simulator.hunt.scenario import MENU
@@ -13,6 +12,7 @@ from simulator.network.draws import stream
 from simulator.virtual.history import first_difference
 from simulator.virtual.routes import RouteFaults
 from simulator.virtual.runs import HOUR_US, MINUTE_US, Course, on_heap, on_loop, people_act
+from simulator.virtual.spells import Spell
 from simulator.virtual.world import VirtualWorld
 from simulator.world.record import What
 from tests.promises.histories import told
