@@ -66,12 +66,12 @@ def once(world: VirtualWorld, seed: int, fault: Fault, cabinet: str | None) -> N
     """One fault at a time of its own."""
     rng = stream(seed, f"fault/{fault.name}/{cabinet}")
     timers = world.stage.timers
-    lasts_us = round(rng.uniform(*fault.lasts_s) * 1_000_000)
+    lasts_us = min(round(rng.uniform(*fault.lasts_s) * 1_000_000), PEOPLE_ACT_US // 2)
     from_us = rng.randrange(MINUTE_US, PEOPLE_ACT_US - lasts_us)
     here = None if cabinet is None else frozenset({cabinet})
-    spell = Spell(fault.name, fault.touches, here, from_us, from_us + lasts_us)
 
     def begin() -> None:
+        spell = world.spells.add(Spell(fault.name, fault.touches, here, from_us, from_us + lasts_us))
         end = fault.begin(Cast(world, cabinet, rng, spell, lasts_us))
         if end is not None:
             timers.call_at(from_us + lasts_us, end)
