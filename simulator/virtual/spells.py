@@ -25,6 +25,8 @@ class Touches(StrEnum):
     """The reader bus or a reader."""
     CENTRE = auto()
     """The dispatcher, or what it remembers."""
+    DISK = auto()
+    """The box can write less than it should, or nothing."""
     MEMORY = auto()
     """What a box or the dispatcher remembers was put back."""
     THEFT = auto()

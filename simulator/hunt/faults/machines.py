@@ -101,8 +101,8 @@ def _two_dispatchers(cast: Cast) -> End:
 MACHINES = (
     Fault("agent_kill", BOX, 4, (60, 600), _agent_kill),
     Fault("power_cut", BOX, 8, (5, 600), _power_cut),
-    Fault("disk_full", frozenset(), 10, (60, 1800), _disk_full),
-    Fault("disk_dead", BOX, 16, (30, 300), _disk_dead),
+    Fault("disk_full", frozenset({Touches.DISK}), 10, (60, 1800), _disk_full),
+    Fault("disk_dead", BOX | {Touches.DISK}, 16, (30, 300), _disk_dead),
     Fault("clock_step", CLOCK, 12, (120, 1800), _clock_step),
     Fault("clock_spoof", CLOCK, 12, (120, 1800), _clock_spoof),
     Fault("clock_drift", CLOCK, 12, (600, 3600), _clock_drift),
