@@ -16,6 +16,7 @@ KEY_KINDS = (
     IncidentKind.KEY_OUT_WITHOUT_RIGHT,
     IncidentKind.WRONG_KEY_TAKEN,
     IncidentKind.KEY_IN_WRONG_SLOT,
+    IncidentKind.KEY_AT_WRONG_STATION,
     IncidentKind.KEY_MISSING,
 )
 """What `of_key` can find: the kinds whose subject is a key."""

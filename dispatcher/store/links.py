@@ -10,6 +10,7 @@ from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_repo
 from dispatcher.store.desired import mark_dirty, told_version
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
+from dispatcher.store.tampering import settle_tampering
 from dispatcher.store.upsert import insert_absent
 
 
@@ -52,14 +53,21 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         "reported_seq": reported.seq,
         "reported_trusted": reported.clock_trusted,
         "reported_applied": False,
+        "clock_trusted": reported.clock_trusted,
         "desired_version_held": reported.desired_version,
         "heard_ms": now_ms,
     }
     _update(connection, reported.cabinet, values)
     _keep_readings(connection, reported, at_ms)
+    settle_tampering(connection, reported, now_ms)
     if reported.desired_version > told_version(connection, reported.cabinet):
         mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
     return True
+
+
+def heard_of_clock(connection: Connection, cabinet_id: str, *, trusted: bool) -> None:
+    """A fact says whether anybody vouches for a box's clock; a report says it too, and one of both may be late."""
+    _update(connection, cabinet_id, {"clock_trusted": trusted})
 
 
 def complete_until_ms(connection: Connection, cabinet_id: str) -> int:

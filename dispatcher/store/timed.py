@@ -1,22 +1,25 @@
 """What time alone decides: holds that elapsed, no-shows, and the reconciler. Run it again at any time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from dispatcher.core.booking_states import BookingEvent, BookingState
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.patience import Patience, Thing
 from dispatcher.core.reconcile import BookingView, CabinetView, Picture, reconcile
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import booking_by_id
-from dispatcher.store.incidents import KINDS_BY_STATE, open_subjects, settle
+from dispatcher.store.incidents import OpenIncident, close_aged, open_incidents, settle_among
 from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import keys_away
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.schema import bookings, cabinet_links, cabinets
+from dispatcher.store.schema import bookings, cabinet_links, cabinets, desired_states
 from dispatcher.store.service import being_used, let_down
 
 AUTHOR = "dispatcher"
@@ -34,6 +37,10 @@ class Hearing:
     listening_s: float
     quiet_s: Mapping[str, float]
     """By cabinet, since its last word; a cabinet that said nothing is absent."""
+    line_s: float = 0.0
+    """What the line clock reads."""
+    patience: Patience = field(default_factory=Patience)
+    """Kept from one call to the next."""
 
 
 def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
@@ -100,13 +107,15 @@ def _decide(
 def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
     overdue, waiting = _overdue(connection, rules, now_ms)
+    known = open_incidents(connection)
     picture = Picture(
         keys=tuple(keys_away(connection)),
         bookings=overdue,
-        cabinets=_cabinets(connection, hearing, now_ms),
+        cabinets=_cabinets(connection, hearing, known, now_ms),
         listening=hearing.listening,
     )
-    settle(connection, reconcile(picture, rules, now_ms), KINDS_BY_STATE, now_ms)
+    settle_among(connection, reconcile(picture, rules, now_ms), known, now_ms)
+    close_aged(connection, known, now_ms)
     return waiting
 
 
@@ -142,25 +151,81 @@ def _keys_out_past_end(connection: Connection, before_ms: int) -> tuple[BookingV
     )
 
 
-def _cabinets(connection: Connection, hearing: Hearing, now_ms: int) -> tuple[CabinetView, ...]:
-    silent = open_subjects(connection, IncidentKind.CABINET_SILENT)
-    statement = (
-        select(cabinets.c.id, cabinet_links.c.online, cabinet_links.c.presence_ms)
-        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-        .where(cabinets.c.life_cycle == "in_service")
-        .order_by(cabinets.c.id)
+class _Heard(NamedTuple):
+    """What the database says of a cabinet in service; None: nothing was heard."""
+
+    id: str
+    online: bool | None
+    presence_ms: int | None
+    clock_trusted: bool | None
+    held: int | None
+    """Version of the desired state that it holds."""
+    told: int | None
+    """Version of ours."""
+
+    @property
+    def untrusted(self) -> Thing:
+        return (IncidentKind.CABINET_CLOCK_NOT_TRUSTED, self.id, 0)
+
+    @property
+    def unlike(self) -> Thing:
+        """Of the version that it holds: a box that takes one after the other is never late for long."""
+        return (IncidentKind.DESIRED_NOT_TAKEN, self.id, self.held or 0)
+
+
+_HEARD = (
+    select(
+        cabinets.c.id,
+        cabinet_links.c.online,
+        cabinet_links.c.presence_ms,
+        cabinet_links.c.clock_trusted,
+        cabinet_links.c.desired_version_held,
+        desired_states.c.version,
     )
-    views = []
-    for row in connection.execute(statement):
-        offline_since_ms = max(row.presence_ms or 0, hearing.listening_since_ms)
-        views.append(
-            CabinetView(
-                cabinet_id=row.id,
-                online=None if row.presence_ms is None else bool(row.online),
-                heard=row.id in hearing.quiet_s,
-                offline_s=(now_ms - offline_since_ms) / 1000,
-                quiet_s=hearing.quiet_s.get(row.id, hearing.listening_s),
-                silent_already=row.id in silent,
-            )
-        )
-    return tuple(views)
+    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
+    .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
+    .where(cabinets.c.life_cycle == "in_service")
+    .order_by(cabinets.c.id)
+)
+
+
+def _cabinets(
+    connection: Connection, hearing: Hearing, known: Iterable[OpenIncident], now_ms: int
+) -> tuple[CabinetView, ...]:
+    rows = [_Heard(*row) for row in connection.execute(_HEARD)]
+    lasting_s = hearing.patience.lasting_s(_suspicions(rows, hearing), hearing.line_s)
+    open_kinds: dict[str, set[IncidentKind]] = defaultdict(set)
+    for incident in known:
+        open_kinds[incident.subject].add(IncidentKind(incident.kind))
+    return tuple(_cabinet(row, hearing, lasting_s, frozenset(open_kinds[row.id]), now_ms) for row in rows)
+
+
+def _suspicions(rows: Iterable[_Heard], hearing: Hearing) -> list[Thing]:
+    """What is tolerable for a while, of the cabinets that we hear."""
+    if not hearing.listening:
+        return []
+    heard = [row for row in rows if row.online and row.id in hearing.quiet_s]
+    clocks = [row.untrusted for row in heard if row.clock_trusted is False]
+    return clocks + [row.unlike for row in heard if row.held is not None and row.held != row.told]
+
+
+def _cabinet(
+    row: _Heard,
+    hearing: Hearing,
+    lasting_s: Mapping[Thing, float],
+    open_already: frozenset[IncidentKind],
+    now_ms: int,
+) -> CabinetView:
+    offline_since_ms = max(row.presence_ms or 0, hearing.listening_since_ms)
+    return CabinetView(
+        cabinet_id=row.id,
+        online=None if row.presence_ms is None else bool(row.online),
+        heard=row.id in hearing.quiet_s,
+        offline_s=(now_ms - offline_since_ms) / 1000,
+        quiet_s=hearing.quiet_s.get(row.id, hearing.listening_s),
+        open_already=open_already,
+        untrusted_s=lasting_s.get(row.untrusted, 0.0) if row.clock_trusted is False else None,
+        told_version=row.told or 0,
+        held_version=row.held,
+        unlike_s=lasting_s.get(row.unlike, 0.0),
+    )
