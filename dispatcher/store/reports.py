@@ -21,28 +21,25 @@ from dispatcher.store.keys import key_state, set_key, settle_key
 from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
 from dispatcher.store.upsert import upsert
 
+_DUE = (
+    select(
+        cabinet_links.c.cabinet_id,
+        cabinet_links.c.reported,
+        cabinet_links.c.reported_ms,
+        cabinet_links.c.reported_seq,
+        cursors.c.seq,
+    )
+    .join(
+        cursors,
+        (cursors.c.cabinet_id == cabinet_links.c.cabinet_id) & (cursors.c.epoch == cabinet_links.c.reported_epoch),
+    )
+    .where(cabinet_links.c.reported_applied.is_(False), cursors.c.seq >= cabinet_links.c.reported_seq)
+)
+
 
 def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> None:
     """Compare each new report with the projections, as soon as the facts that it includes are applied."""
-    statement = (
-        select(
-            cabinet_links.c.cabinet_id,
-            cabinet_links.c.reported,
-            cabinet_links.c.reported_ms,
-            cabinet_links.c.reported_seq,
-            cursors.c.seq,
-        )
-        .join(
-            cursors,
-            (cursors.c.cabinet_id == cabinet_links.c.cabinet_id)
-            & (cursors.c.epoch == cabinet_links.c.reported_epoch),
-        )
-        .where(
-            cabinet_links.c.reported_applied.is_(False),
-            cursors.c.seq >= cabinet_links.c.reported_seq,
-        )
-    )
-    for row in connection.execute(statement).all():
+    for row in connection.execute(_DUE).all():
         if row.seq == row.reported_seq:  # facts that came after it know better
             with isolated(connection, "report_not_applied", cabinet=row.cabinet_id):
                 reported = Reported.model_validate_json(row.reported)

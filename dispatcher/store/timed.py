@@ -5,26 +5,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import Connection, select
 
-from dispatcher.core.booking_states import BookingEvent, BookingState
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.patience import Patience, Thing
 from dispatcher.core.reconcile import BookingView, CabinetView, Picture, reconcile
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.booking_events import Happening, apply_event
-from dispatcher.store.bookings import booking_by_id
+from dispatcher.store.deadlines import PastDeadline, decide, past_deadlines
 from dispatcher.store.incidents import OpenIncident, close_aged, open_incidents, settle_among
-from dispatcher.store.isolation import isolated
-from dispatcher.store.keys import keys_away
+from dispatcher.store.keys import keys_in_doubt
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.schema import bookings, cabinet_links, cabinets, desired_states
-from dispatcher.store.service import being_used, let_down
-
-AUTHOR = "dispatcher"
-MARGIN_MS = 5_000
-"""Facts must cover this much more than the deadline: by so much a box's clock may be set back unnoticed."""
+from dispatcher.store.schema import cabinet_links, cabinets, desired_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,70 +39,18 @@ class Hearing:
 def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """All timed work, in one transaction; the cabinets whose word a decision waits for."""
     apply_reports(connection, rules, now_ms)
-    waiting = (
-        end_holds(connection, rules, now_ms)
-        | declare_no_shows(connection, rules, now_ms)
-        | cancel_unserved(connection, rules, now_ms)
-    )
-    return waiting | reconcile_all(connection, rules, hearing, now_ms)
+    past = past_deadlines(connection, rules, now_ms)
+    return decide(connection, rules, past, now_ms) | _reconcile(connection, rules, hearing, past, now_ms)
 
 
-def end_holds(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Complete bookings whose retake hold is over, once it is certain that the key was not taken again."""
-    deadline = bookings.c.hold_until_ms
-    due = bookings.c.state == BookingState.RETURNED
-    return _decide(connection, rules, now_ms, due, deadline, BookingEvent.HOLD_ELAPSED)
-
-
-def declare_no_shows(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Declare no-shows, once the cabinet's facts prove them: never while it is silent, or where it failed."""
-    due = and_(bookings.c.state == BookingState.BOOKED, ~let_down())
-    return _decide(connection, rules, now_ms, due, bookings.c.take_by_ms, BookingEvent.NO_SHOW_DECLARED)
-
-
-def cancel_unserved(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Cancel at their end the bookings whose member was let down: no no-show, and no key was taken."""
-    due = and_(bookings.c.state == BookingState.BOOKED, let_down())
-    return _decide(connection, rules, now_ms, due, bookings.c.end_ms, BookingEvent.CANCELLED, why="let_down")
-
-
-def _decide(
-    connection: Connection,
-    rules: FleetRules,
-    now_ms: int,
-    condition: ColumnElement[bool],
-    deadline: ColumnElement[int],
-    event: BookingEvent,
-    **detail: str,
+def _reconcile(
+    connection: Connection, rules: FleetRules, hearing: Hearing, past: Iterable[PastDeadline], now_ms: int
 ) -> frozenset[str]:
-    """Tell `event` to every booking that fits and whose deadline the cabinet's facts have passed.
-
-    One whose slot stands open under its grant is left alone: it was released in time, the key may be in
-    somebody's hand. Returns the cabinets whose facts do not say yet.
-    """
-    due = (
-        select(bookings.c.id, bookings.c.cabinet_id, deadline.label("deadline_ms"))
-        .where(condition, deadline + MARGIN_MS <= now_ms, ~being_used(bookings.c.grant_id))
-        .order_by(deadline, bookings.c.id)
-    )
-    waiting = set()
-    for row in connection.execute(due).all():
-        if complete_until_ms(connection, row.cabinet_id) < row.deadline_ms + MARGIN_MS:
-            waiting.add(row.cabinet_id)
-            continue
-        with isolated(connection, "timed_event_failed", booking=row.id, event_name=event):
-            booking = booking_by_id(connection, row.id, lock=True)
-            assert booking is not None, "bookings are never deleted"
-            apply_event(connection, booking, Happening(event, row.deadline_ms, now_ms, AUTHOR, detail), rules)
-    return frozenset(waiting)
-
-
-def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
-    overdue, waiting = _overdue(connection, rules, now_ms)
+    overdue, waiting = _overdue(connection, rules, past)
     known = open_incidents(connection)
     picture = Picture(
-        keys=tuple(keys_away(connection)),
+        keys=keys_in_doubt(connection),
         bookings=overdue,
         cabinets=_cabinets(connection, hearing, known, now_ms),
         listening=hearing.listening,
@@ -120,35 +61,21 @@ def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, n
 
 
 def _overdue(
-    connection: Connection, rules: FleetRules, now_ms: int
+    connection: Connection, rules: FleetRules, past: Iterable[PastDeadline]
 ) -> tuple[tuple[BookingView, ...], frozenset[str]]:
     """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet."""
     sure, waiting = [], set()
-    for booking in _keys_out_past_end(connection, now_ms - rules.grace_s * 1000):
-        if complete_until_ms(connection, booking.cabinet_id) > booking.end_ms + rules.grace_s * 1000:
-            sure.append(booking)
+    for found in sorted(past, key=lambda found: found.id):
+        if found.state != BookingState.ACTIVE:
+            continue
+        if complete_until_ms(connection, found.cabinet_id) > found.end_ms + rules.grace_s * 1000:
+            state = BookingState.ACTIVE
+            sure.append(
+                BookingView(found.id, found.cabinet_id, found.vehicle_id, found.key_id, state, found.end_ms)
+            )
         else:
-            waiting.add(booking.cabinet_id)
+            waiting.add(found.cabinet_id)
     return tuple(sure), frozenset(waiting)
-
-
-def _keys_out_past_end(connection: Connection, before_ms: int) -> tuple[BookingView, ...]:
-    statement = (
-        select(
-            bookings.c.id,
-            bookings.c.cabinet_id,
-            bookings.c.vehicle_id,
-            bookings.c.key_id,
-            bookings.c.state,
-            bookings.c.end_ms,
-        )
-        .where(bookings.c.state == BookingState.ACTIVE, bookings.c.end_ms < before_ms)
-        .order_by(bookings.c.id)
-    )
-    return tuple(
-        BookingView(row.id, row.cabinet_id, row.vehicle_id, row.key_id, BookingState(row.state), row.end_ms)
-        for row in connection.execute(statement)
-    )
 
 
 class _Heard(NamedTuple):
