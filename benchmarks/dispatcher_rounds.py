@@ -34,13 +34,14 @@ from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.timed import Hearing, run_timed
 from runtime.executor import InlineExecutor
+from runtime.steps import LoopSteps
 from simulator.network.import_document import import_document
 from simulator.network.lilas import lilas_network
 from simulator.network.model import SLOTS, Network
 from tests.contract.keys import pem
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import HandClock
-from tests.dispatcher.small_fleet import HOUR, LEDGER, MINUTE, NOW_MS
+from tests.dispatcher.small_fleet import HOUR, LEDGER, MINUTE, NOW_MS, ORIGIN
 
 RULES = FleetRules()
 BOOKED = 60
@@ -50,7 +51,7 @@ LATER_MS = NOW_MS + 10 * MINUTE
 
 
 def fleet(network: Network) -> tuple[Database, list[FakeBox]]:
-    database = Database("sqlite://", InlineExecutor())
+    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
     migrate_engine(database.engine)
     rows, faults = read_document(import_document(network, {}), "lilas.json")
     assert not faults
@@ -135,8 +136,9 @@ def main() -> None:
     clock.ms = LATER_MS
     signer = Signer(Author.DISPATCHER, "main", private_key_from_pem(pem(13)))
     maker = DesiredMaker(RULES, b"m" * 32, signer.sign)
-    courier = Courier("bench", signer, clock)
-    publisher = Publisher(database, maker, courier, LEDGER, clock, clock)
+    steps = LoopSteps(clock)
+    courier = Courier("bench", signer, clock, steps)
+    publisher = Publisher(database, maker, courier, LEDGER, (clock, clock), steps)
     publisher.connected()
     loop = asyncio.new_event_loop()
 

@@ -5,4 +5,5 @@ messages.py   every message, one frozen model each
 facts.py      what a station saw and decided, numbered and chained
 envelope.py   the one signature around every message
 limits.py     how large a message may be, and what is left out first
+schema.py, asyncapi.py   the same for other programs: JSON Schemas, and one AsyncAPI document
 """

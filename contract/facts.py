@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from contract.reasons import Reason
-from contract.values import Frozen, Nonce, Number, OpaqueId, Slot, Text, UnixMs
+from contract.values import Count, Frozen, Nonce, Number, OpaqueId, Slot, Text, UnixMs
 
 
 class Purpose(StrEnum):
@@ -20,6 +20,7 @@ class Purpose(StrEnum):
     TAKE = "take"
     RETAKE = "retake"  # again within the retake hold: a stop-over, a forgotten bag
     RETURN = "return"
+    COMMAND = "command"  # an operator's order; no badge, no reader
 
 
 class Identity(StrEnum):
@@ -49,6 +50,8 @@ class FactBase(Frozen):
     at_ms: UnixMs
     """By the box's clock."""
     clock_trusted: bool
+    not_durable: Literal[True] | None = None
+    """True: it was written down only later than what followed from it, because nothing could be written then."""
 
 
 class EpochStarted(FactBase):
@@ -94,6 +97,18 @@ class GrantCompleted(FactBase):
     badge: OpaqueId
 
 
+class CommandDecided(FactBase):
+    """The final answer to a command that releases a slot; `completed` is durable before the lock moves."""
+
+    kind: Literal["command_decided"] = "command_decided"
+    command: OpaqueId
+    outcome: Literal["completed", "refused", "expired"]
+    reason: Reason | None = None
+    slot: Slot | None = None
+    key: OpaqueId | None = None
+    """Key that hangs there, as far as it is known."""
+
+
 class ReleaseFailed(FactBase):
     """The lock was pulsed as often as allowed and the slot did not open."""
 
@@ -103,6 +118,7 @@ class ReleaseFailed(FactBase):
     pulses: Number
     last_result: Literal["confirmed", "refused", "unanswered"]
     grant: OpaqueId | None = None
+    command: OpaqueId | None = None
 
 
 class DoorOpened(FactBase):
@@ -121,11 +137,15 @@ class DoorClosed(FactBase):
 
 
 class KeyTaken(FactBase):
+    """A key left its slot: under a grant, under a command, or (neither is named) without a right."""
+
     kind: Literal["key_taken"] = "key_taken"
     slot: Slot
     identity: Identity
     key: OpaqueId | None = None
     grant: OpaqueId | None = None
+    command: OpaqueId | None = None
+    """The command under which the slot was released."""
     badge: OpaqueId | None = None
     vehicle: VehicleReading | None = None
     seen_late: bool = False
@@ -155,6 +175,16 @@ class DeviceBack(FactBase):
     device: OpaqueId
 
 
+class FactsNotDurable(FactBase):
+    """Writing works again: for a while facts were kept in memory alone, where a loss of power loses them."""
+
+    kind: Literal["facts_not_durable"] = "facts_not_durable"
+    count: Number
+    """Facts of that while: those just before this one that say so, and the lost ones."""
+    lost: Count = 0
+    """Of them, those that there was no memory for."""
+
+
 class ClockTrustChanged(FactBase):
     kind: Literal["clock_trust_changed"] = "clock_trust_changed"
     source: Literal["kernel", "dispatcher", "none"]
@@ -166,6 +196,7 @@ Fact = (
     | AccessGranted
     | AccessRefused
     | GrantCompleted
+    | CommandDecided
     | ReleaseFailed
     | DoorOpened
     | DoorClosed
@@ -173,6 +204,7 @@ Fact = (
     | KeyReturned
     | DeviceLost
     | DeviceBack
+    | FactsNotDurable
     | ClockTrustChanged
 )
 

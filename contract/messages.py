@@ -144,7 +144,10 @@ class ReplyOutcome(StrEnum):
 
 
 class CommandReply(CabinetMessage):
-    """What became of a command. The final outcome is repeated unchanged on every resend."""
+    """What became of a command. The final outcome is repeated unchanged on every resend.
+
+    `completed` for a slot: the release is durable and the lock is pulsed. What the slot then did, facts tell.
+    """
 
     kind: Literal["reply"] = "reply"
     command: OpaqueId

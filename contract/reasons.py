@@ -26,6 +26,7 @@ class Reason(StrEnum):
     CABINET_FULL = "cabinet_full"
     CABINET_SILENT = "cabinet_silent"  # the lock board does not answer: nothing can be released
     BUSY = "busy"  # another release is under way
-    NOT_DURABLE = "not_durable"
-    UNSUPPORTED = "unsupported"  # a command this agent does not know
+    NOT_DURABLE = "not_durable"  # nothing can be written down: a full or failing disk
+    UNSUPPORTED = "unsupported"  # a command this agent cannot carry out: it has no such slot
+    OUT_OF_ORDER = "out_of_order"  # a command with a higher counter was decided before this one came
     EXPIRED = "expired"

@@ -54,7 +54,6 @@ borrow_pip() {
 command -v "$python" >/dev/null 2>&1 || install python3 python3-venv
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$("$python" --version) is too old, expected 3.11 or newer; name another with make PYTHON=..."
-"$python" -c 'import ensurepip, venv' 2>/dev/null || ! may_install || install python3-venv
 
 if [ "$wanted" = dev ]; then
     missing=""
@@ -76,6 +75,7 @@ environment() {
     done
     printf 'setup: %s from %s\n' "$folder" "$lock"
     if [ ! -x "$folder/bin/python" ]; then
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || ! may_install || install python3-venv
         if "$python" -c 'import ensurepip' 2>/dev/null; then
             "$python" -m venv "$folder" || fail "cannot make $folder"
         else

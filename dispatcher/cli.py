@@ -3,6 +3,7 @@
 dispatcher serve --config dispatcher.toml
 dispatcher migrate --config dispatcher.toml
 dispatcher import --config dispatcher.toml [--check] FILE...
+dispatcher vouch --config dispatcher.toml [--check]
 dispatcher new-keys DIRECTORY
 dispatcher badge-key --config dispatcher.toml --cabinet ID
 
@@ -15,28 +16,38 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
-from dispatcher.config import DispatcherConfig, load_config, read_digest_secret
+from dispatcher.config import DispatcherConfig, load_config, read_digest_secret, read_origin
 from dispatcher.importing.faults import ImportRefused
 from dispatcher.importing.files import read_files
 from dispatcher.new_keys import write_new_keys
 from dispatcher.store.database import Database
 from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import WrongSchema, migrate, pending
+from dispatcher.store.origin import Origin
 from dispatcher.store.schema import cabinets
+from dispatcher.store.vouching import OtherOrigin, Vouched, check_origin, vouch
 from runtime.clocks import Clock, SystemClock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
 
 USAGE_ERROR = 2  # as argparse itself ends
 
+VOUCH = """\
+Sign every row that could become a right (bookings, members, badges, keys, tags) and that this program did not
+sign: you say that it is right as it stands, whoever wrote it. Run it once, after the migration that brought
+signatures or after the origin key was lost, and only on a database that you trust. At any other time an unsigned
+row is one that somebody wrote past the program: then find out who, cancel the booking, import the rest again.
+"""
+
 Command = Callable[[argparse.Namespace, Clock], None]
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
@@ -64,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="dispatcher", description="The centre of a station-based car-sharing network.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    def add(name: str, run: Command, text: str, *, config: bool = True) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=text, description=text)
+    def add(name: str, run: Command, text: str, more: str = "", *, config: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=more or text)
         command.set_defaults(run=run)
         if config:
             command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
@@ -76,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     importing = add("import", _import, "import a network, its vehicles and members; all or nothing")
     importing.add_argument("--check", action="store_true", help="say what would be done, write nothing")
     importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a JSON document or CSV files")
+    vouching = add("vouch", _vouch, "sign the rows that nobody signed, as they stand", VOUCH)
+    vouching.add_argument("--check", action="store_true", help="name the rows, sign nothing")
     new_keys = add("new-keys", _new_keys, "make keys, secrets and a first API token", config=False)
     new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
@@ -102,19 +115,32 @@ def _import(options: argparse.Namespace, clock: Clock) -> None:
 
     def work(connection: Connection) -> ImportReport:
         with connection.begin_nested() as trial:
+            check_origin(connection)
             report = import_rows(connection, rows, clock.now_ms(), os.urandom)
             if options.check:
                 trial.rollback()
         return report
 
-    database = _open_database(config)
-    try:
-        report = database.write_now(work)
-    finally:
-        database.close()
+    report = _write(config, work)
     for kind, counts in report.by_kind.items():
         _say(f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
     _say("checked, nothing was written" if options.check else "imported")
+
+
+def _vouch(options: argparse.Namespace, _clock: Clock) -> None:
+    def work(connection: Connection) -> dict[str, Vouched]:
+        with connection.begin_nested() as trial:
+            vouched = vouch(connection)
+            if options.check:
+                trial.rollback()
+        return vouched
+
+    for table, vouched in _write(load_config(options.config), work).items():
+        _say(f"{table}: {len(vouched.unsigned)} unsigned, {len(vouched.changed)} changed, {vouched.held} in order")
+        for what, subjects in (("unsigned", vouched.unsigned), ("changed past its signature", vouched.changed)):
+            for subject in subjects if options.check else ():
+                _say(f"  {subject} is {what}")
+    _say("checked, nothing was signed" if options.check else "signed: all of it counts as written by this program")
 
 
 def _new_keys(options: argparse.Namespace, _clock: Clock) -> None:
@@ -143,12 +169,23 @@ def _badge_key(options: argparse.Namespace, _clock: Clock) -> None:
     _say(cabinet_digest_key(secret, options.cabinet).hex())
 
 
-def _open_database(config: DispatcherConfig) -> Database:
+def _write(config: DispatcherConfig, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one transaction of a database that can write rights."""
+    database = _open_database(config, read_origin(config.keys))
+    try:
+        return database.write_now(work)
+    except OtherOrigin as error:
+        raise ConfigError(f"keys.origin_key_file: {error}") from None
+    finally:
+        database.close()
+
+
+def _open_database(config: DispatcherConfig, origin: Origin | None = None) -> Database:
     url = config.database.url
     file = make_url(url).database
     if not file or not Path(file).exists() or pending(url):
         raise ConfigError(f"{file}: the database is not there or not up to date: run `dispatcher migrate`")
-    return Database(url, InlineExecutor())
+    return Database(url, InlineExecutor(), origin=origin)
 
 
 def _say(text: str) -> None:

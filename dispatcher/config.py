@@ -16,6 +16,7 @@ from contract.topics import NAMESPACE_PATTERN, Author
 from contract.values import OpaqueId
 from dispatcher.api.tokens import Tokens
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
 from runtime.addresses import require_loopback_or_secured
 from runtime.config import ConfigError, Settings, load_toml
 from runtime.logs import LogFormat, LogLevel
@@ -23,7 +24,6 @@ from runtime.mqtt_settings import MqttSettings
 from runtime.paths import FOLDER, LocalFile
 
 TOKEN_LINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,31})\s+(?P<digest>[0-9a-f]{64})")
-SECRET_LINE = re.compile(rf"[0-9a-f]{{{2 * DIGEST_KEY_BYTES}}}")
 
 
 class DatabaseSettings(Settings):
@@ -82,6 +82,8 @@ class KeySettings(Settings):
     """PEM (PKCS #8) with the Ed25519 key that signs what is sent to the boxes."""
     digest_secret_file: LocalFile
     """64 hexadecimal digits: the master of the cabinets' badge digest keys."""
+    origin_key_file: LocalFile
+    """64 hexadecimal digits: signs the rows that become rights. A row that somebody else wrote opens nothing."""
 
 
 class LogSettings(Settings):
@@ -118,6 +120,7 @@ class DispatcherKeys:
     public_key: OKPKey
     """The signer's: what the boxes pin."""
     digest_secret: bytes
+    origin: Origin
 
 
 def load_config(path: Path) -> DispatcherConfig:
@@ -126,7 +129,7 @@ def load_config(path: Path) -> DispatcherConfig:
 
 
 def read_keys(settings: KeySettings) -> DispatcherKeys:
-    """Read both secrets. Raises `ConfigError`, which quotes nothing of them."""
+    """Read all secrets. Raises `ConfigError`, which quotes nothing of them."""
     try:
         key = private_key_from_pem(_read(settings.signing_key_file))
     except BadKey as error:
@@ -135,15 +138,25 @@ def read_keys(settings: KeySettings) -> DispatcherKeys:
         signer=Signer(Author.DISPATCHER, settings.dispatcher_id, key),
         public_key=public_key_from_text(public_key_text(key)),
         digest_secret=read_digest_secret(settings),
+        origin=read_origin(settings),
     )
 
 
 def read_digest_secret(settings: KeySettings) -> bytes:
     """Read the master of the badge digests. Raises `ConfigError`."""
-    text = _text(settings.digest_secret_file).strip()
-    if not SECRET_LINE.fullmatch(text):
-        expected = f"expected {2 * DIGEST_KEY_BYTES} hexadecimal digits in lower case"
-        raise ConfigError(f"{settings.digest_secret_file}: (secret, not shown): {expected}")
+    return _hex_secret(settings.digest_secret_file, DIGEST_KEY_BYTES)
+
+
+def read_origin(settings: KeySettings) -> Origin:
+    """Read the key that signs rows. Raises `ConfigError`."""
+    return Origin(_hex_secret(settings.origin_key_file, ORIGIN_KEY_BYTES))
+
+
+def _hex_secret(path: Path, size: int) -> bytes:
+    text = _text(path).strip()
+    if not re.fullmatch(rf"[0-9a-f]{{{2 * size}}}", text):
+        expected = f"expected {2 * size} hexadecimal digits in lower case"
+        raise ConfigError(f"{path}: (secret, not shown): {expected}")
     return bytes.fromhex(text)
 
 

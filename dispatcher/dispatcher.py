@@ -20,19 +20,23 @@ from dispatcher.link.keyring import KeyRing
 from dispatcher.link.publisher import Publisher
 from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.rejects import Rejects
-from dispatcher.link.report_requests import ReportRequests
+from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker
+from dispatcher.store.due import next_due_ms
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
 from dispatcher.store.timed import run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
+from runtime.steps import Steps
 
 VERSION = version("carshare-controller")
-TICK_S = 2.0  # of the line clock: a no-show or an incident is seen this much later than it could be
+TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
 FIGURES_EVERY_TICKS = 7  # about 15 s, Prometheus' own usual scrape interval
+NEVER_MS = 1 << 62
+QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
 log = structlog.get_logger()
 
@@ -58,6 +62,7 @@ class Surroundings:
     random_bytes: Callable[[int], bytes]
     database: Database
     """Migrated."""
+    steps: Steps
     make_link: Callable[[LinkOwner], Link]
 
 
@@ -70,17 +75,29 @@ class Dispatcher:
         self.ledger = ledger
         self.ticks_failed = 0
         self.timed_work_ok = True
+        self._ticks = 0
+        self._ticked_us = 0
+        self._due_ms = 0
+        """When timed work has something to decide next, by the wall clock."""
+        self._has_news = True
+        self._timing = around.steps.step("timed work", self._keep_time)
         self._setup = setup
         self._around = around
         clock, line_clock = around.clock, around.line_clock
         self.keyring = KeyRing(setup.signer.subject, setup.own_key)
         self.rejects = Rejects(line_clock)
         self.ears = Ears(clock, line_clock)
-        self.courier = Courier(setup.namespace, setup.signer, line_clock)
+        self.courier = Courier(setup.namespace, setup.signer, line_clock, around.steps)
         maker = DesiredMaker(setup.rules, setup.digest_secret, setup.signer.sign)
-        self.publisher = Publisher(around.database, maker, self.courier, ledger, clock, line_clock)
+        self.publisher = Publisher(around.database, maker, self.courier, ledger, (clock, line_clock), around.steps)
         self.intake = IntakeWorker(
-            around.database, self.courier, clock, setup.rules, ledger, committed=self.publisher.wake
+            around.database,
+            self.courier,
+            (clock, line_clock),
+            setup.rules,
+            ledger,
+            committed=self.changed,
+            steps=around.steps,
         )
         self.receiver = Receiver(
             setup.namespace, self.keyring, self.rejects, self.intake, self.courier, self.ears, clock
@@ -96,19 +113,18 @@ class Dispatcher:
             )
         )
 
+    async def begin(self) -> None:
+        """Do the timed work once, and make everything due that a start asks for."""
+        self.courier.use(self.link)
+        await self._keep_time()
+
     async def run(self) -> None:
         """Run until cancelled, or until `stop` ended the link."""
-        await self.tick(0)
+        await self.begin()
         async with asyncio.TaskGroup() as tasks:
-            around_the_link = [
-                tasks.create_task(self.intake.run(), name="intake"),
-                tasks.create_task(self.publisher.run(), name="publisher"),
-                tasks.create_task(self.courier.run(self.link), name="courier"),
-                tasks.create_task(self._keep_time(), name="timed work"),
-            ]
+            steps = tasks.create_task(self._around.steps.run(), name="steps")
             await self.link.run()
-            for task in around_the_link:
-                task.cancel()
+            steps.cancel()
 
     async def stop(self) -> None:
         """Say goodbye and disconnect: `run` then returns. Facts that wait in memory come again by themselves."""
@@ -128,12 +144,20 @@ class Dispatcher:
         presence = DispatcherPresence(dispatcher=self._setup.signer.subject, online=online, version=VERSION)
         return self.courier.publication(presence)
 
+    def changed(self) -> None:
+        """Something was written that decisions may depend on: look at once instead of at the next round."""
+        self._has_news = True
+        self.publisher.wake()
+
     async def _keep_time(self) -> None:
-        tick = 0
-        while True:
-            await asyncio.sleep(TICK_S)
-            tick += 1
-            await self.tick(tick)
+        """Every two seconds, where there is anything to look at."""
+        now_us = self._around.line_clock.now_us()
+        if self._has_news or self._around.clock.now_ms() >= self._due_ms or now_us - self._ticked_us >= QUIET_US:
+            self._has_news = False
+            self._ticked_us = now_us
+            await self.tick(self._ticks)
+            self._ticks += 1
+        self._timing.at_us(now_us + TICK_US)
 
     async def tick(self, tick: int) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""
@@ -143,6 +167,7 @@ class Dispatcher:
             waiting = await self.database.write(
                 partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
             )
+            due_ms = await self.database.read(partial(next_due_ms, rules=self._setup.rules, now_ms=now_ms))
             if tick % FIGURES_EVERY_TICKS == 0:
                 self.figures = await self.database.read(partial(figures, now_ms=now_ms))
         except OperationalError as error:
@@ -156,6 +181,9 @@ class Dispatcher:
         else:
             self.timed_work_ok = True
             self._requests.ask(waiting)
+            self._due_ms = due_ms if due_ms is not None else NEVER_MS
+            if waiting:
+                self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
             self.publisher.wake()
 
 

@@ -1,4 +1,4 @@
-"""Makes a dispatcher's secrets: the key it signs with, the master of the badge digests, a first API token."""
+"""Makes a dispatcher's secrets: the keys of its messages, badge digests and rows, and a first API token."""
 
 import base64
 import hashlib
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import private_key_from_pem, public_key_text
 from dispatcher.store.ids import RandomBytes
+from dispatcher.store.origin import ORIGIN_KEY_BYTES
 from runtime.config import ConfigError
 
 SEED_BYTES = 32  # an Ed25519 private key (RFC 8032, section 5.1.5)
@@ -31,7 +32,7 @@ class NewKeys:
 
 
 def write_new_keys(directory: Path, random_bytes: RandomBytes) -> NewKeys:
-    """Write `signing-key.pem`, `digest-secret` and `tokens`, readable by their owner only.
+    """Write `signing-key.pem`, `digest-secret`, `origin-key` and `tokens`, readable by their owner only.
 
     Raises:
         ConfigError: one of them is there already (a lost key locks every box out), or cannot be written.
@@ -43,6 +44,7 @@ def write_new_keys(directory: Path, random_bytes: RandomBytes) -> NewKeys:
     contents = {
         directory / "signing-key.pem": pem,
         directory / "digest-secret": f"{random_bytes(DIGEST_KEY_BYTES).hex()}\n".encode(),
+        directory / "origin-key": f"{random_bytes(ORIGIN_KEY_BYTES).hex()}\n".encode(),
         directory / "tokens": f"{token_line}\n".encode(),
     }
     there = [path for path in contents if path.exists()]

@@ -16,6 +16,8 @@ from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open
 from dispatcher.metrics import monitored
 from dispatcher.store.database import Database
 from dispatcher.store.migrate import WrongSchema, make_ready
+from dispatcher.store.origin import Origin
+from dispatcher.store.vouching import OtherOrigin, check_origin
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
 from runtime.executor import ThreadExecutor
@@ -25,6 +27,7 @@ from runtime.link import Link, LinkOwner
 from runtime.listening import Serving
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
+from runtime.steps import LoopSteps
 
 log = structlog.get_logger()
 
@@ -54,9 +57,11 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     """A dispatcher on its database and the real MQTT link; `stack` closes what was opened."""
     keys = read_keys(config.keys)
     line_clock = SystemLineClock()
-    database = await _open_database(config.database.url, stack)
+    database = await _open_database(config.database.url, keys.origin, stack)
     setup = Setup(config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules)
-    around = Surroundings(clock, line_clock, os.urandom, database, _mqtt_link_factory(config, line_clock))
+    around = Surroundings(
+        clock, line_clock, os.urandom, database, LoopSteps(line_clock), _mqtt_link_factory(config, line_clock)
+    )
     return await open_dispatcher(setup, around)
 
 
@@ -69,7 +74,7 @@ async def serve_http(
         clock=clock,
         random_bytes=os.urandom,
         rules=config.rules,
-        wake=dispatcher.publisher.wake,
+        wake=dispatcher.changed,
     )
     http = config.http
     app = create_app(
@@ -83,14 +88,17 @@ async def serve_http(
     )
 
 
-async def _open_database(url: str, stack: AsyncExitStack) -> Database:
+async def _open_database(url: str, origin: Origin, stack: AsyncExitStack) -> Database:
     writer, reader = ThreadExecutor("database-writer"), ThreadExecutor("database-reader")
-    database = Database(url, writer, reader)
+    database = Database(url, writer, reader, origin=origin)
     stack.callback(database.close)
     stack.push_async_callback(reader.close)
     stack.push_async_callback(writer.close)
     try:
         await writer.run(lambda: make_ready(database.engine))
+        await database.write(check_origin)
+    except OtherOrigin as error:
+        raise ConfigError(f"keys.origin_key_file: {error}") from None
     except WrongSchema as error:
         raise ConfigError(f"database.url: {error}") from None
     except DatabaseError as error:

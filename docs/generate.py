@@ -1,4 +1,4 @@
-"""Writes what the documents take from the code: the configuration reference, the state diagrams, the schemas.
+"""Writes what the documents take from the code: configuration, state diagrams, schemas, AsyncAPI.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1, naming each file that differs
@@ -9,6 +9,7 @@ import re
 import sys
 from pathlib import Path
 
+from contract.asyncapi import asyncapi_text
 from contract.schema import schemas
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import state_diagram
@@ -45,6 +46,7 @@ def texts() -> dict[Path, str]:
     return {
         architecture: text,
         DOCS / "configuration.md": configuration,
+        DOCS / "asyncapi.json": asyncapi_text(),
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
 

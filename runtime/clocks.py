@@ -8,13 +8,18 @@ watchdogs (a 500 ms Modbus timeout at speed 60 would be 8 ms). Virtual time repl
 import asyncio
 import ctypes
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 RECHECK_S = 10.0  # a stepped wall clock is noticed within this; an idle program wakes 6 times a minute
 
 
 class Clock(Protocol):
     """Wall time, in milliseconds since 1970-01-01 UTC."""
+
+    @property
+    def speed(self) -> float:
+        """Seconds gained in a second of the line clock, where nobody steps it: 1, but for the simulator's."""
+        ...
 
     def now_ms(self) -> int: ...
 
@@ -43,6 +48,8 @@ class LineClock(Protocol):
 
 class SystemClock:
     """The wall clock of the operating system."""
+
+    speed: Final = 1.0
 
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000

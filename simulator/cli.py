@@ -1,6 +1,8 @@
 """The command `simulator`.
 
 simulator demo [--stations N] [--speed X] [--for SECONDS] [--seed N] ...
+simulator hunt [--seeds N] [--hours H] [--faults all|none|NAME,...] ...
+simulator replay --seed N [--station ID] [--booking ID] [--key ID] [--hash] ...
 """
 
 import argparse
@@ -11,6 +13,7 @@ from collections.abc import Coroutine
 from runtime.config import ConfigError
 from simulator.broker import BrokerNotStarted
 from simulator.demo.options import add_demo, demo_options
+from simulator.hunt.commands import add_hunt, add_replay, run_hunt, run_replay
 
 USAGE_ERROR = 2  # as argparse itself ends
 
@@ -19,7 +22,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="simulator", description="A car-sharing network without a car.")
     commands = parser.add_subparsers(dest="command", required=True)
     add_demo(commands)
-    options = demo_options(parser.parse_args(arguments))
+    add_hunt(commands)
+    add_replay(commands)
+    parsed = parser.parse_args(arguments)
+    if parsed.command == "hunt":
+        return run_hunt(parsed)
+    if parsed.command == "replay":
+        return run_replay(parsed)
+    options = demo_options(parsed)
     from simulator.demo.programs import ProgramEnded  # noqa: PLC0415  # --help needs none of the programs
     from simulator.demo.run import run_demo  # noqa: PLC0415
 

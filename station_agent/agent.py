@@ -4,14 +4,18 @@ r"""The shell around the core: one agent, one cabinet.
     broker --messages---> queue -> core -> effects -- locks and readers
     timer ---elapsed---/                        \-- facts and reports
 
-One task takes from the queue and carries out the effects in their order: nothing overtakes the journal.
+One step takes from the queue and carries out the effects in their order: nothing overtakes the journal. Who runs
+the steps, keeps the time and carries the bytes is given (`Surroundings`): asyncio and real lines, or a simulator.
 """
 
 import asyncio
+import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import assert_never
 
@@ -19,28 +23,31 @@ import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
 from contract.facts import Fact, UnknownFact, parse_fact
-from contract.messages import Acknowledged, Command, CommandReply, Desired, ReplyOutcome, TimeReply
-from contract.reasons import Reason
+from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
 from runtime.link import Incoming, Link, LinkEnd, LinkOwner
-from station_agent.clock_trust import ClockKeeper, Source
+from runtime.steps import Steps
+from station_agent.clock_trust import ClockKeeper
 from station_agent.config import StationConfig
 from station_agent.core import model
 from station_agent.core.device_events import CardRead, DeviceEvent
 from station_agent.core.picture import Picture
 from station_agent.core.station import Station, StationSetup
+from station_agent.drivers.base import MakeLine
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal_database import CannotNow
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
 from station_agent.reporting import VERSION, Boot, Reporter, presence
-from station_agent.secrets_on_disk import load_keys
+from station_agent.secrets_on_disk import StationKeys
+from station_agent.storage import FileStorage, Storage
 
-TIDY_S = 60  # how often the write-ahead log is folded back and old facts are deleted
+TIDY_US = 60_000_000  # how often the write-ahead log is folded back and old facts are deleted
 DAY_MS = 86_400_000
 WAITING_MAX = 200  # beyond it messages are left out: their authors repeat every one of them
 REPLIES_WAITING_MAX = 16  # an answer that is left out is asked for again
@@ -56,7 +63,10 @@ class Surroundings:
     executor: Executor
     random: Random
     random_bytes: Callable[[int], bytes]
+    steps: Steps
     make_link: Callable[[LinkOwner], Link]
+    make_line: MakeLine
+    make_storage: Callable[[Path], Storage] = FileStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +88,22 @@ class _Stamped:
 
 
 class Agent:
-    """One agent. The constructor raises ConfigError, `run` raises JournalUnusable, if it cannot start."""
+    """One agent. `run` raises JournalUnusable if it cannot start, or cannot go on without losing facts."""
 
-    def __init__(self, config: StationConfig, surroundings: Surroundings) -> None:
+    def __init__(self, config: StationConfig, keys: StationKeys, surroundings: Surroundings) -> None:
         self.config = config
         self._around = surroundings
-        keys = load_keys(config)
         self._digest_key = keys.digest_key
         self._log = structlog.get_logger().bind(cabinet=config.cabinet)
         self._boot = Boot(surroundings.random_bytes(16).hex(), surroundings.clock.now_ms())
-        self._queue: asyncio.Queue[_Stamped] = asyncio.Queue()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at_ms: int | None = None
+        self._waiting: deque[_Stamped] = deque()
+        self._core = surroundings.steps.step("core", self._work)
+        self._tidying = surroundings.steps.step("tidy", self._tidy)
+        self._replying = surroundings.steps.step("replies", self._reply)
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self._last_counter = 0
-        self._replies: asyncio.Queue[CommandReply] = asyncio.Queue(REPLIES_WAITING_MAX)
+        self._trouble = ""
+        self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
         own_key = public_key_from_text(public_key_text(keys.signing))
@@ -105,13 +115,14 @@ class Agent:
             (surroundings.clock, surroundings.line_clock),
             self.outgoing,
             surroundings.random_bytes,
-            self._clock_judged,
+            surroundings.steps,
+            self._clock_read,
         )
         self.hardware = Hardware(
             config,
             keys,
-            line_clock=surroundings.line_clock,
             random_bytes=surroundings.random_bytes,
+            make_line=surroundings.make_line,
             on_event=self._put,
         )
         owner = LinkOwner(
@@ -127,22 +138,22 @@ class Agent:
 
     # --- life
 
-    async def run(self) -> None:
-        """Run until cancelled. Every fact is durable when it is told, so there is nothing to flush."""
+    async def begin(self) -> None:
+        """Open the journal, note the start, and make everything due that a start asks for."""
         opened = self.opened = await self._open()
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
+        await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
+        opened.reporter.note()
+        self._clock_keeper.begin()
+        self._core.soon()
+        self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
+
+    async def run(self) -> None:
+        """Run until cancelled. Every fact is durable when it is told, so there is nothing to flush."""
         try:
-            await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
-            opened.reporter.note()
-            self._set_timer(opened.station)
-            self._clock_keeper.judge()
+            await self.begin()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._work(opened), name="core")
-                tasks.create_task(opened.sender.run(), name="facts")
-                tasks.create_task(opened.reporter.run(), name="report")
-                tasks.create_task(self._clock_keeper.run(), name="clock")
-                tasks.create_task(self._tidy(opened), name="tidy")
-                tasks.create_task(self._reply(), name="replies")
+                tasks.create_task(self._around.steps.run(), name="steps")
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
@@ -151,13 +162,13 @@ class Agent:
             if broken is None or other is not None:
                 raise
             # not a slot opens without a durable fact: the service manager starts the agent again
-            why = broken.exceptions[0]
-            raise JournalUnusable(f"journal {self.config.journal.file}: cannot be written: {why}") from group
+            raise JournalUnusable(
+                f"journal {self.config.journal.file}: cannot be written: {_first(broken)}"
+            ) from group
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            await self._around.executor.run(opened.journal.close)
-            self._log.info("agent_stopped")
+            if self.opened is not None:
+                await self._around.executor.run(self.opened.journal.close)
+                self._log.info("agent_stopped")
 
     async def stop(self) -> None:
         """Tell the centre that this is a farewell and no loss; the caller cancels `run` afterwards."""
@@ -168,7 +179,7 @@ class Agent:
         around = self._around
         opening = partial(
             Journal.open,
-            self.config.journal.file,
+            around.make_storage(self.config.journal.file),
             self.config.cabinet,
             now_ms=around.clock.now_ms(),
             random_bytes=around.random_bytes,
@@ -180,12 +191,15 @@ class Agent:
             boot_nonce=self._boot.nonce,
             picture=Picture.model_validate_json(picture),
             last_seq=journal.epoch.last_seq,
+            clock=self._clock_keeper.trust,
         )
         if held is not None:
             self._restore(station, held)
-        sender = FactSender(journal, self.outgoing, around.executor, around.line_clock, self._log)
-        clocks = (around.clock, around.line_clock)
-        return Opened(journal, station, sender, Reporter(self._boot, station, journal, self.outgoing, clocks))
+        sender = FactSender(journal, self.outgoing, around.executor, around.line_clock, around.steps, self._log)
+        reporter = Reporter(
+            self._boot, station, journal, self.outgoing, (around.clock, around.line_clock), around.steps
+        )
+        return Opened(journal, station, sender, reporter)
 
     def _restore(self, station: Station, held: HeldDesired) -> None:
         """The wanted state from before the reboot, if its signature still holds under today's keys."""
@@ -200,11 +214,12 @@ class Agent:
     # --- what comes in
 
     def _put(self, what: DeviceEvent | model.Event | FromCentre) -> None:
-        self._queue.put_nowait(_Stamped(what, self._around.line_clock.now_us()))
+        self._waiting.append(_Stamped(what, self._around.line_clock.now_us()))
+        self._core.soon()
 
     def _on_message(self, incoming: Incoming) -> None:
         told = self.inbox.read(incoming)
-        if self._queue.qsize() >= WAITING_MAX:
+        if len(self._waiting) >= WAITING_MAX:
             self.messages_left_out += told is not None
         elif told is not None:
             self._put(told)
@@ -220,34 +235,45 @@ class Agent:
         assert self.opened is not None, "the link runs after the journal is open"
         self.opened.sender.disconnected()
 
-    def _clock_judged(self, source: Source) -> None:
-        if self.opened is not None and source != self.opened.station.clock_source:
-            self._put(model.ClockJudged(source))
+    def _clock_read(self, synchronised: bool) -> None:
+        if self.opened is not None and self.opened.station.has_clock_news(self._now()):
+            self._put(model.ClockRead(synchronised))
 
-    # --- the one task that acts
+    # --- the one step that acts
 
-    async def _work(self, opened: Opened) -> None:
-        while True:
-            stamped = await self._queue.get()
-            match stamped.what:
-                case Acknowledged():
-                    await self._acknowledged(opened, stamped.what)
-                case Command():
-                    self._command(opened, stamped.what)
-                case TimeReply():
-                    self._clock_keeper.answered(stamped.what)
-                case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
-                    self.cards_too_old += 1  # whoever showed it has gone, or taps again
-                case event:
-                    await self._carry_out(opened, opened.station.handle(self._now(), event), stamped)
-            opened.reporter.note()
-            self._set_timer(opened.station)
+    async def _work(self) -> None:
+        opened = self.opened
+        assert opened is not None, "steps are done after the journal is open"
+        while self._waiting:
+            await self._handle(opened, self._waiting.popleft())
+        wake_ms = opened.station.wake_at_line_ms
+        if wake_ms is not None and self._line_ms() >= wake_ms:
+            await self._handle(opened, _Stamped(model.Elapsed(), self._around.line_clock.now_us()))
+            wake_ms = opened.station.wake_at_line_ms
+        self._core.at_us(None if wake_ms is None else wake_ms * 1000)
+
+    async def _handle(self, opened: Opened, stamped: _Stamped) -> None:
+        match stamped.what:
+            case Acknowledged():
+                await self._acknowledged(opened, stamped.what)
+            case TimeReply():
+                self._clock_keeper.answered(stamped.what)
+            case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
+                self.cards_too_old += 1  # whoever showed it has gone, or taps again
+            case event:
+                await self._carry_out(opened, opened.station.handle(self._now(), event), stamped)
+        opened.reporter.note()
 
     async def _carry_out(self, opened: Opened, effects: list[model.Effect], cause: _Stamped | None) -> None:
         for effect in effects:
             match effect:
                 case model.Journal(facts, picture):
-                    await self._journal_facts(opened, facts, picture)
+                    durable = await self._journal_facts(opened, facts, picture)
+                    if durable is not opened.station.durable:
+                        told = opened.station.handle(self._now(), model.DurabilityChanged(durable))
+                        await self._carry_out(opened, told, cause)
+                        if not durable:
+                            return  # what was carried out just now takes the place of the rest
                 case model.KeepDesired(wire, version, digest):
                     held = HeldDesired(wire, version, digest)
                     await self._around.executor.run(partial(opened.journal.keep_desired, held))
@@ -257,33 +283,28 @@ class Agent:
                         self.latency.observe((self._around.line_clock.now_us() - cause.at_us) / 1e6)
                 case model.Indicate(reader, signal):
                     self.hardware.indicate(reader, signal)
+                case model.Reply(reply):
+                    self._answer(reply)
                 case model.Report():
                     opened.reporter.want()
                 case _:
                     assert_never(effect)
 
-    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> None:
-        await self._around.executor.run(partial(opened.journal.append, facts, picture))
-        opened.sender.appended()
-        for fact in facts:
-            fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
-            self._log.info(fact.kind, **fields)
+    async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> bool:
+        durable = await self._around.executor.run(partial(opened.journal.append, facts, picture))
+        self._log_trouble(opened.journal, durable=durable)
+        if durable:
+            opened.sender.appended()
+            for fact in facts:
+                fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+                self._log.info(fact.kind, **fields)
+        return durable
 
-    def _set_timer(self, station: Station) -> None:
-        wake_ms = station.wake_at_line_ms
-        if wake_ms == self._timer_at_ms:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._timer_at_ms = wake_ms
-        if wake_ms is not None:
-            delay_s = max(wake_ms - self._line_ms(), 0) / 1000
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._elapsed)
-
-    def _elapsed(self) -> None:
-        self._timer = self._timer_at_ms = None
-        self._put(model.Elapsed())
+    def _log_trouble(self, journal: Journal, *, durable: bool) -> None:
+        if journal.trouble != self._trouble:
+            self._trouble = journal.trouble
+            level = logging.ERROR if journal.trouble else logging.INFO
+            self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     # --- the centre's words
 
@@ -305,59 +326,63 @@ class Agent:
     async def _start_epoch(self, opened: Opened, *, beyond: bool, common_seq: int) -> None:
         """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
         journal, run = opened.journal, self._around.executor.run
+        if not opened.station.durable or not await run(journal.settle):
+            return  # the ledger says it again when there is room to write
         ended = journal.epoch
         self._log.error(
             "epoch_starts", beyond_sent=beyond, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq
         )
-        facts = (parse_fact(text) for text in await run(partial(journal.texts_after, common_seq)))
+        try:
+            texts = await run(partial(journal.texts_after, common_seq))
+        except CannotNow as error:
+            self._log.error("epoch_not_started", why=str(error))
+            return
+        facts = (parse_fact(text) for text in texts)
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
         first, *others = opened.station.start_epoch(
             self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
         )
         assert isinstance(first, model.Journal), "facts come before actions"
         epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
-        await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture))
+        if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):
+            opened.station.epoch_not_started(ended.last_seq)
+            return
         opened.sender.new_epoch()
         await self._carry_out(opened, others, None)
 
-    def _command(self, opened: Opened, command: Command) -> None:
-        """Commands that open slots come with a later version of this agent; until then they are refused."""
-        if command.counter <= self._last_counter:
-            return  # an old one, told again by somebody who is not its author
-        self._last_counter = command.counter
-        reason: Reason | None = None
-        if self._around.clock.now_ms() >= command.expires_ms:
-            outcome, reason = ReplyOutcome.EXPIRED, Reason.EXPIRED
-        elif command.action == "report_now":
-            opened.reporter.want()
-            outcome = ReplyOutcome.COMPLETED
-        else:
-            outcome, reason = ReplyOutcome.REFUSED, Reason.UNSUPPORTED
-        reply = CommandReply(cabinet=self.config.cabinet, command=command.command, outcome=outcome, reason=reason)
-        if self._replies.full():
-            self._replies.get_nowait()  # its author asks again, and is answered then
-        self._replies.put_nowait(reply)
+    def _answer(self, reply: CommandReply) -> None:
+        self._replies.append(reply)  # where there are too many, the oldest goes: its author asks again
+        self._replying.soon()
 
     async def _reply(self) -> None:
-        """Apart from the core's task: badges do not wait for a broker that does not answer."""
-        while True:
-            await self.outgoing.post_or_leave(await self._replies.get())
+        """Apart from the core's step: badges do not wait for a broker that does not answer."""
+        while self._replies:
+            await self.outgoing.post_or_leave(self._replies.popleft())
 
     # --- housekeeping
 
-    async def _tidy(self, opened: Opened) -> None:
-        while True:
-            await asyncio.sleep(TIDY_S)
-            if opened.station.clock_source != "none":  # a clock in the future would forget what is young
-                oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
-                await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
-            await self._around.executor.run(opened.journal.checkpoint)
+    async def _tidy(self) -> None:
+        opened = self.opened
+        assert opened is not None, "steps are done after the journal is open"
+        if opened.station.clock_source != "none":  # a clock in the future would forget what is young
+            oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
+            await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
+        await self._around.executor.run(opened.journal.checkpoint)
+        self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
 
     def _now(self) -> model.Now:
         return model.Now(self._around.clock.now_ms(), self._line_ms())
 
     def _line_ms(self) -> int:
         return self._around.line_clock.now_us() // 1000
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of the exceptions in a group of groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def station_setup(config: StationConfig, digest_key: bytes) -> StationSetup:

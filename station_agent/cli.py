@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -23,12 +24,16 @@ from runtime.lifetime import run_until, told_to_stop
 from runtime.link import Link, LinkOwner
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
+from runtime.steps import LoopSteps
 from station_agent.agent import Agent, Surroundings
 from station_agent.config import StationConfig
+from station_agent.core.device_events import DeviceEvent
+from station_agent.drivers.base import Codec
 from station_agent.hardware import cabinet_wiring
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
 from station_agent.secrets_on_disk import load_keys
+from station_agent.serial_line import SerialLine
 
 USAGE_ERROR = 2  # as argparse itself ends
 
@@ -83,7 +88,7 @@ async def serve(config: StationConfig, clock: Clock) -> None:
 
 
 def make_agent(config: StationConfig, clock: Clock, line_clock: LineClock, executor: Executor) -> Agent:
-    """An agent on the real MQTT link and the system's randomness."""
+    """An agent on real lines, the real link and the system's randomness. Raises ConfigError for wrong key files."""
     rng = random.Random(secrets.token_bytes(16))
     log = structlog.get_logger().bind(cabinet=config.cabinet)
 
@@ -91,14 +96,20 @@ def make_agent(config: StationConfig, clock: Clock, line_clock: LineClock, execu
         client_id = f"{config.namespace}-{config.cabinet}"
         return MqttLink(config.mqtt, client_id, owner, line_clock=line_clock, random=rng, log=log)
 
+    def make_line(url: str, baud_rate: int, codec: Codec, on_event: Callable[[DeviceEvent], None]) -> SerialLine:
+        return SerialLine(url, baud_rate, codec, line_clock, on_event)
+
     return Agent(
         config,
+        load_keys(config),
         Surroundings(
             clock=clock,
             line_clock=line_clock,
             executor=executor,
             random=rng,
             random_bytes=os.urandom,
+            steps=LoopSteps(line_clock),
             make_link=make_link,
+            make_line=make_line,
         ),
     )

@@ -1,6 +1,5 @@
 """Sends facts until the ledger has them: the shell around `core.uplink`."""
 
-import asyncio
 from functools import partial
 
 import structlog
@@ -9,6 +8,7 @@ from contract.messages import Acknowledged
 from runtime.clocks import LineClock
 from runtime.executor import Executor
 from runtime.link import LinkError
+from runtime.steps import Steps
 from station_agent.core.uplink import Uplink
 from station_agent.journal import Journal
 from station_agent.outgoing import Outgoing
@@ -23,6 +23,7 @@ class FactSender:
         outgoing: Outgoing,
         executor: Executor,
         line_clock: LineClock,
+        steps: Steps,
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
         self._journal = journal
@@ -32,21 +33,20 @@ class FactSender:
         self._log = log
         epoch = journal.epoch
         self.uplink = Uplink(acknowledged_seq=epoch.acknowledged_seq, last_seq=epoch.last_seq)
-        self._due = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._sending = steps.step("facts", self._send)
 
     def appended(self) -> None:
         """The journal has more."""
         self.uplink.appended(self._journal.epoch.last_seq)
-        self._due.set()
+        self._sending.soon()
 
     def new_epoch(self) -> None:
         self.uplink.new_epoch(self._journal.epoch.last_seq)
-        self._due.set()
+        self._sending.soon()
 
     def connected(self) -> None:
         self.uplink.connected()
-        self._due.set()
+        self._sending.soon()
 
     def disconnected(self) -> None:
         self.uplink.disconnected()
@@ -57,15 +57,12 @@ class FactSender:
         self.uplink.acknowledged(message.seq)
         if self.uplink.acknowledged_seq != before:
             await self._executor.run(partial(self._journal.acknowledge, self.uplink.acknowledged_seq))
-        self._due.set()
+        self._sending.soon()
 
-    async def run(self) -> None:
-        """Send what is due, whenever something becomes due."""
-        while True:
-            await self._due.wait()
-            self._due.clear()
-            await self._send_due()
-            self._set_timer()
+    async def _send(self) -> None:
+        await self._send_due()
+        wake_ms = self.uplink.wake_at_line_ms
+        self._sending.at_us(None if wake_ms is None else wake_ms * 1000)
 
     async def _send_due(self) -> None:
         while (first := self.uplink.next_first(self._now_ms())) is not None:
@@ -84,15 +81,6 @@ class FactSender:
                 # down: sent again on connection; refused or unconfirmed: sent again when its time is over
                 self._log.info("facts_not_sent", first_seq=first, why=str(error))
                 return
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        wake_ms = self.uplink.wake_at_line_ms
-        if wake_ms is not None:
-            delay_s = max(wake_ms - self._now_ms(), 0) / 1000
-            self._timer = asyncio.get_running_loop().call_later(delay_s, self._due.set)
 
     def _now_ms(self) -> int:
         return self._line_clock.now_us() // 1000

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 
-from runtime.clocks import LineClock
 from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
-from station_agent.drivers.base import LineStatistics
+from station_agent.drivers.base import Line, LineStatistics, MakeLine
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.wiring import CabinetWiring, Place, SlotWiring
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
 from station_agent.secrets_on_disk import StationKeys
-from station_agent.serial_line import SerialLine
 
 
 class Hardware:
@@ -22,20 +20,18 @@ class Hardware:
         config: StationConfig,
         keys: StationKeys,
         *,
-        line_clock: LineClock,
         random_bytes: Callable[[int], bytes],
+        make_line: MakeLine,
         on_event: Callable[[DeviceEvent], None],
     ) -> None:
         self._cabinet = ModbusCabinet(cabinet_wiring(config.locks))
-        self._lock_line = SerialLine(
-            config.locks.device, config.locks.baud_rate, self._cabinet, line_clock, on_event
-        )
-        self.lines: dict[str, SerialLine] = {"locks": self._lock_line}
-        self._panels: dict[str, tuple[OsdpPanel, SerialLine]] = {}
+        self._lock_line = make_line(config.locks.device, config.locks.baud_rate, self._cabinet, on_event)
+        self.lines: dict[str, Line] = {"locks": self._lock_line}
+        self._panels: dict[str, tuple[OsdpPanel, Line]] = {}
         self.statistics: dict[str, LineStatistics] = {"locks": self._cabinet.statistics}
         for number, bus in enumerate(config.readers, 1):
             panel = OsdpPanel(reader_configs(bus, keys.scbks), baud_rate=bus.baud_rate, random_bytes=random_bytes)
-            line = SerialLine(bus.device, bus.baud_rate, panel, line_clock, on_event)
+            line = make_line(bus.device, bus.baud_rate, panel, on_event)
             name = f"readers-{number}"
             self.lines[name] = line
             self.statistics[name] = panel.statistics

@@ -2,53 +2,28 @@
 
 Every call is synchronous and is made through the agent's executor. Facts are numbered by the core; the
 journal checks that no number is missing or used twice, and keeps the hash chain.
+
+While SQLite cannot write (a full disk), facts and picture go into the emergency journal. The first call that
+finds that it can moves them over, in order and in one transaction. Other states, and how far the ledger has our
+facts, are kept in memory meanwhile: their authors repeat them.
 """
 
-import fcntl
+import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO
 
 from contract.chain import genesis_hash, next_hash
 from contract.facts import Fact
 from contract.limits import BATCH_BYTES_MAX, FACT_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
-
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE epochs (
-    number INTEGER PRIMARY KEY,
-    epoch TEXT NOT NULL UNIQUE,
-    created_ms INTEGER NOT NULL,
-    acknowledged_seq INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE facts (
-    epoch INTEGER NOT NULL REFERENCES epochs (number),
-    seq INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    hash TEXT NOT NULL,
-    PRIMARY KEY (epoch, seq)
-) WITHOUT ROWID;
-CREATE TABLE states (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-"""
+from station_agent.emergency import EmergencyJournal, Known, Saved
+from station_agent.journal_database import CannotNow, Epoch, JournalDatabase, NotAJournal, Row
+from station_agent.storage import Lock, Storage
 
 
 class JournalUnusable(Exception):
     """The journal cannot be opened: the text names the file and what is wrong with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    number: int
-    epoch: str
-    created_ms: int
-    acknowledged_seq: int
-    last_seq: int
-    last_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,60 +36,53 @@ class HeldDesired:
 class Journal:
     """One cabinet's facts, picture and held `desired`."""
 
-    def __init__(self, connection: sqlite3.Connection, cabinet: str, lock: IO[bytes]) -> None:
-        self._connection = connection
-        self._cabinet = cabinet
-        self._lock = lock
-        self._epoch: Epoch
+    def __init__(self, storage: Storage, database: JournalDatabase, epoch: Epoch, lock: Lock) -> None:
+        self._database = database
+        self._emergency = EmergencyJournal(storage.emergency)
+        self._lock: Lock | None = lock
+        self._epoch = epoch
+        self._waiting: list[Row] = []
+        """Facts that the emergency journal holds and the database does not: a megabyte at most."""
+        self._owed: dict[str, bytes] = {}
+        """States that the database should hold and does not."""
+        self._has_emergency = False
+        self._database_trouble = self._emergency_trouble = ""
 
     @classmethod
-    def open(cls, file: Path, cabinet: str, *, now_ms: int, random_bytes: Callable[[int], bytes]) -> "Journal":
+    def open(
+        cls, storage: Storage, cabinet: str, *, now_ms: int, random_bytes: Callable[[int], bytes]
+    ) -> "Journal":
         """Open the journal, or make a new one with a new epoch.
 
         Raises:
             JournalUnusable: the folder is missing, the file is no journal or another cabinet's, or another
                 agent has it open.
         """
-        lock = _lock(file)
         try:
-            connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-            journal = cls(connection, cabinet, lock)
-            journal._prepare(now_ms, random_bytes)
-        except (sqlite3.Error, JournalUnusable) as error:
+            lock = storage.lock()
+        except BlockingIOError as error:
+            raise JournalUnusable(f"journal {storage.name}: another agent has it open") from error
+        except OSError as error:
+            raise JournalUnusable(f"journal {storage.name}: {error.strerror}: {error.filename}") from error
+        try:
+            database, epoch = _prepared(storage, cabinet, lambda: (random_bytes(16).hex(), now_ms))
+            journal = cls(storage, database, epoch, lock)
+            journal._take_in()
+        except NotAJournal as error:
             lock.close()
-            if isinstance(error, JournalUnusable):
-                raise
-            raise JournalUnusable(f"journal {file}: {error}; expected a journal of this agent") from error
+            raise JournalUnusable(str(error)) from error
+        except (sqlite3.Error, CannotNow) as error:
+            lock.close()
+            raise JournalUnusable(f"journal {storage.name}: {error}; expected a journal of this agent") from error
         return journal
-
-    def _prepare(self, now_ms: int, random_bytes: Callable[[int], bytes]) -> None:
-        run = self._connection.execute
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
-        run("PRAGMA wal_autocheckpoint = 0")
-        run("PRAGMA foreign_keys = ON")
-        (version,) = run("PRAGMA user_version").fetchone()
-        if version not in {0, SCHEMA_VERSION}:
-            raise JournalUnusable(f"journal has schema {version}, expected {SCHEMA_VERSION}: a newer agent's?")
-        if version == 0:
-            with _transaction(self._connection):
-                for statement in _SCHEMA.split(";"):
-                    run(statement)
-                self._put_state("cabinet", self._cabinet.encode())
-                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        owner = (self._state("cabinet") or b"").decode()
-        if owner != self._cabinet:
-            raise JournalUnusable(f"journal belongs to cabinet {owner!r}, expected {self._cabinet!r}")
-        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
-            self._insert_epoch(random_bytes(16).hex(), now_ms)
-        self._epoch = self._load_epoch()
 
     def close(self) -> None:
         """Fold the write-ahead log back and let go of the file. May be called again."""
-        if not self._lock.closed:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
+        if self._lock is not None:
+            self.checkpoint("TRUNCATE")
+            self._database.close()
             self._lock.close()
+            self._lock = None
 
     # --- facts
 
@@ -127,75 +95,90 @@ class Journal:
         """Facts that the ledger has not acknowledged."""
         return self._epoch.last_seq - self._epoch.acknowledged_seq
 
-    def append(self, facts: tuple[Fact, ...], picture: str) -> None:
-        """Facts and the picture after them, in one durable transaction."""
-        epoch = self._epoch
-        rows = _rows(epoch, facts)
-        with _transaction(self._connection):
-            self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows)
-            self._put_state("picture", picture.encode())
-        if rows:
-            self._epoch = replace(epoch, last_seq=rows[-1][1], last_hash=rows[-1][4])
+    @property
+    def waiting(self) -> int:
+        """Facts that only the emergency journal holds."""
+        return len(self._waiting)
+
+    @property
+    def trouble(self) -> str:
+        """Why the database or the emergency journal could not be used last; empty while both can."""
+        return "; ".join(filter(None, (self._database_trouble, self._emergency_trouble)))
+
+    def append(self, facts: tuple[Fact, ...], picture: str) -> bool:
+        """Facts and the picture after them, in one durable transaction; False: they are nowhere.
+
+        What could not be written may be appended again later, under the same numbers.
+        """
+        rows = _rows_of_facts(self._epoch, facts)
+        owed = {**self._owed, "picture": picture.encode()}
+        if not self._store([*self._waiting, *rows], owed):
+            if not self._save(rows, picture):
+                return False
+            self._waiting += rows
+            self._owed = owed
+        self._advance(rows)
+        return True
 
     def batch(self, first_seq: int) -> FactBatch | None:
         """The facts from `first_seq` on, as many as one message may carry; None where that fact is gone."""
-        rows = self._connection.execute(
-            "SELECT seq, text, hash FROM facts WHERE epoch = ? AND seq >= ? ORDER BY seq LIMIT ?",
-            (self._epoch.number, first_seq, FACTS_PER_BATCH_MAX),
-        ).fetchall()
+        rows = self._rows_from(first_seq, FACTS_PER_BATCH_MAX)
         hash_before = self.hash_at(first_seq - 1)
-        if not rows or rows[0][0] != first_seq or hash_before is None:
+        if not rows or rows[0].seq != first_seq or hash_before is None:
             return None
         texts: list[str] = []
         size = 0
-        for _, text, _ in rows:
-            size += len(text.encode()) + 3
+        for row in rows:
+            size += len(row.text.encode()) + 3
             if texts and size > BATCH_BYTES_MAX:
                 break
-            texts.append(text)
+            texts.append(row.text)
         return FactBatch(
-            cabinet=self._cabinet,
+            cabinet=self._database.cabinet,
             epoch=self._epoch.epoch,
             epoch_created_ms=self._epoch.created_ms,
             first_seq=first_seq,
             hash_before=hash_before,
             facts=tuple(texts),
-            last_hash=rows[len(texts) - 1][2],
+            last_hash=rows[len(texts) - 1].hash,
         )
 
     def hash_at(self, seq: int) -> str | None:
-        """The hash after fact `seq` of this epoch; None where it is not kept any more, or not yet."""
+        """The hash after fact `seq` of this epoch; None where it is not kept any more, not yet, or unreadable."""
         if seq == 0:
-            return genesis_hash(self._cabinet, self._epoch.epoch)
-        row = self._connection.execute(
-            "SELECT hash FROM facts WHERE epoch = ? AND seq = ?", (self._epoch.number, seq)
-        ).fetchone()
-        return None if row is None else str(row[0])
+            return genesis_hash(self._database.cabinet, self._epoch.epoch)
+        rows = self._rows_from(seq, 1)
+        return rows[0].hash if rows and rows[0].seq == seq else None
 
     def acknowledge(self, seq: int) -> None:
-        """Remember how far the ledger has our facts; it may have fewer than before, after a restore."""
+        """Remember how far the ledger has our facts; it may have fewer than before, after a restore.
+
+        Where it cannot be written, facts are told again after a restart: the ledger drops them.
+        """
         assert seq <= self._epoch.last_seq
-        with _transaction(self._connection):
-            self._connection.execute(
-                "UPDATE epochs SET acknowledged_seq = ? WHERE number = ?", (seq, self._epoch.number)
-            )
-        self._epoch = self._load_epoch()
+        self._epoch = replace(self._epoch, acknowledged_seq=seq)
+        self._store(self._waiting, self._owed)
 
     def texts_after(self, seq: int) -> list[str]:
-        """All facts of this epoch after `seq`, in order."""
-        rows = self._connection.execute(
-            "SELECT text FROM facts WHERE epoch = ? AND seq > ? ORDER BY seq", (self._epoch.number, seq)
-        )
-        return [str(text) for (text,) in rows]
+        """All facts of this epoch after `seq`, in order. Raises CannotNow: a part of them would be a gap."""
+        stored = self._database.rows_from(self._epoch, seq + 1, -1)
+        return [row.text for row in (*stored, *self._waiting) if row.seq > seq]
 
-    def start_epoch(self, epoch: str, created_ms: int, facts: tuple[Fact, ...], picture: str) -> None:
-        """Number from 1 again, with these first facts, in one transaction; the facts before stay where they are."""
-        with _transaction(self._connection):
-            self._insert_epoch(epoch, created_ms)
-            fresh = self._load_epoch()
-            self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", _rows(fresh, facts))
-            self._put_state("picture", picture.encode())
-        self._epoch = self._load_epoch()
+    def start_epoch(self, epoch: str, created_ms: int, facts: tuple[Fact, ...], picture: str) -> bool:
+        """Number from 1 again, with these first facts, in one transaction; the facts before stay where they are.
+
+        False: it cannot be written, and the epoch stays the one that it was.
+        """
+        if not self.settle():
+            return False
+        try:
+            self._epoch = self._database.start_epoch(
+                epoch, created_ms, lambda fresh: _rows_of_facts(fresh, facts), {"picture": picture.encode()}
+            )
+        except CannotNow as error:
+            self._database_trouble = str(error)
+            return False
+        return True
 
     def forget(self, before_ms: int) -> int:
         """Delete acknowledged facts from the oldest on, up to the first that is younger than `before_ms`.
@@ -203,18 +186,13 @@ class Journal:
         A box's clock may have been wrong for a while, so the order of numbers decides and not the times alone.
         The last acknowledged fact stays, for its hash. Returns how many went.
         """
-        with _transaction(self._connection):
-            (young,) = self._connection.execute(
-                "SELECT min(seq) FROM facts WHERE epoch = ? AND at_ms >= ?", (self._epoch.number, before_ms)
-            ).fetchone()
-            keep_from = min(self._epoch.acknowledged_seq, (young or self._epoch.last_seq + 1) - 1)
-            gone = self._connection.execute(
-                "DELETE FROM facts WHERE epoch = ? AND seq < ?", (self._epoch.number, keep_from)
-            ).rowcount
-            gone += self._connection.execute(
-                "DELETE FROM facts WHERE epoch < ? AND at_ms < ?", (self._epoch.number, before_ms)
-            ).rowcount
-        return gone
+        if not self.settle():
+            return 0  # the emergency journal continues the database's last fact: it has to stay
+        try:
+            return self._database.forget(self._epoch, before_ms)
+        except CannotNow as error:
+            self._database_trouble = str(error)
+            return 0
 
     # --- states
 
@@ -224,11 +202,11 @@ class Journal:
         return "{}" if value is None else value.decode()
 
     def keep_desired(self, held: HeldDesired) -> None:
-        """Hold this `desired` across reboots."""
-        with _transaction(self._connection):
-            self._put_state("desired_wire", held.wire)
-            self._put_state("desired_digest", held.digest.encode())
-            self._put_state("desired_version", str(held.version).encode())
+        """Hold this `desired` across reboots, from the moment that it can be written."""
+        self._owed["desired_wire"] = held.wire
+        self._owed["desired_digest"] = held.digest.encode()
+        self._owed["desired_version"] = str(held.version).encode()
+        self.settle()
 
     def held_desired(self) -> HeldDesired | None:
         wire, digest, version = (self._state(f"desired_{name}") for name in ("wire", "digest", "version"))
@@ -236,71 +214,121 @@ class Journal:
             return None
         return HeldDesired(wire, int(version), digest.decode())
 
-    def checkpoint(self) -> None:
+    # --- housekeeping
+
+    def settle(self) -> bool:
+        """Write what the database is owed; whether it is owed nothing now."""
+        if not (self._waiting or self._owed or self._emergency.is_used):
+            return True
+        return self._store(self._waiting, self._owed)
+
+    def checkpoint(self, mode: str = "PASSIVE") -> None:
         """Fold the write-ahead log back; called when nothing else is to do."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self.settle()
+        if not self._has_emergency:  # there may be room for the file now; what it held was numbered over meanwhile
+            self._load_emergency(self._emergency.version)
+        try:
+            self._database.checkpoint(mode)
+        except CannotNow as error:
+            self._database_trouble = str(error)
 
     # --- inside
 
+    def _take_in(self) -> None:
+        """What the emergency journal held when the agent ended. Without such a file it goes on as well."""
+        saved = self._load_emergency(int(self._database.state("emergency_version") or b"0"))
+        if saved is None:
+            return
+        self._waiting = _rows(self._epoch, [(int(json.loads(text)["at_ms"]), text) for text in saved.texts])
+        self._advance(self._waiting)
+        if saved.picture is not None:
+            self._owed["picture"] = saved.picture.encode()
+        self.settle()
+
+    def _load_emergency(self, version: int) -> Saved | None:
+        try:
+            saved = self._emergency.load(Known(self._epoch.epoch, self._epoch.last_seq, version))
+        except OSError as error:
+            self._emergency_trouble = f"emergency journal: {error}"
+            return None
+        self._has_emergency, self._emergency_trouble = True, ""
+        return saved
+
+    def _store(self, rows: Sequence[Row], states: Mapping[str, bytes]) -> bool:
+        """Into the database, which is owed nothing more then."""
+        if self._emergency.is_used:
+            states = {**states, "emergency_version": str(self._emergency.version).encode()}
+        try:
+            self._database.write(self._epoch, rows, states)
+        except CannotNow as error:
+            self._database_trouble = str(error)
+            return False
+        self._waiting, self._owed, self._database_trouble = [], {}, ""
+        if self._emergency.is_used:
+            try:
+                self._emergency.clear()
+                self._emergency_trouble = ""
+            except OSError as error:
+                self._emergency_trouble = f"emergency journal: {error}"
+        return True
+
+    def _save(self, rows: Sequence[Row], picture: str) -> bool:
+        """Into the emergency journal, if there is one."""
+        if not self._has_emergency:
+            return False
+        last_seq = rows[-1].seq if rows else self._epoch.last_seq
+        try:
+            self._emergency.append(self._epoch.epoch, last_seq, tuple(row.text for row in rows), picture)
+        except OSError as error:
+            self._emergency_trouble = f"emergency journal: {error}"
+            return False
+        self._emergency_trouble = ""
+        return True
+
+    def _advance(self, rows: Sequence[Row]) -> None:
+        if rows:
+            self._epoch = replace(self._epoch, last_seq=rows[-1].seq, last_hash=rows[-1].hash)
+
+    def _rows_from(self, seq: int, limit: int) -> list[Row]:
+        """Facts of this epoch from `seq` on, in order, wherever they are."""
+        try:
+            rows = self._database.rows_from(self._epoch, seq, limit)
+        except CannotNow as error:
+            self._database_trouble = str(error)
+            rows = []
+        return [*rows, *(row for row in self._waiting if row.seq >= seq)][:limit]
+
     def _state(self, name: str) -> bytes | None:
-        row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def _put_state(self, name: str, value: bytes) -> None:
-        self._connection.execute(
-            "INSERT INTO states VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (name, value),
-        )
-
-    def _insert_epoch(self, epoch: str, created_ms: int) -> None:
-        self._connection.execute("INSERT INTO epochs (epoch, created_ms) VALUES (?, ?)", (epoch, created_ms))
-
-    def _load_epoch(self) -> Epoch:
-        number, epoch, created_ms, acknowledged_seq = self._connection.execute(
-            "SELECT number, epoch, created_ms, acknowledged_seq FROM epochs ORDER BY number DESC LIMIT 1"
-        ).fetchone()
-        row = self._connection.execute(
-            "SELECT seq, hash FROM facts WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (number,)
-        ).fetchone()
-        last_seq, last_hash = row if row is not None else (0, genesis_hash(self._cabinet, epoch))
-        return Epoch(number, epoch, created_ms, acknowledged_seq, last_seq, last_hash)
+        return self._owed[name] if name in self._owed else self._database.state(name)
 
 
-def _rows(epoch: Epoch, facts: tuple[Fact, ...]) -> list[tuple[int, int, int, str, str]]:
-    """Rows that continue an epoch's chain."""
+def _prepared(
+    storage: Storage, cabinet: str, new_epoch: Callable[[], tuple[str, int]]
+) -> tuple[JournalDatabase, Epoch]:
+    """The database and its present epoch; to itself where it cannot be opened for others to read."""
+    for alone in (False, True):
+        database = JournalDatabase(storage.connect(), cabinet)
+        try:
+            return database, database.prepare(new_epoch, alone=alone)
+        except BaseException as error:
+            database.close()
+            if alone or not isinstance(error, CannotNow):
+                raise
+    raise AssertionError("the second time either returned or raised")
+
+
+def _rows_of_facts(epoch: Epoch, facts: tuple[Fact, ...]) -> list[Row]:
+    for number, fact in enumerate(facts, epoch.last_seq + 1):
+        assert fact.seq == number, "numbers have no gaps"
+    return _rows(epoch, [(fact.at_ms, fact.to_json()) for fact in facts])
+
+
+def _rows(epoch: Epoch, texts: Sequence[tuple[int, str]]) -> list[Row]:
+    """Rows that continue an epoch's chain, from times and texts."""
     seq, last_hash = epoch.last_seq, epoch.last_hash
     rows = []
-    for fact in facts:
-        text = fact.to_json()
-        assert fact.seq == seq + 1, "numbers have no gaps"
+    for at_ms, text in texts:
         assert len(text.encode()) <= FACT_BYTES_MAX, "every kind of fact is bounded"
-        seq, last_hash = fact.seq, next_hash(last_hash, text)
-        rows.append((epoch.number, seq, fact.at_ms, text, last_hash))
+        seq, last_hash = seq + 1, next_hash(last_hash, text)
+        rows.append(Row(epoch.number, seq, at_ms, text, last_hash))
     return rows
-
-
-class _transaction:  # noqa: N801  # reads as a statement: `with _transaction(connection):`
-    """Commit or roll back, with the write lock taken at the start."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def _lock(file: Path) -> IO[bytes]:
-    """One agent per journal: an advisory lock on a file beside it."""
-    try:
-        lock = file.with_name(file.name + ".lock").open("wb")
-    except OSError as error:
-        raise JournalUnusable(f"journal {file}: {error.strerror}: {error.filename}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise JournalUnusable(f"journal {file}: another agent has it open") from error
-    return lock

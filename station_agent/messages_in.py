@@ -10,10 +10,10 @@ from contract.messages import Acknowledged, Command, Desired, TimeReply
 from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, parse_topic
 from runtime.link import Incoming, Subscription
 from station_agent.config import StationConfig
-from station_agent.core.model import DesiredArrived, VehicleRead
+from station_agent.core.model import CommandArrived, DesiredArrived, VehicleRead
 from station_agent.drivers.teltonika import TeltonikaJson
 
-FromCentre = DesiredArrived | Acknowledged | Command | TimeReply | VehicleRead
+FromCentre = DesiredArrived | CommandArrived | Acknowledged | TimeReply | VehicleRead
 
 
 class Inbox:
@@ -67,7 +67,9 @@ class Inbox:
         if isinstance(message, Desired):
             digest = hashlib.sha256(incoming.payload).hexdigest()
             return DesiredArrived(message, incoming.payload, digest)
-        if isinstance(message, Acknowledged | Command | TimeReply):
+        if isinstance(message, Command):
+            return CommandArrived(message)
+        if isinstance(message, Acknowledged | TimeReply):
             return message
         return None  # our own question about the time, from a broker without no-local
 

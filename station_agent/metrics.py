@@ -40,8 +40,9 @@ def readiness(agent: Agent) -> list[Check]:
     devices = [Check(state.device, state.online, state.why or "") for state in station.devices.states()]
     trusted = station.clock_source != "none"
     clock = Check("clock", trusted, "" if trusted else "neither kernel nor dispatcher vouches for it")
+    journal = Check("journal", not agent.opened.journal.trouble, agent.opened.journal.trouble)
     held = station.wanted.version > 0
-    return [*devices, clock, Check("desired", held, "" if held else "no wanted state held yet")]
+    return [*devices, clock, journal, Check("desired", held, "" if held else "no wanted state held yet")]
 
 
 class AgentCollector(Collector):
@@ -63,6 +64,7 @@ class AgentCollector(Collector):
         yield from self._vehicles()
         if agent.opened is not None:
             yield from self._journal(agent.opened.journal, agent.opened.sender.uplink.resends)
+            yield _gauge("journal_durable", "1 while facts can be made durable", agent.opened.station.durable)
             yield from self._station(agent.opened.station)
         yield agent.latency.family()
 
@@ -93,11 +95,14 @@ class AgentCollector(Collector):
 
     def _journal(self, journal: Journal, resends: int) -> Iterable[Metric]:
         yield _gauge("journal_depth", "Facts not yet acknowledged by the ledger", journal.depth)
+        yield _gauge("journal_emergency", "Facts that only the emergency journal holds", journal.waiting)
         yield _counter("facts_noted", "Facts of this epoch", journal.epoch.last_seq)
         yield _counter("facts_resent", "Times that unacknowledged facts were sent again", resends)
 
     def _station(self, station: Station) -> Iterable[Metric]:
         yield _counters("refusals", "Refusals at the readers", "reason", station.refusals)
+        yield _counters("commands", "Commands that release a slot", "outcome", station.commands.outcomes)
+        yield _counter("commands_unanswerable", "Old commands that were replayed", station.commands.unanswerable)
         yield _counters("desired_arrivals", "Wanted states by outcome", "outcome", station.desired_outcomes)
         yield _gauge("desired_version", "Version of the wanted state held", station.wanted.version)
         yield _gauge("grants_held", "Grants on this box", len(station.wanted.grants))

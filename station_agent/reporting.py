@@ -1,20 +1,20 @@
 """What the agent says about itself: presence, and the whole observed state on every change."""
 
-import asyncio
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from contract.limits import fit_reported
 from contract.messages import Presence, Reported
 from runtime.clocks import Clock, LineClock
+from runtime.steps import Steps
 from station_agent.core.model import Now
 from station_agent.core.station import Station
 from station_agent.journal import Journal
 from station_agent.outgoing import Outgoing
 
 VERSION = version("carshare-controller")
-REPORT_EVERY_S = 600  # the contract: on change, at least every ten minutes
-REPORT_GAP_S = 0.2  # changes within a blink are one report
+REPORT_EVERY_US = 600_000_000  # the contract: on change, at least every ten minutes
+REPORT_GAP_US = 200_000  # changes within a blink are one report
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,13 @@ class Reporter:
     """Publishes `reported`; a lost one is repeated by the next."""
 
     def __init__(
-        self, boot: Boot, station: Station, journal: Journal, outgoing: Outgoing, clocks: tuple[Clock, LineClock]
+        self,
+        boot: Boot,
+        station: Station,
+        journal: Journal,
+        outgoing: Outgoing,
+        clocks: tuple[Clock, LineClock],
+        steps: Steps,
     ) -> None:
         self._boot = boot
         self._station = station
@@ -48,7 +54,10 @@ class Reporter:
         self._outgoing = outgoing
         self._clock, self._line_clock = clocks
         self._revision = 0
-        self._wanted = asyncio.Event()
+        self._wanted = False
+        self._told_us = self._line_clock.now_us() - REPORT_GAP_US
+        self._reporting = steps.step("report", self._report)
+        self._reporting.soon()
         self.note()
 
     def note(self) -> None:
@@ -60,20 +69,20 @@ class Reporter:
 
     def want(self) -> None:
         """Something changed."""
-        self._wanted.set()
+        self._wanted = True
+        self._reporting.soon()
 
-    async def run(self) -> None:
+    async def _report(self) -> None:
         """Report when something changed, and when nothing did for long."""
-        while True:
-            try:
-                async with asyncio.timeout(REPORT_EVERY_S):
-                    await self._wanted.wait()
-            except TimeoutError:
-                pass  # nothing changed for long: say so
-            self._wanted.clear()
+        now_us = self._line_clock.now_us()
+        due_us = self._told_us + (REPORT_GAP_US if self._wanted else REPORT_EVERY_US)
+        if now_us >= due_us:
+            self._wanted = False
+            self._told_us = now_us
             if self._outgoing.link.connected and not await self._outgoing.post_or_leave(self.reported()):
-                self._wanted.set()  # what was not published is still to be told
-            await asyncio.sleep(REPORT_GAP_S)
+                self._wanted = True  # what was not published is still to be told
+            due_us = self._told_us + (REPORT_GAP_US if self._wanted else REPORT_EVERY_US)
+        self._reporting.at_us(due_us)
 
     def reported(self) -> Reported:
         """The whole observed state, with the next revision."""

@@ -24,12 +24,15 @@ def test_a_stale_a_missing_and_a_foreign_file_are_each_named(tmp_path: Path) -> 
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     architecture = tmp_path / "docs" / "architecture.md"
     architecture.write_text(architecture.read_text().replace("key_taken", "key_stolen", 1))
+    asyncapi = tmp_path / "docs" / "asyncapi.json"
+    asyncapi.write_text(asyncapi.read_text().replace('"retain": true', '"retain": false', 1))
     (tmp_path / "docs" / "configuration.md").unlink()
     (tmp_path / "docs" / "schemas" / "hologram.schema.json").write_text("{}")
     done = check(tmp_path)
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
         "docs/architecture.md",
+        "docs/asyncapi.json",
         "docs/configuration.md",
         "docs/schemas/hologram.schema.json",
     ]

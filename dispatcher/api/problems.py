@@ -67,6 +67,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.VEHICLE_NOT_BACK: (409, "The vehicle has not come back"),
         BookingReason.KEY_NOT_PRESENT: (409, "The vehicle's key is not in its cabinet"),
         BookingReason.KEY_NOT_IN_SERVICE: (409, "The vehicle has no key in service"),
+        BookingReason.ROW_WITHOUT_ORIGIN: (409, "The record was written past this program"),
         BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
         BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),
         BookingReason.SLOT_RELEASED: (409, "The key is being taken"),

@@ -9,6 +9,7 @@ from contract.credentials import credential_digest
 from contract.limits import fit_desired
 from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.incidents import Discrepancy
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import DAY_MS
 
@@ -48,11 +49,21 @@ class FleetKey:
 
     key_id: str
     vehicle_id: str
-    home_cabinet_id: str
+    home_cabinet_id: str | None
+    """None: the row that says where it lives has no origin, and no box presumes anything by it."""
     home_slot: int
     credentials: tuple[str, ...]
     """Of the tags that are on it now."""
     blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What rows say of all keys, whichever cabinet asks."""
+
+    keys: tuple[FleetKey, ...]
+    without_origin: tuple[Discrepancy, ...] = ()
+    """As in `Material`: homes and tags that no box is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,8 @@ class Material:
     """Members who may take a key."""
     badges: tuple[Badge, ...]
     """Of the members named in `rights`."""
+    without_origin: tuple[Discrepancy, ...] = ()
+    """Rows that are none of the above, and would be had this program written them."""
 
 
 def horizon_ms(rules: FleetRules, now_ms: int) -> int:
@@ -115,7 +128,7 @@ def desired_content(
             grants=grants,
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
             blocked=tuple(
-                sorted(key.key_id for key in fleet if key.blocked and key.home_cabinet_id == box.cabinet_id)
+                sorted(key.key_id for key in fleet if key.blocked and key.home_cabinet_id in {box.cabinet_id, None})
             ),
             settings=StationSettings(
                 opening_allowance_s=rules.opening_allowance_s,

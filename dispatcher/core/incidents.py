@@ -29,6 +29,7 @@ class IncidentKind(StrEnum):
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
+    ROW_WITHOUT_ORIGIN = "row_without_origin"
 
 
 class Found(StrEnum):
@@ -36,6 +37,7 @@ class Found(StrEnum):
 
     BY_STATE = "by_state"  # the reconciler, from the picture as it is; computed again at any time
     BY_FACT = "by_fact"  # one fact or report opens it, another closes it
+    BY_RIGHTS = "by_rights"  # found where rights are computed; closed there once its row is gone or good
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,11 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         ),
         IncidentKind.FACT_UNREADABLE: KindRule(
             "warning", Found.BY_FACT, "Give the fact at this number to the developers: the ledger holds its text."
+        ),
+        IncidentKind.ROW_WITHOUT_ORIGIN: KindRule(
+            "urgent",
+            Found.BY_RIGHTS,
+            "Find out who writes to the database; cancel the booking, or import the row from your own records.",
         ),
     }
 )

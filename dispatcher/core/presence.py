@@ -34,3 +34,16 @@ def is_stale_report(reported: Reported, known: KnownBoot | None, present_nonce: 
     if reported.boot_nonce == known.nonce:
         return reported.revision < known.count
     return reported.boot_nonce != present_nonce and reported.boot_ms <= known.boot_ms
+
+
+def speaks_from_later(reported: Reported, known: KnownBoot | None) -> bool:
+    """Whether a report was sent on a later connection than the newest presence tells of.
+
+    Its "online" was lost then, and the report says the same. A report of the very connection whose will is known
+    was merely overtaken by it.
+    """
+    if known is None:
+        return True
+    if reported.boot_nonce == known.nonce:
+        return reported.connection > known.count
+    return reported.boot_ms > known.boot_ms

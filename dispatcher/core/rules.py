@@ -85,6 +85,7 @@ class BookingReason(StrEnum):
     KEY_NOT_PRESENT = "key_not_present"  # the key is missing or elsewhere
     KEY_NOT_IN_SERVICE = "key_not_in_service"  # no key in service in a cabinet in service
     NO_SUCH_VEHICLE_HERE = "no_such_vehicle_here"  # the station has none of that category
+    ROW_WITHOUT_ORIGIN = "row_without_origin"  # somebody wrote it past this program
     KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
     TAKE_BY_PASSED = "take_by_passed"
     SLOT_RELEASED = "slot_released"  # under this booking; what came of it is not known yet
@@ -112,6 +113,8 @@ class Person:
     member_id: str
     organisation_id: str | None
     standing: Standing
+    has_origin: bool = True
+    """This program wrote the row that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class BookingTimes:
     state: BookingState
     window: Window
     take_by_ms: int
+    has_origin: bool = True
+    """This program wrote the row that says so."""
 
 
 def take_by_ms(rules: FleetRules, window: Window) -> int:
@@ -141,6 +146,9 @@ def check_window(rules: FleetRules, window: Window, now_ms: int) -> Refused | No
 def check_people(owner: Person, drivers: tuple[Person, ...], organisation_id: str | None) -> Refused | None:
     """Whether these people may hold a right to a vehicle, on this organisation's account if one is named."""
     for field, person in (("member_id", owner), *(("driver_ids", driver) for driver in drivers)):
+        if not person.has_origin:
+            expected = "a member whose row this program wrote"
+            return Refused(BookingReason.ROW_WITHOUT_ORIGIN, field, person.member_id, expected)
         if person.standing != "active":
             reason = BookingReason(person.standing)
             return Refused(reason, field, person.member_id, "a member whose standing is active")
@@ -160,6 +168,9 @@ def check_change(
     """Whether a booking may get this window, or another vehicle."""
     if booking.state in FINAL_STATES or booking.state is BookingState.RETURNED:
         return _over(booking.state, "a booking whose key has not come back")
+    if not booking.has_origin:
+        expected = "a booking whose row this program wrote; this one can only be cancelled"
+        return Refused(BookingReason.ROW_WITHOUT_ORIGIN, "state", booking.state, expected)
     moved = wanted.start_ms != booking.window.start_ms
     if booking.state is BookingState.ACTIVE and (moved or other_vehicle):
         field, value = ("start", utc_text(wanted.start_ms)) if moved else ("vehicle_id", "another vehicle")

@@ -4,7 +4,6 @@ Nothing is repeated from here. Desired states and acknowledgements are published
 and by whoever compares them with what the boxes say.
 """
 
-import asyncio
 from typing import Literal
 
 import structlog
@@ -14,6 +13,7 @@ from contract.messages import DispatcherMessage, DispatcherPresence
 from contract.topics import TopicRule
 from runtime.clocks import LineClock
 from runtime.link import Link, LinkDown, LinkError, Publication, PublishRefused
+from runtime.steps import Steps
 
 log = structlog.get_logger()
 
@@ -24,14 +24,16 @@ LOG_EVERY_US = 60_000_000  # once a minute: a broker that refuses does so for ev
 class Courier:
     """Signs messages and publishes them. Bounded by the number of topics: a newer one replaces an older."""
 
-    def __init__(self, namespace: str, signer: Signer, line_clock: LineClock) -> None:
+    def __init__(self, namespace: str, signer: Signer, line_clock: LineClock, steps: Steps) -> None:
         self.failed = 0
         """Publications that the broker refused or did not confirm."""
         self._namespace = namespace
         self._signer = signer
         self._line_clock = line_clock
         self._waiting: dict[str, Publication] = {}
-        self._news = asyncio.Event()
+        self._steps = steps
+        self._sending = steps.step("courier", self._send_waiting)
+        self._link: Link | None = None
         self._logged_us: int | None = None
 
     @property
@@ -54,15 +56,17 @@ class Courier:
         subject = message.dispatcher if isinstance(message, DispatcherPresence) else message.cabinet
         return _publication(rule, rule.topic(self._namespace, subject), self._signer.sign(message))
 
-    async def run(self, link: Link) -> None:
-        """Publish until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                now = list(self._waiting)[:AT_ONCE]
-                batch = [self._waiting.pop(topic) for topic in now]
-                await asyncio.gather(*(self._publish(link, publication) for publication in batch))
+    def use(self, link: Link) -> None:
+        """Publish through this link from now on."""
+        self._link = link
+        self._sending.soon()
+
+    async def _send_waiting(self) -> None:
+        link = self._link
+        while self._waiting and link is not None:
+            now = list(self._waiting)[:AT_ONCE]
+            batch = [self._waiting.pop(topic) for topic in now]
+            await self._steps.together(self._publish(link, publication) for publication in batch)
 
     def forget(self) -> None:
         """Drop what waits: the connection ended, and its successor starts with everything anew."""
@@ -71,7 +75,7 @@ class Courier:
     def _put(self, publication: Publication) -> None:
         self._waiting.pop(publication.topic, None)
         self._waiting[publication.topic] = publication
-        self._news.set()
+        self._sending.soon()
 
     async def _publish(self, link: Link, publication: Publication) -> None:
         try:

@@ -18,13 +18,14 @@ from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.ledger import beginning
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.reports import apply_reports
-from runtime.clocks import Clock
+from runtime.clocks import Clock, LineClock
+from runtime.steps import Steps
 
 log = structlog.get_logger()
 
 WAITING_MAX = 200  # messages of at most 64 KiB: 13 MB, a few seconds of work behind a busy disk
 PER_COMMIT_MAX = 20  # messages; their 2,000 facts take about 4 s (500/s were measured), a box resends after 20
-RETRY_S = 1.0  # a database that is locked or full is asked again soon, and not in a spin
+RETRY_US = 1_000_000  # a database that is locked or full is asked again soon, and not in a spin
 
 Recorded = Presence | Reported | FactBatch
 """The messages that change the database."""
@@ -40,10 +41,11 @@ class IntakeWorker:
         self,
         database: Database,
         courier: Courier,
-        clock: Clock,
+        clocks: tuple[Clock, LineClock],
         rules: FleetRules,
         ledger: str,
         committed: Callable[[], None],
+        steps: Steps,
     ) -> None:
         self.outcomes: Counter[FactOutcome] = Counter()
         self.failed = 0
@@ -52,12 +54,12 @@ class IntakeWorker:
         """Whether the database took the last commit."""
         self._database = database
         self._courier = courier
-        self._clock = clock
+        self._clock, self._line_clock = clocks
         self._rules = rules
         self._ledger = ledger
         self._committed = committed
         self._waiting: deque[Recorded] = deque()
-        self._news = asyncio.Event()
+        self._taking = steps.step("intake", self._take_waiting)
         self._room = asyncio.Event()
 
     def __len__(self) -> int:
@@ -69,45 +71,45 @@ class IntakeWorker:
             self._room.clear()
             await self._room.wait()
         self._waiting.append(message)
-        self._news.set()
+        self._taking.soon()
 
-    async def run(self) -> None:
-        """Take messages in until cancelled."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                count = min(len(self._waiting), PER_COMMIT_MAX)
-                group = [self._waiting.popleft() for _ in range(count)]
-                self._room.set()
-                try:
-                    await self._take(group)
-                except Exception:  # the boxes send again what is not answered
-                    self.failed += len(group)
-                    log.exception("messages_not_answered", count=len(group))
-
-    async def _take(self, group: Sequence[Recorded]) -> None:
-        """Commit a group. What the database cannot do now is done later; a message that breaks us is dropped."""
-        while True:
+    async def _take_waiting(self) -> None:
+        """Take in all that waits. What the database cannot do now is done a little later."""
+        while self._waiting:
+            count = min(len(self._waiting), PER_COMMIT_MAX)
+            group = [self._waiting.popleft() for _ in range(count)]
+            self._room.set()
             try:
-                taken = await self._database.write(partial(self._store, group))
+                await self._take(group)
             except OperationalError as error:
                 if self.healthy:
                     log.warning("database_unavailable", reason=str(error.orig))
                 self.healthy = False
-                await asyncio.sleep(RETRY_S)
-            except Exception:  # a mistake of ours must not stop the other cabinets' messages
-                if len(group) > 1:
-                    for message in group:
-                        await self._take([message])
-                else:
-                    self.failed += 1
-                    log.exception("message_not_taken", kind=group[0].kind, cabinet=group[0].cabinet)
+                self._waiting.extendleft(reversed(group))
+                self._taking.at_us(self._line_clock.now_us() + RETRY_US)
                 return
+            except Exception:  # the boxes send again what is not answered
+                self.failed += len(group)
+                log.exception("messages_not_answered", count=len(group))
+
+    async def _take(self, group: Sequence[Recorded]) -> None:
+        """Commit a group. A message that breaks us is dropped."""
+        try:
+            taken = await self._database.write(partial(self._store, group))
+        except OperationalError:
+            raise
+        except Exception:  # a mistake of ours must not stop the other cabinets' messages
+            if len(group) > 1:
+                for message in group:
+                    await self._take([message])
             else:
-                self.healthy = True
-                self._answer(taken)
-                return
+                self.failed += 1
+                log.exception("message_not_taken", kind=group[0].kind, cabinet=group[0].cabinet)
+        else:
+            self.healthy = True
+            self._answer(taken)
+            if any(not isinstance(message, Reported) for message in group):
+                self._committed()  # a report alone decides nothing that cannot wait for the next round
 
     def _store(self, group: Sequence[Recorded], connection: Connection) -> Taken:
         now_ms = self._clock.now_ms()
@@ -135,4 +137,3 @@ class IntakeWorker:
                 answers[acknowledged.cabinet] = acknowledged
         for acknowledged in answers.values():
             self._courier.send(acknowledged)
-        self._committed()

@@ -4,7 +4,6 @@ A round computes what is dirty, publishes what is new, and repeats what a box th
 hold. After each connection everything is published again: nothing of record rests in a broker.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +19,11 @@ from dispatcher.store.desired import DesiredMaker, Told, mark_unknown_dirty, tol
 from dispatcher.store.ledger import watermarks
 from dispatcher.store.rounds import ToDo, to_do
 from runtime.clocks import Clock, LineClock
+from runtime.steps import Steps
 
 log = structlog.get_logger()
 
-RESEND_S = 10.0  # several times the worst link delay simulated (2 s each way); a box answers in milliseconds
+RESEND_US = 10_000_000  # several times the worst link delay simulated (2 s each way); a box answers in milliseconds
 RECOMPUTE_MS = 900_000  # grants enter the horizon and leave it by time alone: a quarter of an hour is exact enough
 AT_ONCE = 10  # cabinets per transaction: about 50 ms, so that facts do not wait behind a whole fleet
 WIRES_AT_ONCE = 20  # at most 342 KiB each
@@ -42,8 +42,8 @@ class Publisher:
         maker: DesiredMaker,
         courier: Courier,
         ledger: str,
-        clock: Clock,
-        line_clock: LineClock,
+        clocks: tuple[Clock, LineClock],
+        steps: Steps,
     ) -> None:
         self.failed = 0
         """Rounds that a mistake of ours ended, in the log with its traceback."""
@@ -51,45 +51,35 @@ class Publisher:
         self._maker = maker
         self._courier = courier
         self._ledger = ledger
-        self._clock = clock
-        self._line_clock = line_clock
+        self._clock, self._line_clock = clocks
         self._sent: dict[str, _Sent] = {}
         self._connected = False
         self._connected_anew = False
-        self._news = asyncio.Event()
+        self._working = steps.step("publisher", self._work)
 
     def wake(self) -> None:
         """Something may have changed: look at once."""
-        self._news.set()
+        self._working.soon()
 
     def connected(self) -> None:
         """A new connection: the broker may have forgotten everything, so everything is published again."""
         self._connected = self._connected_anew = True
-        self._news.set()
+        self._working.soon()
 
     def disconnected(self) -> None:
         """What changes from now on is computed, and published at the next connection."""
         self._connected = False
 
-    async def run(self) -> None:
-        """A round whenever woken, and every `RESEND_S`; until cancelled."""
-        while True:
-            try:
-                await self._round()
-            except OperationalError as error:
-                log.warning("desired_not_computed", reason=str(error.orig))
-            except Exception:  # a mistake of ours: the next round may do better, and facts still want answers
-                self.failed += 1
-                log.exception("publisher_round_failed")
-            await self._wait()
-
-    async def _wait(self) -> None:
+    async def _work(self) -> None:
+        """A round whenever woken, and every `RESEND_US`."""
         try:
-            async with asyncio.timeout(RESEND_S):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
+            await self._round()
+        except OperationalError as error:
+            log.warning("desired_not_computed", reason=str(error.orig))
+        except Exception:  # a mistake of ours: the next round may do better, and facts still want answers
+            self.failed += 1
+            log.exception("publisher_round_failed")
+        self._working.at_us(self._line_clock.now_us() + RESEND_US)
 
     async def _round(self) -> None:
         work = await self._database.read(self._to_do)
@@ -142,4 +132,4 @@ class Publisher:
         if sent is None or sent.version != state.version:
             return True
         waited_us = self._line_clock.now_us() - sent.at_us
-        return state.online and state.held < state.version and waited_us >= RESEND_S * 1_000_000
+        return state.online and state.held < state.version and waited_us >= RESEND_US

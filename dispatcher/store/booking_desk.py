@@ -232,7 +232,7 @@ def locked(connection: Connection, booking_id: str) -> Booking | None:
 
 
 def _times(booking: Booking) -> BookingTimes:
-    return BookingTimes(booking.state, booking.window, booking.take_by_ms)
+    return BookingTimes(booking.state, booking.window, booking.take_by_ms, booking.has_origin)
 
 
 def _summary(booking: Booking) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import booking_drivers, booking_history, bookings
 
@@ -43,6 +44,8 @@ class Booking:
     version: int
     driver_ids: tuple[str, ...] = ()
     """Who may take the key beside the owner."""
+    has_origin: bool = True
+    """Read: this program wrote the row as it stands. Of a row that has none, no form gets one."""
 
     @property
     def window(self) -> Window:
@@ -74,23 +77,21 @@ class BookingFilter:
 
 def insert_booking(connection: Connection, booking: Booking) -> bool:
     """Write a new booking; False where the database says that the vehicle is not free."""
-    row = asdict(booking)
-    driver_ids = row.pop("driver_ids")
     try:
         with connection.begin_nested():  # PostgreSQL gives up the transaction otherwise
-            connection.execute(insert(bookings).values(row))
+            connection.execute(insert(bookings).values(_row(connection, booking)))
     except IntegrityError as error:
         _raise_unless_overlap(error)
         return False
-    for driver_id in driver_ids:
+    for driver_id in booking.driver_ids:
         connection.execute(insert(booking_drivers).values(booking_id=booking.id, member_id=driver_id))
     return True
 
 
 def update_booking(connection: Connection, booking: Booking) -> bool:
     """Write a changed booking, drivers left as they are; False where the vehicle is not free."""
-    row = asdict(replace(booking, version=booking.version + 1))
-    del row["driver_ids"], row["id"]
+    row = _row(connection, replace(booking, version=booking.version + 1))
+    del row["id"]
     try:
         with connection.begin_nested():
             connection.execute(update(bookings).where(bookings.c.id == booking.id).values(row))
@@ -98,6 +99,14 @@ def update_booking(connection: Connection, booking: Booking) -> bool:
         _raise_unless_overlap(error)
         return False
     return True
+
+
+def _row(connection: Connection, booking: Booking) -> dict[str, Any]:
+    """The row as it is written. What was found without an origin is moved on, and never given one that way."""
+    row = asdict(booking)
+    driver_ids, has_origin = row.pop("driver_ids"), row.pop("has_origin")
+    code = origin_of(connection).code(bookings, row, driver_ids) if has_origin else None
+    return {**row, "origin": code}
 
 
 def _raise_unless_overlap(error: IntegrityError) -> None:
@@ -157,10 +166,14 @@ def _filtered(wanted: BookingFilter) -> Select[Any]:
 def _read(connection: Connection, statement: Select[Any]) -> list[Booking]:
     rows = connection.execute(statement).all()
     drivers_of = _drivers(connection, [row.id for row in rows])
-    return [
-        Booking(**{**row._asdict(), "state": BookingState(row.state)}, driver_ids=tuple(drivers_of[row.id]))
-        for row in rows
-    ]
+    return [_booking(row._asdict(), tuple(drivers_of[row.id]), origin_of(connection)) for row in rows]
+
+
+def _booking(row: dict[str, Any], driver_ids: tuple[str, ...], origin: Origin) -> Booking:
+    has_origin = origin.holds(bookings, row, driver_ids)
+    del row["origin"]
+    state = BookingState(row.pop("state"))
+    return Booking(**row, state=state, driver_ids=driver_ids, has_origin=has_origin)
 
 
 def _drivers(connection: Connection, booking_ids: Sequence[str]) -> dict[str, list[str]]:

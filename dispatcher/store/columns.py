@@ -61,6 +61,11 @@ def ms(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
+def origin() -> Column[str]:
+    """The code of `dispatcher.store.origin`; NULL: no program of ours vouches for this row."""
+    return Column("origin", String(64), nullable=True)
+
+
 def integer(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable, primary_key=primary_key, autoincrement=False)
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
+from dispatcher.store.origin import EXECUTION_OPTION, Origin
 from runtime.executor import Executor
 
 T = TypeVar("T")
@@ -27,10 +28,13 @@ class Database:
         url: an SQLAlchemy URL; `sqlite://` is a database in memory, for an inline executor.
         writer: runs writes; one thread is right, since SQLite has one writer.
         reader: runs reads, so that none queues behind a write; the writer where absent.
+        origin: carried by every connection (`origin_of`); without it no right is read or written here.
     """
 
-    def __init__(self, url: str, writer: Executor, reader: Executor | None = None) -> None:
-        self.engine = open_engine(url)
+    def __init__(
+        self, url: str, writer: Executor, reader: Executor | None = None, *, origin: Origin | None = None
+    ) -> None:
+        self.engine = open_engine(url).execution_options(**{EXECUTION_OPTION: origin})
         self._writing = self.engine.execution_options(**WRITING)
         self._writer = writer
         self._reader = reader or writer
@@ -42,6 +46,13 @@ class Database:
     async def read(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` over one snapshot; what it writes is rolled back."""
         return await self._reader.run(partial(self.read_now, fn))
+
+    def through(self, executor: Executor) -> "Database":
+        """The same database, its functions run by another executor: for a simulator."""
+        other = object.__new__(Database)
+        other.engine, other._writing = self.engine, self._writing
+        other._writer = other._reader = executor
+        return other
 
     def write_now(self, fn: Callable[[Connection], T]) -> T:
         """`write` on the calling thread: for command lines and tests."""

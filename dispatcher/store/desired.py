@@ -20,8 +20,10 @@ from dispatcher.core.grants import (
     next_version,
 )
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.isolation import isolated
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
+from dispatcher.store.unfounded import settle_rows
 from dispatcher.store.upsert import upsert
 
 log = structlog.get_logger()
@@ -56,7 +58,10 @@ class DesiredMaker:
     def refresh(self, connection: Connection, now_ms: int, stale_ms: int, limit: int) -> int:
         """Compute up to `limit` cabinets that are dirty or were computed before `stale_ms`; how many."""
         due = _due(connection, stale_ms, limit)
-        fleet = fleet_keys(connection, now_ms) if due else ()
+        if not due:
+            return 0
+        fleet = fleet_keys(connection, now_ms)
+        without_origin = [*fleet.without_origin]
         for cabinet_id in due:
             box = Box(
                 cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), _boot_nonce(connection, cabinet_id)
@@ -64,7 +69,8 @@ class DesiredMaker:
             try:
                 with connection.begin_nested():
                     material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
-                    desired = desired_content(box, material, fleet, self.rules, now_ms)
+                    without_origin += material.without_origin
+                    desired = desired_content(box, material, fleet.keys, self.rules, now_ms)
                     self._store(connection, desired, material, now_ms)
             except OperationalError:
                 raise  # the database cannot now: nothing is wrong with this cabinet
@@ -73,6 +79,8 @@ class DesiredMaker:
             except Exception as error:  # a mistake of ours is one cabinet's, never the fleet's
                 log.exception("desired_not_made", cabinet=cabinet_id)
                 _computed(connection, cabinet_id, now_ms, refused=type(error).__name__)
+        with isolated(connection, "rows_without_origin_not_settled"):
+            settle_rows(connection, without_origin, now_ms)
         return len(due)
 
     def _store(self, connection: Connection, desired: Desired, material: Material, now_ms: int) -> None:
@@ -135,6 +143,13 @@ def mark_unknown_dirty(connection: Connection) -> None:
     known = select(desired_states.c.cabinet_id)
     statement = select(cabinets.c.id).where(cabinets.c.life_cycle != "retired", cabinets.c.id.not_in(known))
     for cabinet_id in connection.execute(statement).scalars().all():
+        mark_dirty(connection, cabinet_id)
+
+
+def mark_serving_dirty(connection: Connection) -> None:
+    """Mark every cabinet in service: something changed that is the whole fleet's."""
+    serving = select(cabinets.c.id).where(cabinets.c.life_cycle == "in_service").order_by(cabinets.c.id)
+    for cabinet_id in connection.execute(serving).scalars().all():
         mark_dirty(connection, cabinet_id)
 
 

@@ -1,6 +1,6 @@
 """Writes imported rows, all or nothing. What is not in the files stays: nothing with history is deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,10 +8,11 @@ from sqlalchemy import Column, Connection, Table, func, insert, select, update
 
 from dispatcher.core.windows import to_utc
 from dispatcher.importing.checks import Stored, check_rows
-from dispatcher.importing.faults import ImportRefused, Placed
+from dispatcher.importing.faults import Fault, ImportRefused, Placed, fault_at
 from dispatcher.importing.rows import KINDS, CabinetRow, KeyRow, TagRow, VehicleRow
-from dispatcher.store.desired import mark_dirty
+from dispatcher.store.desired import mark_serving_dirty
 from dispatcher.store.ids import RandomBytes, new_id
+from dispatcher.store.origin import SIGNED, origin_of, with_origin
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badges,
@@ -37,6 +38,12 @@ TABLES: Mapping[str, Table] = {
     "keys": keys,
     "tags": key_tags,
 }
+
+LEFT_TO_STORED = {"members": "standing", "badges": "state", "keys": "life_cycle", "tags": "valid_until"}
+"""What a row may leave to what is stored, and a right depends on. From a row without origin it is not taken."""
+
+Stock = Mapping[str, Mapping[tuple[Any, ...], Mapping[str, Any]]]
+"""What is stored, by kind and primary key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +72,10 @@ def import_rows(
     Raises:
         ImportRefused: rows contradict one another or what is stored; nothing was written.
     """
-    rows = _completed(connection, rows)
-    faults = check_rows(rows, _stored(connection), now_ms)
+    stock = {kind: _rows_by_key(connection, TABLES[kind]) for kind in {placed.kind for placed in rows}}
+    faults = list(_leaving_to_nobodys_word(connection, rows, stock))
+    rows = _completed(rows, stock)
+    faults += check_rows(rows, _stored(connection), now_ms)
     if faults:
         raise ImportRefused(faults)
     report = ImportReport()
@@ -75,18 +84,27 @@ def import_rows(
         if found:
             report.by_kind[kind] = _write(connection, kind, found, now_ms, random_bytes)
     if report.wrote:
-        serving = select(cabinets.c.id).where(cabinets.c.life_cycle == "in_service").order_by(cabinets.c.id)
-        for cabinet_id in connection.execute(serving).scalars().all():
-            mark_dirty(connection, cabinet_id)
+        mark_serving_dirty(connection)
     return report
 
 
-def _completed(connection: Connection, rows: Sequence[Placed]) -> list[Placed]:
+def _completed(rows: Sequence[Placed], stock: Stock) -> list[Placed]:
     """The rows, with what they leave out as it is stored."""
-    stored = {kind: _rows_by_key(connection, TABLES[kind]) for kind in {placed.kind for placed in rows}}
     return [
-        replace(placed, row=placed.row.completed(stored[placed.kind].get(placed.row.key, {}))) for placed in rows
+        replace(placed, row=placed.row.completed(stock[placed.kind].get(placed.row.key, {}))) for placed in rows
     ]
+
+
+def _leaving_to_nobodys_word(connection: Connection, rows: Sequence[Placed], stock: Stock) -> Iterator[Fault]:
+    """An import signs what it writes, and this program's signature is not for what somebody else wrote."""
+    origin = origin_of(connection)
+    for placed in rows:
+        name = LEFT_TO_STORED.get(placed.kind)
+        before = stock[placed.kind].get(placed.row.key)
+        if name is None or before is None or name in placed.row.model_fields_set:
+            continue
+        if not origin.holds(TABLES[placed.kind], before):
+            yield fault_at(placed, name, "a value: what is stored was not written by this program")
 
 
 def _rows_by_key(connection: Connection, table: Table) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -108,6 +126,8 @@ def _write(
         before = stored.get(placed.row.key)
         if kind == "badges":
             columns |= _badge_columns(columns, before, now_ms, random_bytes)
+        if table in SIGNED:
+            columns = with_origin(connection, table, columns)
         if before is None:
             new.append(columns)
         elif any(before[name] != value for name, value in columns.items()):

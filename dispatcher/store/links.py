@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from contract.messages import Presence, Reported
 from dispatcher.core.ingest import heard_ms
-from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report
+from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report, speaks_from_later
 from dispatcher.store.desired import mark_dirty, told_version
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
@@ -57,6 +57,9 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         "desired_version_held": reported.desired_version,
         "heard_ms": now_ms,
     }
+    if speaks_from_later(reported, _boot(known.boot_nonce, known.boot_ms, known.connection)):
+        values |= _online_by(reported, now_ms)
+        mark_dirty(connection, reported.cabinet)
     _update(connection, reported.cabinet, values)
     _keep_readings(connection, reported, at_ms)
     settle_tampering(connection, reported, now_ms)
@@ -85,6 +88,17 @@ _COMPLETE = (
     .order_by(cursors.c.number.desc())
     .limit(1)
 )
+
+
+def _online_by(reported: Reported, now_ms: int) -> dict[str, Any]:
+    """What the presence that was lost would have said."""
+    return {
+        "online": True,
+        "boot_nonce": reported.boot_nonce,
+        "boot_ms": reported.boot_ms,
+        "connection": reported.connection,
+        "presence_ms": now_ms,
+    }
 
 
 def complete_until_ms(connection: Connection, cabinet_id: str) -> int:

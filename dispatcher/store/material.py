@@ -1,11 +1,11 @@
-"""Reads what a cabinet's desired state is made of."""
+"""Reads what a cabinet's desired state is made of. A row without an origin is named, and is no material."""
 
 from collections import defaultdict
 
 from sqlalchemy import Connection, or_, select
 
 from dispatcher.core.booking_states import BookingState
-from dispatcher.core.grants import Badge, FleetKey, Material, Right
+from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badges,
@@ -16,10 +16,53 @@ from dispatcher.store.schema import (
     members,
     vehicles,
 )
+from dispatcher.store.unfounded import Sieve
 
 
 def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
     """The bookings of a cabinet that hold and start by `until_ms`, with the people and badges they name."""
+    sieve = Sieve(connection)
+    rights = _rights(connection, sieve, cabinet_id, until_ms)
+    people = sorted({member for right in rights for member in right.member_ids})
+    in_standing, badges_of_people = _in_standing(connection, sieve, people), _badges(connection, sieve, people)
+    return Material(rights, in_standing, badges_of_people, sieve.kept)
+
+
+def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
+    """Every key in service, with the tags that are on it now.
+
+    One whose row has no origin has no home: it can be brought back, and a box presumes it nowhere.
+    """
+    sieve = Sieve(connection)
+    tags: dict[str, list[str]] = defaultdict(list)
+    valid = select(key_tags).where(
+        key_tags.c.valid_from_ms <= now_ms,
+        or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > now_ms),
+    )
+    for tag in connection.execute(valid).mappings():
+        if sieve.passes(key_tags, tag):
+            tags[tag["key_id"]].append(tag["credential"])
+    statement = (
+        select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"))
+        .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
+        .where(keys.c.life_cycle == "in_service")
+        .order_by(keys.c.id)
+    )
+    found = tuple(
+        FleetKey(
+            key_id=row["id"],
+            vehicle_id=row["vehicle_id"],
+            home_cabinet_id=row["home_cabinet_id"] if sieve.passes(keys, row) else None,
+            home_slot=row["home_slot"],
+            credentials=tuple(tags[row["id"]]),
+            blocked=row["vehicle_life_cycle"] != "in_service",
+        )
+        for row in connection.execute(statement).mappings()
+    )
+    return Fleet(found, sieve.kept)
+
+
+def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int) -> tuple[Right, ...]:
     statement = (
         select(bookings)
         .where(
@@ -29,64 +72,37 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
         )
         .order_by(bookings.c.start_ms, bookings.c.grant_id)
     )
-    rows = connection.execute(statement).all()
+    rows = connection.execute(statement).mappings().all()
     drivers: dict[str, list[str]] = defaultdict(list)
-    of_these = select(booking_drivers).where(booking_drivers.c.booking_id.in_([row.id for row in rows]))
+    of_these = select(booking_drivers).where(booking_drivers.c.booking_id.in_([row["id"] for row in rows]))
     for driver in connection.execute(of_these):
         drivers[driver.booking_id].append(driver.member_id)
-    rights = tuple(
+    return tuple(
         Right(
-            grant_id=row.grant_id,
-            key_id=row.key_id,
-            state=BookingState(row.state),
-            start_ms=row.start_ms,
-            end_ms=row.end_ms,
-            take_by_ms=row.take_by_ms,
-            member_ids=(row.member_id, *sorted(drivers[row.id])),
-            booking_version=row.version,
+            grant_id=row["grant_id"],
+            key_id=row["key_id"],
+            state=BookingState(row["state"]),
+            start_ms=row["start_ms"],
+            end_ms=row["end_ms"],
+            take_by_ms=row["take_by_ms"],
+            member_ids=(row["member_id"], *sorted(drivers[row["id"]])),
+            booking_version=row["version"],
         )
         for row in rows
-    )
-    people = sorted({member for right in rights for member in right.member_ids})
-    return Material(rights, _in_standing(connection, people), _badges(connection, people))
-
-
-def fleet_keys(connection: Connection, now_ms: int) -> tuple[FleetKey, ...]:
-    """Every key in service, with the tags that are on it now."""
-    tags: dict[str, list[str]] = defaultdict(list)
-    valid = select(key_tags.c.key_id, key_tags.c.credential).where(
-        key_tags.c.valid_from_ms <= now_ms,
-        or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > now_ms),
-    )
-    for key_id, credential in connection.execute(valid):
-        tags[key_id].append(credential)
-    statement = (
-        select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"))
-        .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
-        .where(keys.c.life_cycle == "in_service")
-        .order_by(keys.c.id)
-    )
-    return tuple(
-        FleetKey(
-            key_id=row.id,
-            vehicle_id=row.vehicle_id,
-            home_cabinet_id=row.home_cabinet_id,
-            home_slot=row.home_slot,
-            credentials=tuple(tags[row.id]),
-            blocked=row.vehicle_life_cycle != "in_service",
-        )
-        for row in connection.execute(statement)
+        if sieve.passes(bookings, row, drivers[row["id"]])
     )
 
 
-def _in_standing(connection: Connection, people: list[str]) -> frozenset[str]:
-    statement = select(members.c.id).where(members.c.id.in_(people), members.c.standing == "active")
-    return frozenset(connection.execute(statement).scalars())
+def _in_standing(connection: Connection, sieve: Sieve, people: list[str]) -> frozenset[str]:
+    statement = select(members).where(members.c.id.in_(people), members.c.standing == "active")
+    rows = connection.execute(statement).mappings()
+    return frozenset(row["id"] for row in rows if sieve.passes(members, row))
 
 
-def _badges(connection: Connection, people: list[str]) -> tuple[Badge, ...]:
+def _badges(connection: Connection, sieve: Sieve, people: list[str]) -> tuple[Badge, ...]:
     statement = select(badges).where(badges.c.member_id.in_(people)).order_by(badges.c.ref)
     return tuple(
-        Badge(row.ref, row.member_id, row.credential, revoked=row.state == "revoked")
-        for row in connection.execute(statement)
+        Badge(row["ref"], row["member_id"], row["credential"], revoked=row["state"] == "revoked")
+        for row in connection.execute(statement).mappings()
+        if sieve.passes(badges, row)
     )

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from dispatcher.core.rules import Person
+from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import badges, members
+
+_FIELDS = (members.c.id, members.c.name, members.c.organisation_id, members.c.standing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class MemberSearch:
 
 def members_page(connection: Connection, search: MemberSearch, request: PageRequest) -> Page[Member]:
     """Members in the order of their ids."""
-    statement = select(members)
+    statement = select(*_FIELDS)
     if search.name is not None:
         statement = statement.where(func.lower(members.c.name).contains(search.name.lower(), autoescape=True))
     if search.organisation_id is not None:
@@ -53,7 +56,7 @@ def members_page(connection: Connection, search: MemberSearch, request: PageRequ
 
 
 def member_by_id(connection: Connection, member_id: str) -> Member | None:
-    row = connection.execute(select(members).where(members.c.id == member_id)).one_or_none()
+    row = connection.execute(select(*_FIELDS).where(members.c.id == member_id)).one_or_none()
     return Member(**row._asdict()) if row is not None else None
 
 
@@ -68,4 +71,8 @@ def badges_of(connection: Connection, member_id: str) -> tuple[Badge, ...]:
 def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Person]:
     """Those of the members that exist, as far as the booking rules ask."""
     statement = select(members).where(members.c.id.in_(member_ids))
-    return {row.id: Person(row.id, row.organisation_id, row.standing) for row in connection.execute(statement)}
+    origin = origin_of(connection)
+    return {
+        row["id"]: Person(row["id"], row["organisation_id"], row["standing"], origin.holds(members, row))
+        for row in connection.execute(statement).mappings()
+    }

@@ -4,6 +4,7 @@ Facts tell what moved; only the report tells what hangs where since before the f
 gone though no fact says so.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from dispatcher.store.keys import key_state, set_key, settle_key
 from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
 from dispatcher.store.upsert import upsert
 
-_DUE = (
+_NEW = (  # made once: it is asked with every commit
     select(
         cabinet_links.c.cabinet_id,
         cabinet_links.c.reported,
@@ -33,13 +34,16 @@ _DUE = (
         cursors,
         (cursors.c.cabinet_id == cabinet_links.c.cabinet_id) & (cursors.c.epoch == cabinet_links.c.reported_epoch),
     )
-    .where(cabinet_links.c.reported_applied.is_(False), cursors.c.seq >= cabinet_links.c.reported_seq)
+    .where(
+        cabinet_links.c.reported_applied.is_(False),
+        cursors.c.seq >= cabinet_links.c.reported_seq,
+    )
 )
 
 
 def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> None:
     """Compare each new report with the projections, as soon as the facts that it includes are applied."""
-    for row in connection.execute(_DUE).all():
+    for row in connection.execute(_NEW).all():
         if row.seq == row.reported_seq:  # facts that came after it know better
             with isolated(connection, "report_not_applied", cabinet=row.cabinet_id):
                 reported = Reported.model_validate_json(row.reported)
@@ -62,30 +66,33 @@ class _Applying:
 
 def _apply_report(at: _Applying, reported: Reported) -> None:
     seen = [slot for slot in reported.slots if slot.key_present is not None]
-    for slot in seen:
-        _keep_slot(at, slot)
+    _keep_slots(at, seen)
     _close_shut(at, seen)
     for slot in seen:  # first where keys are: one that hangs elsewhere is not missing
         if slot.key_present and slot.key is not None:
             _key_hangs(at, slot, slot.key)
-    for slot in seen:
-        if not slot.key_present:
-            _slot_is_empty(at, slot.slot)
+    _slots_are_empty(at, {slot.slot for slot in seen if not slot.key_present})
 
 
-def _keep_slot(at: _Applying, slot: SlotState) -> None:
-    row: dict[str, Any] = {
-        "cabinet_id": at.cabinet_id,
-        "slot": slot.slot,
-        "key_present": slot.key_present,
-        "door_open": slot.door_open,
-        "key_id": slot.key,
-        "identity": slot.identity if slot.key is not None else None,
-        "changed_ms": at.at_ms,
+def _keep_slots(at: _Applying, seen: Sequence[SlotState]) -> None:
+    """Write the slots that are not as they were known: most reports change one of them."""
+    known = {
+        row.slot: row._asdict()
+        for row in at.connection.execute(select(slot_states).where(slot_states.c.cabinet_id == at.cabinet_id))
     }
-    if slot.door_open is False:
-        row["opened_for"] = None  # whatever it was released for is over
-    upsert(at.connection, slot_states, row)
+    for slot in seen:
+        columns: dict[str, Any] = {
+            "key_present": slot.key_present,
+            "door_open": slot.door_open,
+            "key_id": slot.key,
+            "identity": slot.identity if slot.key is not None else None,
+        }
+        if slot.door_open is False:
+            columns["opened_for"] = None  # whatever it was released for is over
+        before = known.get(slot.slot)
+        if before is None or any(before[name] != value for name, value in columns.items()):
+            row = {"cabinet_id": at.cabinet_id, "slot": slot.slot, "changed_ms": at.at_ms, **columns}
+            upsert(at.connection, slot_states, row)
 
 
 def _close_shut(at: _Applying, seen: list[SlotState]) -> None:
@@ -121,15 +128,16 @@ def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
     end_rental(at.connection, rentals.c.key_id == key_id, at.at_ms, None)
 
 
-def _slot_is_empty(at: _Applying, slot: int) -> None:
-    """A key that hung here by our picture is gone, though no fact says so."""
-    hanging = select(key_states.c.key_id).where(
-        key_states.c.state == "in_slot",
-        key_states.c.cabinet_id == at.cabinet_id,
-        key_states.c.slot == slot,
+def _slots_are_empty(at: _Applying, empty: Collection[int]) -> None:
+    """Keys that hung there by our picture are gone, though no fact says so."""
+    hanging = (
+        select(key_states.c.key_id, key_states.c.slot)
+        .where(key_states.c.state == "in_slot", key_states.c.cabinet_id == at.cabinet_id)
+        .order_by(key_states.c.slot, key_states.c.key_id)
     )
-    for key_id in at.connection.execute(hanging).scalars().all():
-        _move_key(at, key_id, state="missing", slot=slot, identity="unknown")
+    for row in at.connection.execute(hanging).all():
+        if row.slot in empty:
+            _move_key(at, row.key_id, state="missing", slot=row.slot, identity="unknown")
 
 
 def _move_key(at: _Applying, key_id: str, **columns: Any) -> None:

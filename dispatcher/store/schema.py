@@ -30,6 +30,7 @@ from dispatcher.store.columns import (
     ms,
     number,
     one_of,
+    origin,
     ref,
     word,
 )
@@ -92,6 +93,7 @@ members = _table(
     long_text("name"),
     ref("organisation_id", "organisations.id", nullable=True),
     word("standing"),
+    origin(),
     one_of("standing", STANDINGS),
 )
 badges = _table(
@@ -102,6 +104,7 @@ badges = _table(
     Column("credential", String(128), nullable=False, unique=True),
     word("state"),
     ms("revoked_ms", nullable=True),
+    origin(),
     one_of("state", BADGE_STATES),
     Index(None, "member_id"),
 )
@@ -122,6 +125,7 @@ keys = _table(
     ref("home_cabinet_id", "cabinets.id"),
     integer("home_slot"),
     word("life_cycle"),
+    origin(),
     one_of("life_cycle", LIFE_CYCLES),
     Index(None, "vehicle_id"),
     Index(None, "home_cabinet_id"),
@@ -132,6 +136,7 @@ key_tags = _table(
     Column("credential", String(128), primary_key=True),
     Column("valid_from_ms", BigInteger, primary_key=True, autoincrement=False),
     ms("valid_until_ms", nullable=True),
+    origin(),
 )
 
 # --- bookings
@@ -159,6 +164,7 @@ bookings = _table(
     ms("created_ms"),
     ms("changed_ms"),
     integer("version"),
+    origin(),
     one_of("state", BOOKING_STATES),
     CheckConstraint("start_ms < take_by_ms AND take_by_ms <= end_ms", name="window"),
     Index("ix_bookings_cabinet", "cabinet_id", "start_ms"),

@@ -47,8 +47,8 @@ def _reconcile(
     connection: Connection, rules: FleetRules, hearing: Hearing, past: Iterable[PastDeadline], now_ms: int
 ) -> frozenset[str]:
     """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
-    overdue, waiting = _overdue(connection, rules, past)
     known = open_incidents(connection)
+    overdue, waiting = _overdue(connection, rules, past, known)
     picture = Picture(
         keys=keys_in_doubt(connection),
         bookings=overdue,
@@ -61,14 +61,19 @@ def _reconcile(
 
 
 def _overdue(
-    connection: Connection, rules: FleetRules, past: Iterable[PastDeadline]
+    connection: Connection, rules: FleetRules, past: Iterable[PastDeadline], known: Iterable[OpenIncident]
 ) -> tuple[tuple[BookingView, ...], frozenset[str]]:
-    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet."""
+    """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet.
+
+    What was sure once stays so until the key is back: a newer report that proves nothing yet takes nothing away.
+    """
+    already = {incident.subject for incident in known if incident.kind == IncidentKind.KEY_OVERDUE}
     sure, waiting = [], set()
     for found in sorted(past, key=lambda found: found.id):
         if found.state != BookingState.ACTIVE:
             continue
-        if complete_until_ms(connection, found.cabinet_id) > found.end_ms + rules.grace_s * 1000:
+        late_ms = found.end_ms + rules.grace_s * 1000
+        if found.id in already or complete_until_ms(connection, found.cabinet_id) > late_ms:
             state = BookingState.ACTIVE
             sure.append(
                 BookingView(found.id, found.cabinet_id, found.vehicle_id, found.key_id, state, found.end_ms)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, and_, or_, select
 from dispatcher.core.availability import Holding, KeyPlace, VehicleView
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
@@ -24,7 +25,10 @@ from dispatcher.store.schema import (
 
 @dataclass(frozen=True, slots=True)
 class VehicleKey:
-    """The vehicle's key that rentals use: of those in service, the one with the lowest id."""
+    """The vehicle's key that rentals use: of those in service whose row has an origin, the one with the lowest id.
+
+    Who moved a key's row to another vehicle, past this program, would have a booking of that one open this slot.
+    """
 
     key_id: str
     home_cabinet_id: str
@@ -138,10 +142,8 @@ def _read(connection: Connection, statement: Select[Any]) -> list[Vehicle]:
 def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:
     statement = (
         select(
-            keys.c.vehicle_id,
-            keys.c.id,
-            keys.c.home_cabinet_id,
-            cabinets.c.life_cycle,
+            keys,
+            cabinets.c.life_cycle.label("cabinet_life_cycle"),
             key_states.c.state,
             key_states.c.cabinet_id,
             key_states.c.identity,
@@ -152,16 +154,18 @@ def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, Ve
         .where(and_(keys.c.vehicle_id.in_(vehicle_ids), keys.c.life_cycle == "in_service"))
         .order_by(keys.c.vehicle_id, keys.c.id)
     )
+    origin = origin_of(connection)
     found: dict[str, VehicleKey] = {}
-    for row in connection.execute(statement):
-        key = VehicleKey(
-            key_id=row.id,
-            home_cabinet_id=row.home_cabinet_id,
-            cabinet_in_service=row.life_cycle == "in_service",
-            place=row.state or "unknown",
-            cabinet_id=row.cabinet_id,
-            identity=row.identity,
-            since_ms=row.since_ms,
-        )
-        found.setdefault(row.vehicle_id, key)
+    for row in connection.execute(statement).mappings():
+        if origin.holds(keys, row):
+            key = VehicleKey(
+                key_id=row["id"],
+                home_cabinet_id=row["home_cabinet_id"],
+                cabinet_in_service=row["cabinet_life_cycle"] == "in_service",
+                place=row["state"] or "unknown",
+                cabinet_id=row["cabinet_id"],
+                identity=row["identity"],
+                since_ms=row["since_ms"],
+            )
+            found.setdefault(row["vehicle_id"], key)
     return found

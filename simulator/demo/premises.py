@@ -134,6 +134,7 @@ tokens_file = "tokens"
 dispatcher_id = "{DISPATCHER_ID}"
 signing_key_file = "signing-key.pem"
 digest_secret_file = "digest-secret"
+origin_key_file = "origin-key"
 
 [rules]
 booking_grid_min = {grid_min}

@@ -27,6 +27,9 @@ class Booking:
     state: str
     ended_ms: int | None
     created_ms: int
+    returned_ms: int | None = None
+    no_show_declared_ms: int | None = None
+    """When this was decided, which is later than `ended_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class LedgerFact:
     epoch: str
     seq: int
     fact: Fact | UnknownFact | BadFact
+    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Badge:
     ref: str
     member: str
     is_active: bool
+    revoked_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Incident:
     opened_ms: int
     is_open: bool
     seen: str
+    closed_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def read_evidence(connection: Connection) -> Evidence:
             for row in connection.execute(select(schema.slot_states))
         },
         incidents=tuple(
-            Incident(row.kind, row.subject, row.opened_ms, row.closed_ms is None, row.seen)
+            Incident(row.kind, row.subject, row.opened_ms, row.closed_ms is None, row.seen, row.closed_ms)
             for row in connection.execute(select(schema.incidents).order_by(schema.incidents.c.id))
         ),
         refusals=tuple(connection.execute(select(schema.refusals.c.reason)).scalars()),
@@ -127,6 +133,8 @@ def _bookings(connection: Connection) -> tuple[Booking, ...]:
     drivers: dict[str, set[str]] = {}
     for row in connection.execute(select(schema.booking_drivers)):
         drivers.setdefault(row.booking_id, set()).add(row.member_id)
+    told = select(schema.booking_history).where(schema.booking_history.c.what == "no_show_declared")
+    declared = {row.booking_id: row.at_ms for row in connection.execute(told)}
     return tuple(
         Booking(
             id=row.id,
@@ -140,6 +148,8 @@ def _bookings(connection: Connection) -> tuple[Booking, ...]:
             state=row.state,
             ended_ms=row.ended_ms,
             created_ms=row.created_ms,
+            returned_ms=row.returned_ms,
+            no_show_declared_ms=declared.get(row.id),
         )
         for row in connection.execute(select(schema.bookings).order_by(schema.bookings.c.start_ms))
     )
@@ -147,7 +157,7 @@ def _bookings(connection: Connection) -> tuple[Booking, ...]:
 
 def _ledger(connection: Connection) -> tuple[LedgerFact, ...]:
     return tuple(
-        LedgerFact(row.position, row.cabinet_id, row.epoch, row.seq, _fact(row.text))
+        LedgerFact(row.position, row.cabinet_id, row.epoch, row.seq, _fact(row.text), row.hash)
         for row in connection.execute(select(schema.facts).order_by(schema.facts.c.position))
     )
 
@@ -161,6 +171,6 @@ def _fact(text: str) -> Fact | UnknownFact | BadFact:
 
 def _badges(connection: Connection) -> Mapping[str, Badge]:
     return {
-        row.credential: Badge(row.ref, row.member_id, row.state == "active")
+        row.credential: Badge(row.ref, row.member_id, row.state == "active", row.revoked_ms)
         for row in connection.execute(select(schema.badges))
     }

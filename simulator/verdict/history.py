@@ -5,7 +5,7 @@ both sides, it came out of order; only in the world, it is missing; only in the 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contract.facts import (
@@ -25,7 +25,24 @@ SAME_LOOK_US = (
     500_000  # an agent sees contacts in looks 200 ms apart and believes the second: closer facts have no order
 )
 
+SEEN_WORTH = 1000  # more than all that may have gone unseen at one cabinet together
+
 Token = tuple[str, str | int]
+IsBlind = Callable[[int, bool], bool]
+"""(time, whether it is wall time in ms rather than line time in us) -> whether the agent may not have seen."""
+
+
+MayBe = Callable[[PhysicalFact, LedgerFact], bool]
+"""Whether a fact of the ledger may tell of this one, by their times."""
+
+
+def _always(_fact: PhysicalFact, _row: LedgerFact) -> bool:
+    return True
+
+
+def _never(_at: int, _is_wall: bool) -> bool:  # the type says which
+    return False
+
 
 _PHYSICAL = {
     What.DOOR_OPENED: DoorOpened,
@@ -56,15 +73,34 @@ class Tally:
         self.faults += other.faults
 
 
-def compare(physical: Sequence[PhysicalFact], evidence: Evidence, cabinet: str) -> Tally:
-    """All facts of one cabinet."""
+def compare(
+    physical: Sequence[PhysicalFact],
+    evidence: Evidence,
+    cabinet: str,
+    is_blind: IsBlind = _never,
+    may_be: MayBe = _always,
+    is_near: MayBe = _always,
+) -> Tally:
+    """All facts of one cabinet; what happened while its agent was blind need not be told, or not as it was."""
     happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
     ledger = evidence.ledger_of(cabinet)
     told = [(token, fact) for fact in ledger if (token := _token_of_ledger(fact)) is not None]
     tally = Tally(physical=len(happened), ledger=len(told))
-    pairs = _common([token for token, _ in happened], [token for token, _ in told])
-    _compare_rest(happened, told, pairs, tally)
+
+    def same(i: int, j: int) -> bool:
+        return happened[i][0] == told[j][0] and may_be(happened[i][1], told[j][1])
+
+    def surely(i: int, j: int) -> bool:
+        return same(i, j) and is_near(happened[i][1], told[j][1])
+
+    def worth(i: int) -> int:
+        return 1 if is_blind(happened[i][1].moment.line_us, False) else SEEN_WORTH
+
+    pairs = _common(len(happened), len(told), _Pairing(same, surely, worth))
+    _compare_rest(happened, told, pairs, tally, is_blind)
     for i, j in pairs:
+        if is_blind(happened[i][1].moment.line_us, False):
+            continue
         _compare_content(happened[i][1], told[j][1], evidence, tally)
     tally.faults += _gaps(ledger)
     tally.faults += [
@@ -93,35 +129,48 @@ def _token_of_ledger(row: LedgerFact) -> Token | None:
             return None
 
 
-def _common(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
-    """Index pairs of a longest common subsequence. What agrees at both ends costs nothing."""
+@dataclass(frozen=True, slots=True)
+class _Pairing:
+    """What may be paired with what, by index, and how much each pair is worth."""
+
+    same: Callable[[int, int], bool]
+    surely: Callable[[int, int], bool]
+    """At one time, too: such a pair needs no comparison with others."""
+    worth: Callable[[int], int]
+    """Of a fact of the world: one that was seen for certain is looked for first."""
+
+
+def _common(happened: int, told: int, pairing: _Pairing) -> list[tuple[int, int]]:
+    """Index pairs of the most valuable common subsequence. What agrees at both ends costs nothing."""
     head = 0
-    while head < min(len(a), len(b)) and a[head] == b[head]:
+    while head < min(happened, told) and pairing.surely(head, head):
         head += 1
     tail = 0
-    while tail < min(len(a), len(b)) - head and a[-1 - tail] == b[-1 - tail]:
+    while tail < min(happened, told) - head and pairing.surely(happened - 1 - tail, told - 1 - tail):
         tail += 1
-    middle = _common_of_middle(a[head : len(a) - tail], b[head : len(b) - tail])
+    middle = _common_of_middle(range(head, happened - tail), range(head, told - tail), pairing)
     return [
         *((i, i) for i in range(head)),
-        *((head + i, head + j) for i, j in middle),
-        *((len(a) - tail + i, len(b) - tail + i) for i in range(tail)),
+        *middle,
+        *((happened - tail + i, told - tail + i) for i in range(tail)),
     ]
 
 
-def _common_of_middle(a: Sequence[Token], b: Sequence[Token]) -> list[tuple[int, int]]:
-    lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+def _common_of_middle(a: range, b: range, pairing: _Pairing) -> list[tuple[int, int]]:
+    values = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i in reversed(range(len(a))):
         for j in reversed(range(len(b))):
-            same = a[i] == b[j]
-            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+            apart = max(values[i + 1][j], values[i][j + 1])
+            paired = values[i + 1][j + 1] + pairing.worth(a[i]) if pairing.same(a[i], b[j]) else 0
+            values[i][j] = max(apart, paired)
     pairs = []
     i = j = 0
     while i < len(a) and j < len(b):
-        if a[i] == b[j]:
-            pairs.append((i, j))
+        paired = values[i + 1][j + 1] + pairing.worth(a[i]) if pairing.same(a[i], b[j]) else -1
+        if paired == values[i][j]:
+            pairs.append((a[i], b[j]))
             i, j = i + 1, j + 1
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+        elif values[i + 1][j] >= values[i][j + 1]:
             i += 1
         else:
             j += 1
@@ -133,6 +182,7 @@ def _compare_rest(
     told: Sequence[tuple[Token, LedgerFact]],
     pairs: Sequence[tuple[int, int]],
     tally: Tally,
+    is_blind: IsBlind,
 ) -> None:
     """Names what is not among the pairs."""
     matched_world = {i for i, _ in pairs}
@@ -144,17 +194,22 @@ def _compare_rest(
     for i, (token, fact) in enumerate(happened):
         if i in matched_world:
             continue
+        blind = is_blind(fact.moment.line_us, False)
+        if not left_over[token] and blind:
+            continue
         if not left_over[token]:
             tally.missing += 1
             tally.faults.append(f"missing in the ledger: {fact}")
             continue
         j = left_over[token].pop(0)
-        if not _within_one_look(fact, j, happened, pairs):
+        if not blind and not _within_one_look(fact, j, happened, pairs):
             tally.out_of_order += 1
             tally.faults.append(f"out of order in the ledger, at position {told[j][1].position}: {fact}")
     for token, positions in left_over.items():
         for j in positions:
             row = told[j][1]
+            if not isinstance(row.fact, BadFact) and is_blind(row.fact.at_ms, True):
+                continue
             tally.doubled += 1
             what = f"{token[0]} ({token[1]}) at position {row.position}"
             tally.faults.append(f"doubled or invented in the ledger: {row.cabinet} {what}")

@@ -6,6 +6,7 @@ shows, which bookings are active, and which incidents are open or have been.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
 from dispatcher.core.windows import utc_text
@@ -54,13 +55,14 @@ def wrong_picture(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[st
     """Everything in which the database does not show the world as it is at `end`."""
     scenes = {cabinet: last_scene(judge.network, cabinet, record.of(cabinet)) for cabinet in judge.network.cabinets}
     for cabinet, scene in scenes.items():
-        yield from _wrong_slots(judge.evidence, cabinet, scene)
-        yield from _wrong_keys(judge.evidence, cabinet, scene)
-    yield from _wrong_bookings(judge.evidence, scenes)
+        yield from _wrong_slots(judge, cabinet, scene)
+        yield from _wrong_keys(judge, cabinet, scene)
+    yield from _wrong_bookings(judge, scenes)
     yield from _wrong_incidents(judge, record, end)
 
 
-def _wrong_slots(evidence: Evidence, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+def _wrong_slots(judge: Judge, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+    evidence = judge.evidence
     for slot in slot_numbers():
         told = evidence.slots.get((cabinet, slot))
         if told is None:
@@ -71,38 +73,46 @@ def _wrong_slots(evidence: Evidence, cabinet: str, scene: CabinetScene) -> Itera
             yield f"{cabinet} slot {slot}: key_present is {told.key_present}, there hangs {hanging}"
         if told.door_open is not (slot in scene.open_slots):
             yield f"{cabinet} slot {slot}: door_open is {told.door_open}, it is the opposite"
-        if hanging is not None and told.key not in {None, hanging}:
+        named = told.key is not None and not judge.excuses.is_disturbed(told.key)
+        if hanging is not None and named and told.key != hanging and not judge.excuses.is_disturbed(hanging):
             yield f"{cabinet} slot {slot}: said to hold {told.key}, there hangs {hanging}"
 
 
-def _wrong_keys(evidence: Evidence, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+def _wrong_keys(judge: Judge, cabinet: str, scene: CabinetScene) -> Iterator[str]:
+    evidence = judge.evidence
     for slot, key in scene.hooks.items():
+        if judge.excuses.is_disturbed(key):
+            continue
         told = evidence.keys.get(key)
         if told is None or (told.state, told.cabinet, told.slot) != ("in_slot", cabinet, slot):
             yield f"key {key} hangs in {cabinet} slot {slot}, the database says {told}"
     for key in scene.out:
+        if judge.excuses.is_disturbed(key):
+            continue
         told = evidence.keys.get(key)
         if told is None or told.state != "taken":
             yield f"key {key} is out, the database says {told}"
 
 
-def _wrong_bookings(evidence: Evidence, scenes: dict[str, CabinetScene]) -> Iterator[str]:
+def _wrong_bookings(judge: Judge, scenes: dict[str, CabinetScene]) -> Iterator[str]:
     """Active are those whose key is out, and no others."""
+    evidence = judge.evidence
     out = {key: outing for scene in scenes.values() for key, outing in scene.out.items()}
     active = [booking for booking in evidence.bookings if booking.state == "active"]
     for booking in active:
-        if booking.key not in out:
+        if booking.key not in out and not judge.excuses.is_disturbed(booking.key):
             yield f"booking {booking.id} is active, its key {booking.key} hangs in a slot"
     for key, outing in out.items():
         found = [booking.id for booking in active if booking.key == key]
-        if found != [outing.booking]:
+        if found != [outing.booking] and not judge.excuses.is_disturbed(key):
             yield f"key {key} is out for booking {outing.booking} ({outing.removed}), active is {found or None}"
 
 
 def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[str]:
     """Each discrepancy of the world has its incident, opened once and closed once; there are no others."""
     for incident in judge.evidence.incidents:
-        if incident.kind not in {WRONG_SLOT, OVERDUE}:
+        explained = judge.excuses.explains_incident(incident.kind, incident.subject, incident.opened_ms)
+        if incident.kind not in {WRONG_SLOT, OVERDUE} and not explained:
             yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
     stays = [
         stay
@@ -114,12 +124,20 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
     yield from _compare_incidents(judge, end, OVERDUE, spans)
 
 
-Span = tuple[str, int, int | None]
-"""What an incident is about, and from when to when it is so, by the wall clock; None: still."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What an incident is about, and from when to when it is so, by the wall clock; None: still."""
+
+    subject: str
+    since_ms: int
+    until_ms: int | None
+    cabinet: str
+    key: str
 
 
 def _stay_span(stay: Stay) -> Span:
-    return stay.key, stay.since.at_ms, stay.until.at_ms if stay.until is not None else None
+    until_ms = stay.until.at_ms if stay.until is not None else None
+    return Span(stay.key, stay.since.at_ms, until_ms, stay.cabinet, stay.key)
 
 
 def _overdue_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment) -> Iterator[Span]:
@@ -138,29 +156,37 @@ def _overdue_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment)
             continue
         late_ms = booking.end_ms + judge.rules.grace_s * 1000
         if (end.at_ms if back_ms is None else back_ms) > late_ms:
-            yield booking.id, max(late_ms, outing.removed.moment.at_ms), back_ms
+            yield Span(booking.id, max(late_ms, outing.removed.moment.at_ms), back_ms, cabinet, booking.key)
 
 
 def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) -> Iterator[str]:
     """As many incidents of a subject as spans, open where a span lasts; short ones may go unnoticed."""
     young_ms = judge.wall_ms(SETTLES_WITHIN_US)
-    possible = Counter(subject for subject, _, _ in spans)
-    certain = Counter(
-        subject
-        for subject, since_ms, until_ms in spans
-        if (end.at_ms if until_ms is None else until_ms) - since_ms > young_ms
-    )
-    opened = Counter(i.subject for i in judge.evidence.incidents if i.kind == kind)
-    is_open = {i.subject for i in judge.evidence.incidents if i.kind == kind and i.is_open}
+    disturbed = {span.subject for span in spans if judge.excuses.is_disturbed(span.key)}
+    spans = [span for span in spans if span.subject not in disturbed]
+    possible = Counter(span.subject for span in spans)
+    certain = Counter(span.subject for span in spans if _is_certain(judge, end, span, young_ms))
+    told = [i for i in judge.evidence.incidents if i.kind == kind and i.subject not in disturbed]
+    told = [i for i in told if not judge.excuses.explains_incident(kind, i.subject, i.opened_ms)]
+    opened = Counter(i.subject for i in told)
+    is_open = {i.subject for i in told if i.is_open}
     for subject in sorted(possible.keys() | opened.keys()):
         if not certain[subject] <= opened[subject] <= possible[subject]:
             expected = f"{certain[subject]} to {possible[subject]}"
             yield f"incident {kind} of {subject} was opened {opened[subject]} times, expected {expected}"
-    lasting = {subject: since_ms for subject, since_ms, until_ms in spans if until_ms is None}
-    ended = {subject: until_ms for subject, _, until_ms in spans if until_ms is not None}
+    lasting = {span.subject: span.since_ms for span in spans if span.until_ms is None}
+    ended = {span.subject: span.until_ms for span in spans if span.until_ms is not None}
     for subject in sorted(is_open - lasting.keys()):
         if end.at_ms - ended.get(subject, 0) > young_ms:
             yield f"incident {kind} of {subject} is still open"
     for subject in sorted(lasting.keys() - is_open):
         if end.at_ms - lasting[subject] > young_ms:
             yield f"incident {kind} of {subject} is not open"
+
+
+def _is_certain(judge: Judge, end: Moment, span: Span, young_ms: int) -> bool:
+    """Whether the incident of a span must have been opened: it lasted, and it was known while it did."""
+    until_ms = end.at_ms if span.until_ms is None else span.until_ms
+    if until_ms - span.since_ms <= young_ms:
+        return False
+    return span.until_ms is None or not judge.excuses.may_go_unnoticed(span.cabinet, span.since_ms, until_ms)

@@ -5,13 +5,14 @@ which key when comes from the database's bookings and badges.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import utc_text
 from simulator.network.model import Network
 from simulator.network.wiring import slot_numbers
 from simulator.verdict.evidence import Booking, Evidence
+from simulator.verdict.excuses import Excuses, NoExcuse
 from simulator.verdict.replay import CabinetScene, replay
 from simulator.world.record import Intent, PhysicalFact, What, WorldRecord
 
@@ -31,6 +32,9 @@ class Judge:
     rules: FleetRules
     speed: float
     """Wall seconds per line second: how much wall time a while of hands and wires is."""
+    excuses: Excuses = field(default_factory=NoExcuse)
+    lost: tuple[Booking, ...] = ()
+    """Bookings that were made and that a restored database forgot: boxes held them as rights all the same."""
 
     def wall_ms(self, line_us: int) -> int:
         return round(line_us * self.speed / 1000)
@@ -51,19 +55,23 @@ def releases_without_right(judge: Judge, record: WorldRecord) -> Iterator[str]:
 
 
 def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str | None:
+    assert pulse.deed.slot is not None, "a pulse is of a slot"
+    if judge.excuses.ordered(pulse.cabinet, pulse.deed.slot, pulse.moment.line_us):
+        return None
     shown = scene.last_badge
     if shown is None or pulse.moment.line_us - shown.moment.line_us > EXPLAINED_BY_US:
         return "no badge was shown there"
     badge = judge.evidence.badges.get(shown.deed.credential or "")
     if badge is None:
         return f"the badge shown last, {shown.deed.credential}, is nobody's"
-    if not badge.is_active:
+    revoked_ms = badge.revoked_ms or 0
+    if not badge.is_active and not judge.excuses.cannot_know(pulse.cabinet, revoked_ms, shown.moment.at_ms):
         return f"the badge shown last, {shown.deed.credential}, is revoked"
     assert pulse.deed.key is not None, "the caller looks at slots that held a key"
     candidates = [
         booking
-        for booking in judge.evidence.bookings_of(pulse.deed.key)
-        if badge.member in booking.people and booking.cabinet == pulse.cabinet
+        for booking in (*judge.evidence.bookings_of(pulse.deed.key), *judge.lost)
+        if badge.member in booking.people and (booking.cabinet, booking.key) == (pulse.cabinet, pulse.deed.key)
     ]
     faults = [_not_now(judge, booking, shown, pulse, scene) for booking in candidates]
     if None in faults:
@@ -75,14 +83,16 @@ def _not_now(
     judge: Judge, booking: Booking, shown: PhysicalFact, pulse: PhysicalFact, scene: CabinetScene
 ) -> str | None:
     """Why a booking gives no right between the tap and the pulse; None: it does."""
-    tap_ms, pulse_ms = shown.moment.at_ms, pulse.moment.at_ms
+    off_ms = judge.excuses.clock_off_ms(pulse.cabinet, shown.moment.line_us)
+    tap_ms, pulse_ms = shown.moment.at_ms - off_ms, pulse.moment.at_ms + off_ms
     opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
     if pulse_ms < opens_ms:
         return f"booking {booking.id} opens at {utc_text(opens_ms)}, not at {utc_text(pulse_ms)}"
     if tap_ms >= booking.end_ms:
         return f"booking {booking.id} ended at {utc_text(booking.end_ms)}, before {utc_text(tap_ms)}"
     gone_ms = None if booking.ended_ms is None else booking.ended_ms + judge.wall_ms(PROPAGATES_WITHIN_US)
-    if booking.state in {"cancelled", "no_show"} and gone_ms is not None and tap_ms > gone_ms:
+    told = gone_ms is not None and not judge.excuses.cannot_know(pulse.cabinet, booking.ended_ms or 0, tap_ms)
+    if booking.state in {"cancelled", "no_show"} and told and tap_ms > (gone_ms or 0):
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
     back = _back_under(booking, scene)
     if back is None:
@@ -111,6 +121,8 @@ def rights_not_opened(judge: Judge, record: WorldRecord) -> Iterator[str]:
         facts = record.of(cabinet)
         for index, (fact, scene) in enumerate(replay(judge.network, cabinet, facts)):
             slots = _should_open(judge, fact, scene)
+            if slots and judge.excuses.need_not_open(cabinet, fact.moment.line_us):
+                continue
             if slots and not _opened(facts[index + 1 :], fact, slots):
                 due = f"slot {min(slots)}" if len(slots) == 1 else "an empty slot"
                 yield f"{fact}: {due} stayed shut for {OPENS_WITHIN_US // 1_000_000} s"
@@ -132,8 +144,13 @@ def _should_open(judge: Judge, fact: PhysicalFact, scene: CabinetScene) -> froze
             slot = scene.slot_of(booking.key) if booking is not None else None
             if booking is None or slot is None or slot in scene.open_slots:
                 return frozenset()
+            if judge.excuses.is_disturbed(booking.key):
+                return frozenset()
             return frozenset({slot}) if _has_right(judge, booking, fact, scene) else frozenset()
-        case Intent.BRING_BACK if any(out.removed.deed.who == fact.deed.who for out in scene.out.values()):
+        case Intent.BRING_BACK if any(
+            out.removed.deed.who == fact.deed.who and not judge.excuses.is_disturbed(key)
+            for key, out in scene.out.items()
+        ):
             return frozenset(set(slot_numbers()) - set(scene.hooks) - scene.open_slots)
         case _:
             return frozenset()

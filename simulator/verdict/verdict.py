@@ -1,7 +1,7 @@
 """The verdict over a run: five promises, each held or with its counterexamples, and the counts beside them."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,12 +66,24 @@ class Verdict:
         return "\n".join(lines)
 
 
+def _blindness(judge: Judge, cabinet: str, end: Moment) -> Callable[[int, bool], bool]:
+    """Whether the cabinet's agent may not have seen, by line time or by wall time."""
+
+    def is_blind(at: int, is_wall: bool) -> bool:  # one of two kinds of time
+        at_us = end.line_us - round((end.at_ms - at) * 1000 / judge.speed) if is_wall else at
+        return judge.excuses.is_blind(cabinet, at_us)
+
+    return is_blind
+
+
 def reach_verdict(judge: Judge, record: WorldRecord, end: Moment) -> Verdict:
     """Compare the world's own record with the database, both at `end`, when nothing is under way any more."""
     evidence = judge.evidence
     tally = Tally()
     for cabinet in judge.network.cabinets:
-        tally.add(compare(record.of(cabinet), evidence, cabinet))
+        blindness = _blindness(judge, cabinet, end)
+        excuses = judge.excuses
+        tally.add(compare(record.of(cabinet), evidence, cabinet, blindness, excuses.may_tell_of, excuses.tells_of))
     return Verdict(
         promises={
             "no_key_leaves_without_a_right": _promise(releases_without_right(judge, record)),

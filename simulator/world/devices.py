@@ -7,7 +7,7 @@ in memory under virtual time). A lock that gets current springs its door, a hand
 from collections.abc import Callable, Mapping
 
 from simulator.devices.modbus_board import ModbusBoard
-from simulator.devices.osdp_reader import Light, OsdpReader
+from simulator.devices.osdp_reader import SESSION_IDLE_US, Light, OsdpReader
 from simulator.devices.wire import WireDevice
 from simulator.network.model import SLOTS, Card, Key
 from simulator.network.wiring import (
@@ -41,6 +41,7 @@ class CabinetDevices:
         moment: Callable[[], Moment],
         record: WorldRecord,
         on_seen: Callable[[Seen], None],
+        session_idle_us: int | None = SESSION_IDLE_US,
     ) -> None:
         self.cabinet = PhysicalCabinet(name, SLOTS, keys, record)
         self._moment = moment
@@ -48,10 +49,26 @@ class CabinetDevices:
         self._locks = ModbusBoard(LOCK_UNIT, SLOTS, SLOTS, on_pulse=self._pulsed)
         self._doors = ModbusBoard(DOOR_UNIT, 0, SLOTS)
         self._readers = {
-            reader: OsdpReader(address, scbk(seed, name, reader), reader_randomness(seed, name, reader).randbytes)
+            reader: OsdpReader(
+                address,
+                scbk(seed, name, reader),
+                reader_randomness(seed, name, reader).randbytes,
+                session_idle_us=session_idle_us,
+            )
             for reader, address in READER_ADDRESS.items()
         }
+        self._on_bus = {name: _WatchedReader(reader, self._lit) for name, reader in self._readers.items()}
         self.apply(self.cabinet.contacts())
+
+    @property
+    def boards(self) -> tuple[ModbusBoard, ...]:
+        """For their faults."""
+        return self._locks, self._doors
+
+    @property
+    def readers(self) -> Mapping[str, OsdpReader]:
+        """By name, for their faults."""
+        return self._readers
 
     @property
     def lock_bus(self) -> tuple[WireDevice, ...]:
@@ -59,19 +76,30 @@ class CabinetDevices:
 
     @property
     def reader_bus(self) -> tuple[WireDevice, ...]:
-        return tuple(_WatchedReader(reader, self._lit) for reader in self._readers.values())
+        return tuple(self._on_bus.values())
+
+    def set_mute(self, reader: str, *, mute: bool) -> None:
+        """A reader that is dead, or alive again: it hears nothing and shows nothing."""
+        self._on_bus[reader].mute = mute
+
+    def is_dead(self, reader: str) -> bool:
+        return self._on_bus[reader].mute
+
+    def bounce(self, slot: int, contact: Contact, *, is_on: bool) -> None:
+        """A contact that rattles: the input changes, the thing itself does not."""
+        if contact is Contact.KEY:
+            self._locks.set_input(slot - 1, is_on)
+        else:
+            self._doors.set_input(slot - 1, not is_on)
 
     def apply(self, changes: Changes) -> None:
         """Contacts are wires: the boards' inputs follow. A door's contact is closed while the door is shut."""
         for change in changes:
-            if change.contact is Contact.KEY:
-                self._locks.set_input(change.slot - 1, change.is_on)
-            else:
-                self._doors.set_input(change.slot - 1, not change.is_on)
+            self.bounce(change.slot, change.contact, is_on=change.is_on)
 
     def is_ready(self, reader: str) -> bool:
         """Whether a panel speaks to it: a reader without one shows it, and nobody holds a card against it."""
-        return self._readers[reader].in_session
+        return self._readers[reader].in_session and not self._on_bus[reader].mute
 
     def show_card(self, reader: str, card: Card) -> bool:
         """Holds a card to a reader; False: it has not yet told of the last few and ignores this one."""
@@ -94,10 +122,13 @@ class _WatchedReader:
     """A reader on the bus, and a look at its light after all that reached it."""
 
     def __init__(self, reader: OsdpReader, on_light: Callable[[Light], None]) -> None:
+        self.mute = False
         self._reader = reader
         self._on_light = on_light
 
     def receive(self, now_us: int, data: bytes) -> bytes:
+        if self.mute:
+            return b""
         light_before = self._reader.temporary_light
         answer = self._reader.receive(now_us, data)
         light = self._reader.temporary_light

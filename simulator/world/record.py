@@ -31,6 +31,7 @@ class Intent(StrEnum):
     BRING_BACK = "bring_back"
     SAY_DONE = "say_done"  # a second tap right after the return
     MISTAKE = "mistake"  # the wrong card
+    THEFT = "theft"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A refusal is a value with its reason. Opening an empty slot for a return needs n
 hold a key opens only under a grant.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from contract.facts import Identity, Purpose
@@ -46,6 +46,7 @@ class Refuse:
 Decision = Open | Complete | Refuse
 
 _REFUSAL_RANK = (  # which reason tells the member most, where several of their grants are refused
+    Reason.NOT_DURABLE,
     Reason.KEY_NOT_PRESENT,
     Reason.VEHICLE_BLOCKED,
     Reason.TOO_EARLY,
@@ -62,6 +63,8 @@ class Access:
     wanted: Wanted
     picture: Picture
     clock_trusted: bool
+    spent: Collection[str] = ()
+    """Grants that open nothing now: they did once without a durable word of it."""
 
     def decide_badge(self, now_ms: int, digest: str) -> Decision:
         """A badge was shown at a badge reader."""
@@ -155,6 +158,8 @@ class Access:
         release = self.picture.releases.get(slot)
         if release is not None and (not release.opened or release.grant == grant.grant):
             return Refuse(Reason.BUSY, grant.grant, badge, grant.key)
+        if grant.grant in self.spent:
+            return Refuse(Reason.NOT_DURABLE, grant.grant, badge, grant.key)
         purpose = Purpose.TAKE if use is None else Purpose.RETAKE
         return Open(slot, purpose, grant.key, self.picture.slots[slot].identity, grant.grant, badge)
 

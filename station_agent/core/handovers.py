@@ -118,6 +118,7 @@ class Handovers:
             identity=identity,
             key=key,
             grant=grant,
+            command=release.command if release else None,
             badge=badge,
             vehicle=self._reading_of_key(now, key),
             seen_late=late,

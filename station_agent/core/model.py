@@ -4,10 +4,9 @@ The order of effects is the order of execution: what was journalled is durable b
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from contract.facts import Fact, VehicleReading
-from contract.messages import Desired
+from contract.messages import Command, CommandReply, Desired
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
 
 
@@ -32,6 +31,13 @@ class DesiredArrived:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandArrived:
+    """A command whose signature was checked: new, repeated by its author, or replayed by somebody else."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleRead:
     """A tracker spoke: its signals, without age."""
 
@@ -42,10 +48,21 @@ class VehicleRead:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockJudged:
-    """Who vouches for the wall clock now."""
+class ClockRead:
+    """The kernel was asked about its clock."""
 
-    source: Literal["kernel", "dispatcher", "none"]
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DurabilityChanged:
+    """The last `Journal` says otherwise than the core believed.
+
+    Where it could not be made durable, none of the effects after it was carried out: what follows from this
+    event takes their place.
+    """
+
+    durable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +70,7 @@ class Elapsed:
     """The time asked for with `wake_at_line_ms` has come."""
 
 
-Event = DeviceEvent | DesiredArrived | VehicleRead | ClockJudged | Elapsed
+Event = DeviceEvent | DesiredArrived | CommandArrived | VehicleRead | ClockRead | DurabilityChanged | Elapsed
 
 
 # --- effects
@@ -92,8 +109,15 @@ class Indicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a command."""
+
+    reply: CommandReply
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The observed state has changed: publish it."""
 
 
-Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Report
+Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Reply | Report

@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract.facts import Identity, Purpose
+from contract.messages import ReplyOutcome
+from contract.reasons import Reason
 from station_agent.core.slots import SlotState
 
 
@@ -46,8 +48,10 @@ class Release(_Part):
 
     slot: int
     purpose: Purpose
-    reader: str
+    reader: str | None = None
+    """None: nobody stands at a reader, a command released the slot."""
     grant: str | None = None
+    command: str | None = None
     badge: str | None = None
     badge_digest: str | None = None
     key: str | None = None
@@ -61,6 +65,26 @@ class Release(_Part):
     last_result: Annotated[str, Field(exclude=True)] = "unanswered"
 
 
+class DecidedCommand(_Part):
+    """A command that was answered for good."""
+
+    command: str
+    counter: int
+    outcome: ReplyOutcome
+    reason: Reason | None = None
+
+
+class CommandsPicture(_Part):
+    """What keeps a command from being carried out twice, also after a reboot."""
+
+    high_water: int = 0
+    """Highest counter that was decided: none at or below it is decided any more."""
+    recent: list[DecidedCommand] = []
+    """Newest last, bounded: what their authors may still ask for again."""
+    forgotten: int = 0
+    """Highest counter that left `recent`: what became of one at or below it cannot be told."""
+
+
 class Picture(_Part):
     slots: dict[int, SlotPicture] = {}
     custody: dict[str, Custody] = {}
@@ -69,6 +93,9 @@ class Picture(_Part):
     """By grant."""
     releases: dict[int, Release] = {}
     """By slot."""
+    commands: CommandsPicture = CommandsPicture()
+    clock_mark_ms: int = 0
+    """Latest wall time that somebody vouched for: a clock that reads earlier was stepped."""
 
     def slot_of(self, key: str) -> int | None:
         """Where a key hangs, as far as it is known."""

@@ -14,16 +14,18 @@ from contract.facts import (
     AccessRefused,
     AgentStarted,
     ClockTrustChanged,
+    CommandDecided,
     EpochStarted,
     Fact,
     GrantCompleted,
     Purpose,
-    ReleaseFailed,
 )
 from contract.messages import SlotState as SlotReport
 from contract.messages import VehicleState
 from contract.reasons import Reason
 from station_agent.core.access import Access, Complete, Decision, Open, Refuse
+from station_agent.core.clock import ClockTrust, Source
+from station_agent.core.commands import Commands
 from station_agent.core.device_events import (
     CabinetLost,
     CabinetSeen,
@@ -36,13 +38,17 @@ from station_agent.core.device_events import (
 )
 from station_agent.core.devices import CABINET, Devices
 from station_agent.core.handovers import Handovers
+from station_agent.core.locks import Locks
 from station_agent.core.model import (
-    ClockJudged,
+    ClockRead,
+    CommandArrived,
     DesiredArrived,
+    DurabilityChanged,
     Effect,
     Elapsed,
     Event,
     Indicate,
+    Journal,
     KeepDesired,
     Now,
     ReleaseSlot,
@@ -54,8 +60,8 @@ from station_agent.core.picture import Picture, Release, SlotPicture
 from station_agent.core.slots import SlotState, has_key, is_open
 from station_agent.core.wanted import DesiredOutcome, Wanted
 
-CONFIRM_MS = 1500  # a pulse of 700 ms, two scans of 200 ms that agree, and as much again
-PULSES_MAX = 3  # a lock that did not move three times is stuck: a person has to look
+MARK_EVERY_MS = 300_000  # a step of so much may go unnoticed within a boot as well; disks of boxes wear out
+WRITE_AGAIN_MS = 10_000  # what a full disk costs members is grave; a try costs a few milliseconds
 USES_KEPT_MS = 2 * 86_400_000  # a grant leaves `desired` hours after its end; its use is kept well beyond
 
 SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to talk to: call
@@ -79,7 +85,9 @@ class StationSetup:
 class Station:
     """One cabinet: decides, remembers, and says when it next wants to be called."""
 
-    def __init__(self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int) -> None:
+    def __init__(
+        self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int, clock: ClockTrust
+    ) -> None:
         self._setup = setup
         self._boot_nonce = boot_nonce
         self._roles = dict(setup.readers)
@@ -90,7 +98,16 @@ class Station:
         self._notebook = Notebook(last_seq)
         self._handovers = Handovers(picture, self.wanted, self._notebook)
         self.devices = Devices((CABINET, *self._roles), self._notebook)
-        self.clock_source: Literal["kernel", "dispatcher", "none"] = "none"
+        self._locks = Locks(picture, self.devices, self._notebook)
+        self.commands = Commands(picture, self.devices, self._notebook)
+        self.clock = clock
+        clock.mark_ms = picture.clock_mark_ms
+        self.clock_source: Source = "none"
+        self._opened_unwritten: set[str] = set()
+        """Grants that opened in this boot without a durable word of it."""
+        self._write_again_ms: int | None = None
+        self._written_line_ms = 0
+        self._written_mark_ms = picture.clock_mark_ms
         self.refusals: dict[Reason, int] = dict.fromkeys(Reason, 0)
         self.desired_outcomes: dict[DesiredOutcome, int] = dict.fromkeys(DesiredOutcome, 0)
 
@@ -100,12 +117,19 @@ class Station:
         return self._notebook.last_seq
 
     @property
+    def durable(self) -> bool:
+        """Whether the last that was to be journalled is durable, as far as the core was told."""
+        return self._notebook.durable
+
+    def has_clock_news(self, now: Now) -> bool:
+        """Whether `ClockRead` would change or write anything; after the shared clock was judged."""
+        return self.clock.source != self.clock_source or self._mark_is_due(now)
+
+    @property
     def wake_at_line_ms(self) -> int | None:
-        """When `Elapsed` is wanted: a released slot should have opened, or a device should have been seen."""
-        moments = [release.pulsed_line_ms + CONFIRM_MS for release in self._unconfirmed()]
-        if self.devices.wake_at_line_ms is not None:
-            moments.append(self.devices.wake_at_line_ms)
-        return min(moments, default=None)
+        """When `Elapsed` is wanted: a slot should have opened, a device been seen, a disk is tried again."""
+        moments = (self._locks.wake_at_line_ms, self.devices.wake_at_line_ms, self._write_again_ms)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def start(self, now: Now, version: str) -> list[Effect]:
         """The first call of a boot."""
@@ -113,7 +137,7 @@ class Station:
             self._notebook.note(now, EpochStarted, why="new_journal")
         self._notebook.note(now, AgentStarted, boot_nonce=self._boot_nonce, version=version)
         self.devices.start(now)
-        return self._notebook.close(self._picture)
+        return self._close(now)
 
     def start_epoch(
         self,
@@ -132,7 +156,11 @@ class Station:
         self._notebook.note(now, EpochStarted, why=why)
         for fact in carried:
             self._notebook.repeat(fact)
-        return self._notebook.close(self._picture)
+        return self._close(now)
+
+    def epoch_not_started(self, last_seq: int) -> None:
+        """The new epoch could not be written: the numbers of the old one go on."""
+        self._notebook.last_seq = last_seq
 
     def restore_desired(self, arrived: DesiredArrived) -> None:
         """Hold again what was held before the reboot; its signature was checked anew."""
@@ -140,7 +168,11 @@ class Station:
         self._handovers.presume_keys()
 
     def handle(self, now: Now, event: Event) -> list[Effect]:
-        """One event in, its effects out, in the order in which they must happen."""
+        """One event in, its effects out, in the order in which they must happen.
+
+        The clock is judged before anything is decided by it: a step counts from the first event after it.
+        """
+        self._judge_clock(now, event)
         match event:
             case CardRead():
                 self._card_read(now, event)
@@ -149,16 +181,19 @@ class Station:
                 if self._handovers.cabinet_seen(now, event, late=late) or late:
                     self._notebook.then(Report())
             case LockPulsed():
-                self._lock_pulsed(event)
+                self._locks.pulsed(event)
             case Elapsed():
                 self.devices.elapsed(now)
-                self._confirm_releases(now)
+                self._locks.confirm(now)
+                self._write_again(now)
+            case DurabilityChanged(durable):
+                self._durability_changed(now, durable=durable)
             case DesiredArrived():
                 self._desired_arrived(now, event)
+            case CommandArrived(command):
+                self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
             case VehicleRead():
                 self._handovers.vehicle_read(now, event)
-            case ClockJudged():
-                self._clock_judged(now, event)
             case CabinetLost(why):
                 self.devices.lost(now, CABINET, why)
                 self._notebook.then(Report())
@@ -168,11 +203,18 @@ class Station:
             case ReaderSeen():
                 self.devices.online(now, event.reader, event)
                 self._notebook.then(Report())
-            case KeypadPressed():
-                pass  # no badge type asks for a PIN yet
+            case KeypadPressed() | ClockRead():
+                pass  # no badge type asks for a PIN yet; the clock is judged at every event
             case _:
                 assert_never(event)
-        return self._notebook.close(self._picture)
+        return self._close(now)
+
+    def _close(self, now: Now) -> list[Effect]:
+        self._picture.clock_mark_ms = self.clock.mark_ms
+        effects = self._notebook.close(self._picture)
+        if effects and isinstance(effects[0], Journal):
+            self._written_line_ms, self._written_mark_ms = now.line_ms, self.clock.mark_ms
+        return effects
 
     # --- people
 
@@ -202,7 +244,8 @@ class Station:
         if not self.devices.is_online(CABINET):
             return Refuse(Reason.CABINET_SILENT)
         digest = credential_digest(self._setup.digest_key, text)
-        access = Access(self.wanted, self._picture, self.clock_source != "none")
+        spent = () if self.durable else self._opened_unwritten
+        access = Access(self.wanted, self._picture, self.clock_source != "none", spent)
         return access.decide_badge(now.wall_ms, digest) if role == "badge" else access.decide_tag(digest)
 
     def _open(self, now: Now, reader: str, decision: Open) -> None:
@@ -225,6 +268,8 @@ class Station:
             pulsed_line_ms=now.line_ms,
             pulses=1,
         )
+        if not self.durable and decision.grant is not None and decision.purpose is not Purpose.RETURN:
+            self._opened_unwritten.add(decision.grant)
         self._notebook.note(
             now,
             AccessGranted,
@@ -243,47 +288,6 @@ class Station:
     def _home(self, key: str | None) -> int | None:
         return self.wanted.home_slot(key) if key is not None else None
 
-    # --- locks
-
-    def _unconfirmed(self) -> list[Release]:
-        return [r for r in self._picture.releases.values() if r.pulses and not r.opened]
-
-    def _lock_pulsed(self, event: LockPulsed) -> None:
-        release = self._picture.releases.get(event.slot)
-        if release is not None:
-            release.last_result = event.result.value
-
-    def _confirm_releases(self, now: Now) -> None:
-        """A slot that did not open is pulsed again, a bounded number of times, then named.
-
-        Not while the cabinet is silent: what it did meanwhile is seen when it is back, and decides.
-        """
-        if not self.devices.is_online(CABINET):
-            for release in self._unconfirmed():
-                release.pulsed_line_ms = now.line_ms
-            return
-        for release in self._unconfirmed():
-            if now.line_ms < release.pulsed_line_ms + CONFIRM_MS:
-                continue
-            if release.pulses < PULSES_MAX:
-                held = has_key(self._picture.slots[release.slot].state)
-                assert held is not (release.purpose is Purpose.RETURN), "a movement settles its release"
-                release.pulses += 1
-                release.pulsed_line_ms = now.line_ms
-                self._notebook.then(ReleaseSlot(release.slot))
-                continue
-            del self._picture.releases[release.slot]
-            self._notebook.note(
-                now,
-                ReleaseFailed,
-                slot=release.slot,
-                purpose=release.purpose,
-                pulses=release.pulses,
-                last_result=release.last_result,
-                grant=release.grant,
-            )
-            self._notebook.then(Indicate(release.reader, ReaderSignal.CALL), Report())
-
     # --- the centre and the clock
 
     def _desired_arrived(self, now: Now, arrived: DesiredArrived) -> None:
@@ -301,13 +305,45 @@ class Station:
             del self._picture.uses[grant]
         self._notebook.then(KeepDesired(arrived.wire, arrived.desired.version, arrived.digest), Report())
 
-    def _clock_judged(self, now: Now, event: ClockJudged) -> None:
-        if event.source == self.clock_source:
+    def _judge_clock(self, now: Now, event: Event) -> None:
+        if isinstance(event, ClockRead):
+            self.clock.kernel_says(synchronised=event.synchronised)
+        source = self.clock.judge(now)
+        if source != self.clock_source:
+            self.clock_source = source
+            self._notebook.clock_trusted = source != "none"
+            self._notebook.note(now, ClockTrustChanged, source=source)
+            self._notebook.then(Report())
+        if isinstance(event, ClockRead) and self._mark_is_due(now):
+            self._notebook.remember()  # every fact carries the mark along; without facts it is written now and then
+
+    def _mark_is_due(self, now: Now) -> bool:
+        moved = self.clock.mark_ms != self._written_mark_ms
+        return moved and now.line_ms - self._written_line_ms >= MARK_EVERY_MS
+
+    # --- the disk
+
+    def _durability_changed(self, now: Now, *, durable: bool) -> None:
+        if durable:
+            self._write_again_ms = None
+            self._notebook.written(now)
             return
-        self.clock_source = event.source
-        self._notebook.clock_trusted = event.source != "none"
-        self._notebook.note(now, ClockTrustChanged, source=event.source)
-        self._notebook.then(Report())
+        self._write_again_ms = now.line_ms + WRITE_AGAIN_MS
+        facts, actions = self._notebook.take_back()
+        for fact in facts:
+            if isinstance(fact, CommandDecided) and fact.outcome == "completed":
+                actions = [action for action in actions if isinstance(action, Report)]
+                self.commands.not_durable(now, fact)
+                continue
+            if isinstance(fact, AccessGranted) and fact.grant is not None and fact.purpose is not Purpose.RETURN:
+                self._opened_unwritten.add(fact.grant)
+            self._notebook.repeat(fact)
+        self._notebook.then(*actions)
+
+    def _write_again(self, now: Now) -> None:
+        if self._write_again_ms is not None and now.line_ms >= self._write_again_ms:
+            self._write_again_ms = now.line_ms + WRITE_AGAIN_MS
+            self._notebook.remember()
 
     # --- what others may see
 

@@ -11,10 +11,14 @@ memory is bounded.
     sleep_until(codec.wake_at_us)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from station_agent.core.device_events import DeviceEvent
+
+FOREVER_US: Final = 1 << 62
+"""Of a rest: until something happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,30 @@ class Codec(Protocol):
 
     def closed(self, now_us: int) -> Output:
         """The line is gone: each device of it is lost until it is seen again."""
+
+
+class RestfulCodec(Codec, Protocol):
+    """A codec whose idle exchanges a simulator may leave out. On a real line nobody asks."""
+
+    def rest(self, now_us: int) -> int | None:
+        """Until when each exchange will be as those before it were, if no device has news; None: not so now."""
+
+    def resume(self, now_us: int) -> None:
+        """The exchanges since `rest` were left out: go on as if they had been."""
+
+
+class Line(Protocol):
+    """What carries a codec's bytes: a serial port, or the simulator's wire in memory."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def kick(self) -> None:
+        """An order was given to the codec: let it act now."""
+
+    async def run(self) -> None:
+        """Keeps the line open until cancelled. Raises what the codec or `on_event` raised: a bug of ours."""
+
+
+MakeLine = Callable[[str, int, RestfulCodec, Callable[[DeviceEvent], None]], Line]
+"""(device URL, baud rate, codec, on_event): a line that is not yet open."""

@@ -28,6 +28,8 @@ DISPATCHER = "main"
 class HandClock:
     """Wall clock and line clock of a test: they move when told."""
 
+    speed = 1.0
+
     def __init__(self) -> None:
         self.ms = NOW_MS
         self.us = 0

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import MINUTE_MS, to_ms, utc_text
 from dispatcher.importing.files import read_document
-from dispatcher.store.bookings import Booking
+from dispatcher.store.bookings import Booking, booking_by_id, update_booking
 from dispatcher.store.database import Database
 from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import migrate_engine
-from dispatcher.store.schema import bookings, cabinet_links, key_states
+from dispatcher.store.schema import cabinet_links, key_states
 from runtime.executor import InlineExecutor
+from tests.dispatcher.small_fleet import ORIGIN
 
 HOUR_MS = 60 * MINUTE_MS
 GRID_MS = 15 * MINUTE_MS
@@ -87,6 +89,7 @@ class TestClock:
     """Wall time that stands still until it is set."""
 
     __test__ = False
+    speed = 1.0
 
     def __init__(self, now_ms: int = NOW_MS) -> None:
         self.at_ms = now_ms
@@ -106,7 +109,7 @@ class TestClock:
 
 @contextmanager
 def empty_database() -> Iterator[Database]:
-    database = Database("sqlite://", InlineExecutor())
+    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
     migrate_engine(database.engine)
     try:
         yield database
@@ -160,8 +163,14 @@ def booking_row(booking_id: str, start_ms: int, end_ms: int, **changes: Any) -> 
 
 def set_booking(database: Database, booking_id: str, **columns: Any) -> None:
     """What a fact from a cabinet would have done."""
-    statement = update(bookings).where(bookings.c.id == booking_id).values(**columns)
-    database.write_now(lambda connection: connection.execute(statement))
+
+    def work(connection: Connection) -> bool:
+        found = booking_by_id(connection, booking_id)
+        assert found is not None
+        same_version = replace(found, version=found.version - 1)  # which writing it moves on
+        return update_booking(connection, replace(same_version, **columns))
+
+    assert database.write_now(work)
 
 
 def set_key(database: Database, key_id: str, state: str, cabinet_id: str | None = "gare-1") -> None:

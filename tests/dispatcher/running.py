@@ -10,6 +10,7 @@ from contract.topics import FACTS, PRESENCE, REPLIES, REPORTED, TIME, Author
 from dispatcher.dispatcher import Dispatcher, Setup, Surroundings, open_dispatcher
 from dispatcher.store.database import Database
 from runtime.link import LinkOwner
+from runtime.steps import LoopSteps
 from tests.contract.keys import verify_key
 from tests.dispatcher.fake_link import (
     DISPATCHER,
@@ -67,7 +68,7 @@ async def made(database: Database, clock: HandClock | None = None) -> Running:
         digest_secret=b"m" * 32,
         rules=RULES,
     )
-    around = Surroundings(clock, clock, counted_bytes(), database, make_link)
+    around = Surroundings(clock, clock, counted_bytes(), database, LoopSteps(clock), make_link)
     dispatcher = await open_dispatcher(setup, around)
     return Running(dispatcher, links[0], clock, database)
 

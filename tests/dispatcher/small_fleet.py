@@ -14,9 +14,11 @@ from dispatcher.core.rules import FleetRules, take_by_ms
 from dispatcher.core.windows import Window
 from dispatcher.store.bookings import Booking, booking_by_id, insert_booking
 from dispatcher.store.database import Database
+from dispatcher.store.deadlines import decide, past_deadlines
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.origin import Origin, with_origin
 from dispatcher.store.schema import (
     badges,
     cabinets,
@@ -37,6 +39,8 @@ RULES = FleetRules()
 CABINET, OTHER_CABINET = "cab-a", "cab-b"
 BOX_SEED, OTHER_BOX_SEED, DISPATCHER_SEED = 11, 12, 13
 LEDGER = "ab" * 16
+ORIGIN_KEY = b"o" * 32
+ORIGIN = Origin(ORIGIN_KEY)
 
 
 def random_bytes(count: int) -> bytes:
@@ -58,7 +62,7 @@ def counted_bytes() -> Callable[[int], bytes]:
 
 def new_database(url: str = "sqlite://") -> Database:
     """A migrated database that holds the small fleet."""
-    database = Database(url, InlineExecutor())
+    database = Database(url, InlineExecutor(), origin=ORIGIN)
     source, target = _template().engine.raw_connection(), database.engine.raw_connection()
     assert isinstance(source.driver_connection, sqlite3.Connection)
     assert isinstance(target.driver_connection, sqlite3.Connection)
@@ -71,7 +75,7 @@ def new_database(url: str = "sqlite://") -> Database:
 @cache
 def _template() -> Database:
     """Migrated and filled once per test process: a copy takes a hundredth of the time."""
-    database = Database("sqlite://", InlineExecutor())
+    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
     migrate_engine(database.engine)
     database.write_now(fill)
     return database
@@ -102,7 +106,7 @@ def fill(connection: Connection) -> None:
     for number, place, slot in ((1, "a", 1), (2, "a", 2), (3, "b", 1)):
         _add_car(connection, number, place, slot)
         member = {"id": f"member-{number}", "name": f"Member {number}", "standing": "active"}
-        connection.execute(insert(members).values(member))
+        connection.execute(insert(members).values(with_origin(connection, members, member)))
         badge = {
             "id": f"badge-{number}",
             "ref": f"ref-{number}",
@@ -110,7 +114,7 @@ def fill(connection: Connection) -> None:
             "credential": f"calypso:000000000000000{number}",
             "state": "active",
         }
-        connection.execute(insert(badges).values(badge))
+        connection.execute(insert(badges).values(with_origin(connection, badges, badge)))
 
 
 def _add_car(connection: Connection, number: int, place: str, slot: int) -> None:
@@ -130,9 +134,14 @@ def _add_car(connection: Connection, number: int, place: str, slot: int) -> None
         "home_slot": slot,
         "life_cycle": "in_service",
     }
-    connection.execute(insert(keys).values(key))
-    tag = {"key_id": f"key-{number}", "credential": f"fob:0000000{number}", "valid_from_ms": 0}
-    connection.execute(insert(key_tags).values(tag))
+    connection.execute(insert(keys).values(with_origin(connection, keys, key)))
+    tag = {
+        "key_id": f"key-{number}",
+        "credential": f"fob:0000000{number}",
+        "valid_from_ms": 0,
+        "valid_until_ms": None,
+    }
+    connection.execute(insert(key_tags).values(with_origin(connection, key_tags, tag)))
 
 
 def booking(number: int = 1, **changes: Any) -> Booking:
@@ -174,6 +183,11 @@ def book(database: Database, number: int = 1, **changes: Any) -> Booking:
 
 def take(database: Database, *batches: FactBatch, now_ms: int = NOW_MS) -> Taken:
     return database.write_now(lambda connection: Intake(LEDGER, RULES, now_ms).take(connection, batches))
+
+
+def decide_deadlines(database: Database, now_ms: int) -> frozenset[str]:
+    """What time alone decides of bookings; the cabinets that are waited for."""
+    return database.write_now(lambda c: decide(c, RULES, past_deadlines(c, RULES, now_ms), now_ms))
 
 
 def incidents(database: Database) -> list[tuple[str, str, bool]]:

@@ -2,10 +2,12 @@
 
 import json
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,6 +35,7 @@ tokens_file = "keys/tokens"
 dispatcher_id = "centre"
 signing_key_file = "keys/signing-key.pem"
 digest_secret_file = "keys/digest-secret"
+origin_key_file = "keys/origin-key"
 """
 
 Output = tuple[int, str, str]
@@ -87,7 +90,7 @@ def test_new_keys_are_ones_that_the_configuration_takes(folder: Path) -> None:
 
 def test_new_keys_are_readable_by_their_owner_only(folder: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder / "keys").iterdir()}
-    assert modes == {"signing-key.pem": 0o600, "digest-secret": 0o600, "tokens": 0o600}
+    assert modes == {"signing-key.pem": 0o600, "digest-secret": 0o600, "origin-key": 0o600, "tokens": 0o600}
 
 
 def test_the_first_token_is_shown_once_and_kept_as_its_hash(tmp_path: Path, run: Run) -> None:
@@ -104,7 +107,7 @@ def test_keys_that_are_there_are_not_overwritten(folder: Path, run: Run) -> None
     before = (folder / "keys" / "signing-key.pem").read_bytes()
     status, out, err = run("new-keys", folder / "keys")
     assert (status, out) == (2, "")
-    assert err.count("is there already, and is not overwritten") == 3
+    assert err.count("is there already, and is not overwritten") == 4
     assert (folder / "keys" / "signing-key.pem").read_bytes() == before
 
 
@@ -174,6 +177,54 @@ def test_a_file_that_is_no_database_is_said_to_be_so(folder: Path, run: Run) -> 
     (folder / "dispatcher.db").write_text("this is a letter, not a database" * 100)
     for command in (("migrate",), ("import", folder / "network.json")):
         _fails(run(command[0], *_config(folder), *command[1:]), "the database refuses: file is not a database")
+
+
+# --- vouching for rows
+
+
+def _forge(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "dispatcher.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_rows_that_nobody_signed_stop_the_program_until_an_operator_vouches_for_them(
+    folder: Path, run: Run
+) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    for statement in ("UPDATE members SET origin = NULL", "DELETE FROM meta"):  # as a migration finds it
+        _forge(folder, statement)
+    nobody = (
+        ".*origin_key_file: nobody has vouched for the rows of this database yet: see `dispatcher vouch --help`"
+    )
+    _fails(run("import", *_config(folder), folder / "network.json"), nobody)
+    _fails(_as_a_program("serve", *_config(folder)), nobody)
+    status, out, _ = run("vouch", *_config(folder), "--check")
+    assert status == 0
+    assert "members: 6 unsigned, 0 changed, 0 in order\n  members/m-alix is unsigned\n" in out
+    assert out.endswith("checked, nothing was signed\n")
+    _, out, _ = run("vouch", *_config(folder))
+    assert "members: 6 unsigned, 0 changed, 0 in order\nbadges: 0 unsigned, 0 changed, 3 in order\n" in out
+    assert out.endswith("signed: all of it counts as written by this program\n")
+    assert "0 changed, 6 unchanged" in run("import", *_config(folder), folder / "network.json")[1]
+
+
+def test_a_row_that_somebody_changed_is_named_and_no_badges_number(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    _forge(folder, "UPDATE badges SET credential = 'calypso:00000000000000FF' WHERE id = 'b-alix'")
+    _, out, _ = run("vouch", *_config(folder), "--check")
+    assert "  badges/b-alix is changed past its signature\n" in out
+    assert "calypso" not in out
+
+
+def test_another_origin_key_is_refused_before_it_takes_every_right_away(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    (folder / "keys" / "origin-key").write_text("ab" * 32)
+    other = ".*origin_key_file: expected the key that the rows of this database were signed with; .*"
+    _fails(run("import", *_config(folder), folder / "network.json"), other)
+    _fails(_as_a_program("serve", *_config(folder)), other)
 
 
 def test_a_badge_key_is_the_one_that_the_dispatcher_digests_with(folder: Path, run: Run) -> None:
@@ -247,6 +298,7 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_was_expected(
         ("signing-key.pem", "no key", "expected an unencrypted PEM private key"),
         ("digest-secret", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
         ("digest-secret", "é" * 64, "expected ASCII text"),
+        ("origin-key", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
         ("tokens", "", "expected at least one line"),
         ("tokens", "# nobody\n\n", "expected at least one line"),
     ],

@@ -1,6 +1,7 @@
 """The stored desired state: computed when dirty, numbered when different, remembered grant by grant."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -10,6 +11,7 @@ from contract.facts import DoorOpened, Identity, KeyTaken
 from contract.messages import Desired
 from contract.topics import DESIRED, Author, ParsedTopic
 from contract.values import COUNT_MAX
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Material
 from dispatcher.store import desired as desired_store
 from dispatcher.store.bookings import update_booking
@@ -18,7 +20,8 @@ from dispatcher.store.desired import DesiredMaker, mark_dirty, mark_unknown_dirt
 from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.material import material_of
-from dispatcher.store.schema import bookings, desired_grants, desired_states, keys
+from dispatcher.store.origin import with_origin
+from dispatcher.store.schema import desired_grants, desired_states, keys
 from tests.contract.keys import verify_key
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import DISPATCHER, dispatcher_signer
@@ -54,6 +57,18 @@ def desired(database: Database, cabinet: str = CABINET) -> Desired:
     assert isinstance(message, Desired)
     assert message.version == version
     return message
+
+
+def rewrite(database: Database, number: int, **changes: Any) -> None:
+    changed = replace(stored(database, number), **changes)
+    assert database.write_now(lambda connection: update_booking(connection, changed))
+
+
+def move_key(connection: Connection, key_id: str, **columns: Any) -> None:
+    """As an import does."""
+    row = connection.execute(select(keys).where(keys.c.id == key_id)).mappings().one()
+    values = with_origin(connection, keys, {**row, **columns})
+    connection.execute(update(keys).where(keys.c.id == key_id).values(values))
 
 
 def since(database: Database) -> dict[str, int]:
@@ -120,13 +135,12 @@ def test_a_grant_keeps_the_version_that_first_carried_it_until_it_changes() -> N
     dirty(database)
     refresh(database, NOW_MS + 5)
     assert since(database) == {"grant-1": NOW_MS, "grant-2": NOW_MS + 5}
-    shorter = update(bookings).where(bookings.c.id == "booking-1").values(end_ms=NOW_MS + HOUR)
-    database.write_now(lambda connection: connection.execute(shorter))
+    rewrite(database, 1, end_ms=NOW_MS + HOUR)
     dirty(database)
     refresh(database, NOW_MS + 9)
     assert since(database) == {"grant-1": NOW_MS + 9, "grant-2": NOW_MS + 5}
-    over = update(bookings).values(state="cancelled")
-    database.write_now(lambda connection: connection.execute(over))
+    for number in (1, 2):
+        rewrite(database, number, state=BookingState.CANCELLED)
     dirty(database)
     refresh(database, NOW_MS + 11)
     assert since(database) == {}
@@ -169,8 +183,7 @@ def test_a_row_that_the_contract_refuses_is_named_and_the_box_keeps_what_it_has(
     dirty(database, OTHER_CABINET)
     refresh(database)
     before = desired(database)
-    too_many = update(keys).where(keys.c.id == "key-1").values(home_slot=999)
-    database.write_now(lambda connection: connection.execute(too_many))
+    database.write_now(lambda connection: move_key(connection, "key-1", home_slot=999))
     dirty(database)
     assert refresh(database, NOW_MS + 5) == 1
     assert desired(database) == before
@@ -225,9 +238,9 @@ def test_a_right_that_could_not_be_told_anew_is_not_on_the_box() -> None:
     dirty(database)
     refresh(database)
     holding(database, version(database))
-    broken = update(keys).where(keys.c.id == "key-2").values(home_slot=999)
     changed = replace(booked, end_ms=NOW_MS + HOUR, changed_ms=NOW_MS - 1)  # our clock stepped back
-    database.write_now(lambda c: (c.execute(broken), update_booking(c, changed)))
+    database.write_now(lambda connection: move_key(connection, "key-2", home_slot=999))
+    database.write_now(lambda connection: update_booking(connection, changed))
     assert status(database) != "on_box"
     dirty(database)
     refresh(database, NOW_MS + 1)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from contract.facts import DoorOpened
 from contract.messages import Acknowledged
 from dispatcher.core.ingest import FactOutcome
-from dispatcher.link.intake import PER_COMMIT_MAX, RETRY_S, WAITING_MAX
+from dispatcher.link.intake import PER_COMMIT_MAX, RETRY_US, WAITING_MAX
 from dispatcher.store.database import Database
 from dispatcher.store.schema import cabinet_links, cabinets, facts
 from tests.dispatcher.fake_box import FakeBox
@@ -121,7 +121,7 @@ async def test_a_database_that_is_away_loses_nothing_and_is_seen_in_health() -> 
             await bench.tell(box_with(2).batch())
             await eventually(lambda: not bench.dispatcher.intake.healthy)
             moody.error = None
-            await eventually(bench.acknowledged, within_s=RETRY_S + 5)
+            await eventually(bench.acknowledged, within_s=RETRY_US / 1e6 + 5)
         assert bench.acknowledged() == [2]
         assert bench.dispatcher.intake.healthy
         assert "database_unavailable" in [log["event"] for log in logs]

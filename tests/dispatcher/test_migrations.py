@@ -2,16 +2,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Engine, inspect, text
 
 from dispatcher.core.booking_states import HOLDING_STATES, BookingState
 from dispatcher.store.database import open_engine
-from dispatcher.store.migrate import WrongSchema, make_ready, migrate, migrate_engine, pending, pending_of_engine
+from dispatcher.store.migrate import (
+    WrongSchema,
+    _config,
+    make_ready,
+    migrate,
+    migrate_engine,
+    pending,
+    pending_of_engine,
+)
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
 
-ALL = ("0001", "0003")
+ALL = ("0001", "0002", "0003")
 
 
 def memory() -> Engine:
@@ -52,6 +61,18 @@ def test_migrating_twice_does_nothing_the_second_time() -> None:
     engine = memory()
     migrate_engine(engine)
     assert migrate_engine(engine) == ()
+
+
+def test_rows_from_before_origins_are_kept_and_have_none() -> None:
+    engine = memory()
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO members (id, name, standing) VALUES ('m', 'M', 'active')"))
+    assert migrate_engine(engine) == ALL[1:]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, standing, origin FROM members")).all() == [("m", "active", None)]
 
 
 def test_a_database_in_a_folder_with_strange_characters_is_migrated(tmp_path: Path) -> None:

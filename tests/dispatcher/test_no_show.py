@@ -30,7 +30,18 @@ from dispatcher.store.links import complete_until_ms, keep_reported
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.schema import booking_history, desired_states
 from tests.dispatcher.fake_box import FakeBox
-from tests.dispatcher.small_fleet import CABINET, HOUR, MINUTE, NOW_MS, RULES, book, new_database, stored, take
+from tests.dispatcher.small_fleet import (
+    CABINET,
+    HOUR,
+    MINUTE,
+    NOW_MS,
+    RULES,
+    book,
+    decide_deadlines,
+    new_database,
+    stored,
+    take,
+)
 
 TAKE_BY_MS = NOW_MS + 30 * MINUTE
 LATE_MS = TAKE_BY_MS + MARGIN_MS
@@ -42,9 +53,7 @@ def report(database: Database, box: FakeBox, **changes: Any) -> None:
 
 
 def decide(database: Database, now_ms: int) -> tuple[BookingState, frozenset[str]]:
-    waiting = database.write_now(
-        lambda c: deadlines.decide(c, RULES, deadlines.past_deadlines(c, RULES, now_ms), now_ms)
-    )
+    waiting = decide_deadlines(database, now_ms)
     return stored(database).state, waiting
 
 

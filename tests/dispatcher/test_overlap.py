@@ -19,7 +19,7 @@ from dispatcher.store.bookings import OVERLAP, insert_booking
 from dispatcher.store.database import Database
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings
 from runtime.executor import InlineExecutor
-from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, book, booking, new_database, stored
+from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, ORIGIN, book, booking, new_database, stored
 
 GRID_MS = 15 * MINUTE
 ROOT = Path(__file__).parents[2]
@@ -90,7 +90,7 @@ def test_a_window_that_does_not_go_forward_is_refused() -> None:
 def attempt(url: str, actor: int, attempts: int) -> int:
     """Random bookings and moves of two vehicles, by one writer of its own; how many were accepted."""
     rng = Random(f"overlap/{actor}")
-    database = Database(url, InlineExecutor())
+    database = Database(url, InlineExecutor(), origin=ORIGIN)
     accepted = 0
     for number in range(attempts):
         start_ms = NOW_MS + rng.randrange(60) * GRID_MS

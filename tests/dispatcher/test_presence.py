@@ -285,3 +285,19 @@ def test_a_report_that_cannot_be_applied_stops_nobody_else(monkeypatch: pytest.M
     boxed(database, (hanging(1, "key-1"),))
     assert rows(database, cabinet_links)[0]["reported_applied"] is True
     assert rows(database, key_states) == []
+
+
+def test_a_report_of_a_later_connection_says_that_the_cabinet_is_online_though_its_presence_was_lost() -> None:
+    database = new_database()
+
+    def tell(message: Presence | Reported) -> bool:
+        keep = keep_presence if isinstance(message, Presence) else keep_reported
+        database.write_now(lambda connection: keep(connection, message, NOW_MS))  # type: ignore[arg-type]  # its own kind
+        return bool(database.read_now(lambda c: c.execute(select(cabinet_links.c.online)).scalar_one()))
+
+    assert tell(presence(online=True, connection=3))
+    assert not tell(presence(online=False, connection=3))
+    assert not tell(FakeBox().report(boot_nonce=FIRST, boot_ms=100, connection=3, revision=7))
+    assert tell(FakeBox().report(boot_nonce=FIRST, boot_ms=100, connection=4, revision=8))
+    assert not tell(presence(online=False, connection=4))
+    assert tell(FakeBox().report(boot_nonce=SECOND, boot_ms=101, connection=1, revision=1))

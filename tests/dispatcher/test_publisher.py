@@ -9,10 +9,11 @@ from structlog.testing import capture_logs
 from contract.facts import DoorOpened
 from contract.messages import Acknowledged, Command, Desired, TimeReply
 from dispatcher.link.courier import Courier
-from dispatcher.link.publisher import RESEND_S
+from dispatcher.link.publisher import RESEND_US
 from dispatcher.link.report_requests import ReportRequests
 from dispatcher.store.desired import mark_dirty
 from runtime.link import LinkOwner, PublishRefused, PublishUnconfirmed
+from runtime.steps import LoopSteps
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import NAMESPACE, FakeLink, HandClock, dispatcher_signer
 from tests.dispatcher.running import Running, running
@@ -70,14 +71,14 @@ async def test_a_box_that_lags_is_told_again_and_again_until_it_holds_the_versio
         await eventually(lambda: len(of(bench)) == 2)  # the echo of its boot nonce is new content
         await quiet(bench)
         for expected in (3, 4):
-            bench.clock.pass_s(RESEND_S)
+            bench.clock.pass_s(RESEND_US / 1e6)
             bench.dispatcher.publisher.wake()
             await quiet(bench)
             assert len(of(bench)) == expected, "once per resend time"
         box.desired_version = of(bench)[-1]
         await bench.tell(box.report())
         await quiet(bench)
-        bench.clock.pass_s(RESEND_S)
+        bench.clock.pass_s(RESEND_US / 1e6)
         await quiet(bench)
         assert len(of(bench)) == 4
 
@@ -87,7 +88,7 @@ async def test_a_box_that_is_offline_is_not_told_again() -> None:
         await bench.told_everybody()
         await bench.tell(FakeBox().presence(online=False))
         await eventually(lambda: len(of(bench)) == 2)
-        bench.clock.pass_s(RESEND_S)
+        bench.clock.pass_s(RESEND_US / 1e6)
         await quiet(bench)
         assert len(of(bench)) == 2
 
@@ -116,11 +117,14 @@ async def test_our_presence_comes_first_and_offline_is_our_will_and_our_farewell
         assert will.payload == bench.link.published[-1].payload != bench.link.published[0].payload
 
 
-def courier() -> tuple[Courier, HandClock, FakeLink]:
+def courier() -> tuple[Courier, HandClock, FakeLink, LoopSteps]:
     clock = HandClock()
     link = FakeLink(LinkOwner((), lambda _incoming: None, _nothing))
     link.connected = True
-    return Courier(NAMESPACE, dispatcher_signer(), clock), clock, link
+    steps = LoopSteps(clock)
+    made = Courier(NAMESPACE, dispatcher_signer(), clock, steps)
+    made.use(link)
+    return made, clock, link, steps
 
 
 async def _nothing(_count: int) -> None:
@@ -132,19 +136,19 @@ def reply(number: int, cabinet: str = CABINET) -> TimeReply:
 
 
 async def test_of_one_topic_only_the_newest_message_waits() -> None:
-    post, _clock, link = courier()
+    post, _clock, link, steps = courier()
     for number in range(500):
         post.send(reply(number))
         post.send(reply(number, OTHER_CABINET))
-    task = asyncio.create_task(post.run(link))
+    task = asyncio.create_task(steps.run())
     await eventually(lambda: len(link.published) == 2)
     assert link.heard(TimeReply) == [reply(499), reply(499, OTHER_CABINET)]
     task.cancel()
 
 
 async def test_what_the_broker_does_not_take_is_counted_and_logged_once_a_minute() -> None:
-    post, clock, link = courier()
-    task = asyncio.create_task(post.run(link))
+    post, clock, link, steps = courier()
+    task = asyncio.create_task(steps.run())
     with capture_logs() as logs:
         for error in (PublishRefused(0x87, "not authorised"), PublishUnconfirmed("no answer")):
             link.fails = error
@@ -162,16 +166,16 @@ async def test_what_the_broker_does_not_take_is_counted_and_logged_once_a_minute
 
 
 async def test_what_waits_when_the_connection_ends_is_forgotten() -> None:
-    post, _clock, _link = courier()
+    post, _clock, _link, _steps = courier()
     post.send(reply(1))
     post.forget()
     assert not post.waiting
 
 
 async def test_a_cabinet_that_a_decision_waits_for_is_asked_for_its_report_now_and_then() -> None:
-    post, clock, link = courier()
+    post, clock, link, steps = courier()
     requests = ReportRequests(post, clock, clock, counted_bytes())
-    task = asyncio.create_task(post.run(link))
+    task = asyncio.create_task(steps.run())
     for _ in range(5):
         requests.ask({CABINET})
     await eventually(lambda: link.heard(Command))
@@ -205,8 +209,8 @@ async def test_a_publication_that_breaks_is_counted_and_the_next_goes_out(monkey
     async def broken(_publication: object) -> None:
         raise TypeError("nobody foresaw this")
 
-    post, _clock, link = courier()
-    task = asyncio.create_task(post.run(link))
+    post, _clock, link, steps = courier()
+    task = asyncio.create_task(steps.run())
     with monkeypatch.context() as patched:
         patched.setattr(link, "publish", broken)
         post.send(reply(1))

@@ -42,6 +42,7 @@ from tests.dispatcher.small_fleet import (
     HOUR,
     LEDGER,
     MINUTE,
+    ORIGIN,
     book,
     incidents,
     new_database,
@@ -307,7 +308,7 @@ def test_of_a_box_and_its_copy_the_one_that_speaks_is_waited_for() -> None:
 
 def backup(database: Database) -> Database:
     """A second database in memory with the same content."""
-    copy = Database("sqlite://", InlineExecutor())
+    copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
     source, target = database.engine.raw_connection(), copy.engine.raw_connection()
     assert isinstance(source.driver_connection, sqlite3.Connection)
     assert isinstance(target.driver_connection, sqlite3.Connection)

@@ -10,6 +10,8 @@ from runtime.clocks import RECHECK_S, SystemClock, SystemLineClock, sleep_until_
 class SteppedClock:
     """Its readings are given beforehand; each `sleep` takes the next one."""
 
+    speed = 1.0
+
     def __init__(self, *readings_ms: int) -> None:
         self.readings_ms = list(readings_ms)
 

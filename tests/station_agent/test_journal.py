@@ -14,10 +14,11 @@ from contract.facts import DoorClosed, EpochStarted, Fact
 from contract.limits import BATCH_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.storage import FileStorage
 
 
 def open_journal(file: Path, cabinet: str = "gare-1") -> Journal:
-    return Journal.open(file, cabinet, now_ms=1000, random_bytes=os.urandom)
+    return Journal.open(FileStorage(file), cabinet, now_ms=1000, random_bytes=os.urandom)
 
 
 def facts(first: int, last: int) -> tuple[Fact, ...]:
@@ -150,8 +151,9 @@ import os, sys
 from pathlib import Path
 from contract.facts import DoorClosed
 from station_agent.journal import Journal
+from station_agent.storage import FileStorage
 
-journal = Journal.open(Path(sys.argv[1]), "gare-1", now_ms=1, random_bytes=os.urandom)
+journal = Journal.open(FileStorage(Path(sys.argv[1])), "gare-1", now_ms=1, random_bytes=os.urandom)
 seq = journal.epoch.last_seq
 while True:
     seq += 1

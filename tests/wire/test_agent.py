@@ -20,6 +20,7 @@ from contract.reasons import Reason
 from contract.schema import schemas
 from contract.topics import parse_topic
 from simulator.network.model import CALYPSO, Card
+from simulator.world.record import What
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto_program
 from tests.wire.station import Station, eventually_facts, running
@@ -162,28 +163,45 @@ async def test_a_box_that_the_ledger_contradicts_starts_a_new_epoch_with_what_is
         assert [fact.seq for fact in centre.facts()] == list(range(1, len(centre.ledger) + 1))
 
 
-async def test_a_replayed_command_is_answered_once(tmp_path: Path) -> None:
+async def test_a_command_opens_its_slot_once_however_often_it_is_sent_and_whoever_was_killed(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         centre = station.centre
+        slot = station.vehicles[0].key.home_slot
         now_ms = station.now().at_ms
         command = Command(
             cabinet=station.cabinet,
             command="command-1",
             counter=now_ms,
             action="release_slot",
-            slot=1,
+            slot=slot,
             issued_ms=now_ms,
             expires_ms=now_ms + 60_000,
         )
         for _ in range(3):
             await centre.say(command)
-        await centre.say(command.model_copy(update={"command": "command-2", "counter": now_ms + 1}))
-        await eventually(lambda: len(centre.replies) >= 2)
-        assert [reply.command for reply in centre.replies] == ["command-1", "command-2"]
-        assert {(reply.outcome, reply.reason) for reply in centre.replies} == {
-            (ReplyOutcome.REFUSED, Reason.UNSUPPORTED)
-        }
-        assert station.site.cabinet.open_slots() == ()
+        await station.until_open(slot)
+        await station.take(slot)
+        await eventually_facts(centre, lambda kinds: kinds[-1] == "door_closed")
+        taken = next(fact for fact in centre.facts() if isinstance(fact, KeyTaken))
+        assert (taken.command, taken.grant) == ("command-1", None)
+        station.kill()
+        centre.reports.clear()
+        station.start()
+        await station.ready()
+        before = len(centre.replies)
+        await centre.say(command)
+        await centre.say(command.model_copy(update={"command": "command-2", "counter": now_ms - 1}))
+        await eventually(lambda: len(centre.replies) >= before + 2)
+        answers = [(reply.command, reply.outcome, reply.reason) for reply in centre.replies]
+        assert answers[before:] == [
+            ("command-1", ReplyOutcome.COMPLETED, None),
+            ("command-2", ReplyOutcome.REFUSED, Reason.OUT_OF_ORDER),
+        ]
+        assert set(answers[:before]) == {("command-1", ReplyOutcome.COMPLETED, None)}
+        assert centre.kinds().count("command_decided") == 1
+        assert station.record.count(What.LOCK_PULSED) == 1
 
 
 async def test_a_journal_that_cannot_be_written_stops_the_agent_with_a_sentence_and_opens_nothing(

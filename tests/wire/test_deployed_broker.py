@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from contract.asyncapi import asyncapi_document
 from contract.topics import DISPATCHER_PRESENCE, MAJOR, TOPICS, VEHICLE_RAW, Author, TopicRule
 from simulator.network.lilas import lilas_network
 from simulator.network.model import CALYPSO, Card
@@ -47,6 +48,21 @@ def test_a_tracker_writes_its_raw_messages_and_the_dispatcher_its_presence() -> 
     assert allowed(Author.AGENT)[VEHICLE_RAW.channel] == "write"
     assert VEHICLE_RAW.channel not in allowed(Author.DISPATCHER)
     assert allowed(Author.DISPATCHER)[DISPATCHER_PRESENCE.channel] == "readwrite"
+
+
+@pytest.mark.parametrize("author", [Author.AGENT, Author.DISPATCHER])
+def test_a_program_may_read_what_the_generated_document_says_it_receives(author: Author) -> None:
+    document = asyncapi_document()
+    addresses = {
+        document["channels"][operation["channel"]["$ref"].rpartition("/")[2]]["address"]
+        for name, operation in document["operations"].items()
+        if name.startswith(f"{author}_receives_")
+    }
+    not_by_pattern = {VEHICLE_RAW, DISPATCHER_PRESENCE}  # one block per box; nothing waits for it
+    readable = {channel for channel, access in allowed(author).items() if access != "write"}
+    assert {rule for rule in TOPICS if rule.topic("{namespace}", "{id}") in addresses} - not_by_pattern == {
+        rule for rule in TOPICS if rule.channel in readable
+    } - not_by_pattern
 
 
 async def test_a_box_and_its_centre_work_under_the_access_list_and_another_box_cannot_speak_for_it(

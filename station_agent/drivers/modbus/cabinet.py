@@ -144,6 +144,17 @@ class ModbusCabinet:
         self._lose("the line is gone", events)
         return Output(events=tuple(events))
 
+    # what a simulator leaves out
+
+    def rest(self, now_us: int) -> int | None:
+        busy = not self._is_open or self._exchange is not None or self._orders or self._has_news
+        if busy or self._told is not _Told.SEEN or not self._owed.is_settled(now_us):
+            return None
+        return self._rounds.rest_until_us()
+
+    def resume(self, now_us: int) -> None:
+        self._rest.skip(self._rounds.skip(now_us, self._rest.free_at_us))
+
     # what goes out
 
     def _output(self, now_us: int, events: list[DeviceEvent]) -> Output:

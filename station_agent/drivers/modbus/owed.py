@@ -27,3 +27,7 @@ class OwedAnswers:
         """This unit answered something that could not be an older answer."""
         for key in [key for key in self._until_us if key[0] == unit]:
             del self._until_us[key]
+
+    def is_settled(self, now_us: int) -> bool:
+        """Whether any answer may be believed now."""
+        return all(until_us <= now_us for until_us in self._until_us.values())

@@ -45,3 +45,7 @@ class BusRest:
         wanted_us = max(self._quiet_until_us, now_us + self._gap_us)
         self.free_at_us = max(self.free_at_us, min(wanted_us, limit_us))
         return is_first
+
+    def skip(self, by_us: int) -> None:
+        """So much time passed with nothing but good exchanges."""
+        self.free_at_us += by_us

@@ -26,6 +26,7 @@ from station_agent.drivers.osdp.states import STEPS, Answer, Phase, Why
 ATTEMPTS = 4  # at one garbled reply in twenty, four in a row fail once in 160,000 exchanges (2 h of polls)
 RECONNECT_US = 1_000_000  # with 0.25 s for a lost answer and 0.4 s of handshake at 9600 baud: back within 2 s
 STATUS_EVERY_US = 10_000_000  # a reader may, but need not, tell a change by itself: tamper shows within 10 s
+RESTFUL_POLLS = 2  # polls without news before a simulator may leave out the next ones
 STALE_MAX = 32  # a reader holds a few events; one that has more than this never comes to rest
 
 _STANDARD_REPORT = b"\x00"  # what ID and CAP ask for
@@ -60,6 +61,7 @@ class ReaderLink:
         self._status = (False, False)
         self._status_due_us = 0
         self._stale = 0
+        self._restful = 0  # polls without news in a row
         self._missed = False  # somebody tapped or typed while the reader was away
         self._signal: list[tuple[Command, bytes]] = []  # LED and buzzer of the latest signal, at most
 
@@ -68,6 +70,20 @@ class ReaderLink:
         if self.phase is Phase.ONLINE:
             self._signal = [(command, data) for command, data in COMMANDS[signal] if command not in self._lacks]
             self.due_us = 0
+            self._restful = 0
+
+    # ---- what a simulator leaves out
+
+    @property
+    def is_restful(self) -> bool:
+        """Whether all there is to do is to poll, and the last polls brought nothing."""
+        return self.phase is Phase.ONLINE and not self._signal and self._restful >= RESTFUL_POLLS
+
+    def skip_polls(self, now_us: int) -> None:
+        """The polls up to now were left out; the next comes when it would have come."""
+        self.due_us += max(-(-(now_us - self.due_us) // self._poll_us), 0) * self._poll_us
+        self._status_due_us += max(-(-(now_us - self._status_due_us) // STATUS_EVERY_US), 0) * STATUS_EVERY_US
+        self._restful = 0
 
     # ---- commands
 
@@ -120,6 +136,7 @@ class ReaderLink:
         self.phase = Phase.IDENTIFY
         self._session = None
         self._signal = []
+        self._restful = 0
         if why not in self._reported:
             self._reported.add(why)
             self._emit(ReaderLost(self.config.name, why))
@@ -230,6 +247,7 @@ class ReaderLink:
     def _report(self, code: int, payload: bytes) -> None:
         """An authentic reply while online."""
         name = self.config.name
+        self._restful = self._restful + 1 if code == Reply.ACK else 0
         if code == Reply.RAW and (card := messages.card_of(payload)):
             self._emit(CardRead(name, *card))
         elif code == Reply.KEYPAD and (keys := messages.keys_of(payload)):

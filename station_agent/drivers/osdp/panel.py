@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
-from station_agent.drivers.base import LineStatistics, Output
+from station_agent.drivers.base import FOREVER_US, LineStatistics, Output
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.framing import FRAME_BYTES_MAX, MARK, Frame, FrameDecoder
 from station_agent.drivers.osdp.link import ReaderLink
@@ -115,6 +115,16 @@ class OsdpPanel:
         if exchange is None or now_us < exchange.deadline_us:
             return self._output(self._send_due(now_us))
         return self._output(self._give_up_waiting(now_us, exchange))
+
+    # ---- what a simulator leaves out
+
+    def rest(self, now_us: int) -> int | None:
+        busy = not self._is_open or self._exchange is not None
+        return None if busy or not all(link.is_restful for link in self._links.values()) else FOREVER_US
+
+    def resume(self, now_us: int) -> None:
+        for link in self._links.values():
+            link.skip_polls(now_us)
 
     # ---- one exchange
 

@@ -6,12 +6,13 @@ assert box.kinds() == [...]
 """
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from contract.credentials import CredentialType, credential_digest
 from contract.facts import Fact
-from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
+from station_agent.core.clock import ClockTrust
 from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSeen, ReaderSignal, SlotSeen
 from station_agent.core.devices import SEEN_BY_MS
 from station_agent.core.picture import Picture
@@ -53,6 +54,7 @@ class Box:
     badges: set[str] = field(default_factory=set)
     version: int = 0
     picture: str = "{}"
+    disk_is_good: bool = True
     settings: StationSettings = field(default_factory=StationSettings)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,7 @@ class Box:
         )
         last_seq = self.facts[-1].seq if self.facts else 0
         picture = Picture.model_validate_json(self.picture)
-        self.station = Station(setup, boot_nonce=NONCE, picture=picture, last_seq=last_seq)
+        self.station = Station(setup, boot_nonce=NONCE, picture=picture, last_seq=last_seq, clock=ClockTrust())
         self._carry_out(self.station.start(self.now, "1"))
 
     def reboot(self) -> None:
@@ -129,8 +131,32 @@ class Box:
     def tag(self, name: str) -> list[model.Effect]:
         return self.handle(CardRead("returns", 40, number_of(name, 5)))
 
+    def command(
+        self,
+        name: str = "command-1",
+        *,
+        counter: int = 1,
+        slot: int | None = 1,
+        action: Literal["release_slot", "report_now"] = "release_slot",
+        expires_ms: int | None = None,
+    ) -> list[model.Effect]:
+        """An order from the centre, good for a minute if nothing else is said."""
+        return self.handle(
+            model.CommandArrived(
+                Command(
+                    cabinet="gare-1",
+                    command=name,
+                    counter=counter,
+                    action=action,
+                    slot=slot,
+                    issued_ms=self.now_ms,
+                    expires_ms=self.now_ms + MINUTE_MS if expires_ms is None else expires_ms,
+                )
+            )
+        )
+
     def trust(self) -> None:
-        self.handle(model.ClockJudged("kernel"))
+        self.handle(model.ClockRead(synchronised=True))
 
     def event(self, event: DeviceEvent) -> list[model.Effect]:
         return self.handle(event)
@@ -193,11 +219,18 @@ class Box:
     # --- what came of it
 
     def _carry_out(self, effects: list[model.Effect]) -> None:
+        """As the agent does it."""
         for effect in effects:
             self.effects.append(effect)
-            if isinstance(effect, model.Journal):
+            if not isinstance(effect, model.Journal):
+                continue
+            if self.disk_is_good:
                 self.facts.extend(effect.facts)
                 self.picture = effect.picture
+            if self.disk_is_good is not self.station.durable:
+                self._carry_out(self.station.handle(self.now, model.DurabilityChanged(self.disk_is_good)))
+                if not self.disk_is_good:
+                    return
 
     def forget(self) -> None:
         """Only what comes from now on counts; numbers go on."""
@@ -215,6 +248,9 @@ class Box:
 
     def released(self) -> list[int]:
         return [effect.slot for effect in self.effects if isinstance(effect, model.ReleaseSlot)]
+
+    def replies(self) -> list[CommandReply]:
+        return [effect.reply for effect in self.effects if isinstance(effect, model.Reply)]
 
     def signals(self) -> list[ReaderSignal]:
         return [effect.signal for effect in self.effects if isinstance(effect, model.Indicate)]

@@ -139,7 +139,7 @@ def test_a_key_that_is_out_cannot_be_handed_out() -> None:
 def test_an_untrusted_clock_refuses() -> None:
     box = Box()
     box.grant("booking-1", badge="ann")
-    box.handle(model.ClockJudged("none"))
+    box.handle(model.ClockRead(synchronised=False))
     box.forget()
     box.badge("ann")
     assert refusal(box) is Reason.CLOCK_NOT_TRUSTED

@@ -22,8 +22,8 @@ from station_agent.core.device_events import (
     ReaderSeen,
     ReaderSignal,
 )
+from station_agent.core.locks import PULSES_MAX
 from station_agent.core.slots import MOVEMENTS, SlotState, mermaid
-from station_agent.core.station import PULSES_MAX
 from station_agent.core.wanted import DesiredOutcome
 from tests.station_agent.core.box import HOUR_MS, MINUTE_MS, Box
 

@@ -4,8 +4,8 @@ from contract.facts import AccessGranted, AccessRefused, Identity, KeyReturned, 
 from contract.reasons import Reason
 from station_agent.core import model
 from station_agent.core.device_events import CabinetLost
+from station_agent.core.locks import PULSES_MAX
 from station_agent.core.picture import Picture
-from station_agent.core.station import PULSES_MAX
 from tests.station_agent.core.box import HOUR_MS, MINUTE_MS, Box
 from tests.station_agent.core.test_handovers import out
 

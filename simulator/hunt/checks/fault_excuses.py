@@ -1,0 +1,155 @@
+"""What the spells of a run explain, and for how long. Each number says why it is not larger."""
+
+from functools import cached_property
+from typing import Final
+
+from contract.facts import BadFact
+from simulator.hunt.scenario import Run
+from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.virtual.spells import Touches
+from simulator.world.record import PhysicalFact, What
+
+SECOND_US: Final = 1_000_000
+SEES_AGAIN_US: Final = (
+    25 * SECOND_US
+)  # a line is opened again within 10 s, a lost board asked within 10 s, and some
+SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
+HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
+TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
+SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
+CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
+SILENT_BEFORE_MS: Final = (
+    1_200_000  # a cabinet is called silent at most 15 minutes of quiet after a fault, and some
+)
+
+SEEING = frozenset({Touches.BOX, Touches.LOCKS, Touches.READERS})
+OPENING = SEEING | {Touches.CLOCK, Touches.THEFT, Touches.MEMORY}
+HEARING = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.MEMORY})
+MOVES: Final = frozenset({What.KEY_REMOVED, What.KEY_INSERTED})
+
+EXPLAINED_BY: Final = {
+    "cabinet_silent": HEARING,
+    "device_lost": SEEING,
+    "lock_stuck": SEEING,
+    "facts_conflict": frozenset({Touches.MEMORY}),
+    "cabinet_clock_not_trusted": frozenset({Touches.CLOCK, Touches.BOX, Touches.WAY, Touches.CENTRE}),
+    "slot_opened_without_decision": SEEING | {Touches.THEFT},
+    "unidentified_key_out": SEEING | {Touches.THEFT, Touches.MEMORY},
+    "desired_not_taken": HEARING,
+    "row_without_origin": frozenset({Touches.THEFT}),
+    "reader_tampered": frozenset({Touches.READERS, Touches.THEFT}),
+    "badge_at_two_stations": frozenset({Touches.THEFT}),
+    "journal_not_durable": frozenset({Touches.BOX}),
+}
+"""Which faults are a reason of which incident; kinds about a key are explained by what happened to the key."""
+ABOUT_KEYS: Final = frozenset(
+    {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_at_wrong_station"}
+)
+
+
+class FaultExcuses:
+    """`simulator.verdict.excuses.Excuses` of one run."""
+
+    def __init__(self, run: Run, evidence: Evidence) -> None:
+        self._run = run
+        self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
+        self._spells = run.spells
+        self._clock = run.world.stage.clock
+
+    def cannot_know(self, cabinet: str, since_ms: int, at_ms: int) -> bool:
+        since_us, at_us = self._clock.at_us(since_ms), self._clock.at_us(at_ms)
+        return self._spells.clear_from(cabinet, since_us, HEARS_US, HEARING) > at_us and bool(
+            self._spells.near(cabinet, since_us, at_us, HEARING, echo_us=HEARS_US)
+        )
+
+    def clock_off_ms(self, cabinet: str, at_us: int) -> int:
+        touched = self._spells.near(cabinet, at_us, at_us, frozenset({Touches.CLOCK}), echo_us=HEARS_US)
+        return CLOCK_SLACK_MS if touched else 0
+
+    def need_not_open(self, cabinet: str, at_us: int) -> bool:
+        soon_us = at_us + 3 * SECOND_US
+        if self._spells.near(cabinet, at_us, soon_us, OPENING, echo_us=SEES_AGAIN_US):
+            return True
+        clock = frozenset({Touches.CLOCK})
+        for spell in self._spells.near(cabinet, 0, at_us, clock):  # who lost its clock waits for the centre's word
+            heard_us = self._spells.clear_from(cabinet, spell.until_us, HEARS_US, HEARING | clock)
+            if spell.until_us <= at_us < heard_us:
+                return True
+        return False
+
+    def is_blind(self, cabinet: str, at_us: int) -> bool:
+        return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
+
+    def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        told = row.fact
+        if isinstance(told, BadFact) or getattr(told, "seen_late", False):
+            return True
+        apart_ms = abs(told.at_ms - fact.moment.at_ms)
+        return apart_ms <= TOLD_WITHIN_MS or self.clock_off_ms(fact.cabinet, fact.moment.line_us) > 0
+
+    def tells_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
+        return not isinstance(row.fact, BadFact) and abs(row.fact.at_ms - fact.moment.at_ms) <= SURELY_WITHIN_MS
+
+    def is_disturbed(self, key: str) -> bool:
+        return key in self._disturbed
+
+    def explains_incident(self, kind: str, subject: str, opened_ms: int) -> bool:
+        opened_us = self._clock.at_us(opened_ms)
+        if self._spells.of("ledger_restored_echo") and self._is_retold(opened_us):
+            return True
+        if kind in ABOUT_KEYS:
+            return self.is_disturbed(subject)
+        if kind == "key_overdue":
+            return self.is_disturbed(self._key_of_booking.get(subject, ""))
+        touches = EXPLAINED_BY.get(kind)
+        if touches is None:
+            return False
+        cabinet = subject.split("/", 1)[0]
+        if cabinet not in self._run.world.boxes:  # of a row, or a badge: wherever it was
+            return any(spell.touches & touches and spell.from_us <= opened_us for spell in self._spells)
+        return bool(self._spells.near(cabinet, self._told_since_us(cabinet, opened_us), opened_us, touches))
+
+    def _is_retold(self, at_us: int) -> bool:
+        """A restored ledger lives through everything again that happened since its backup."""
+        return any(spell.from_us <= at_us <= spell.until_us for spell in self._spells.of("ledger_restored_echo"))
+
+    def _told_since_us(self, cabinet: str, at_us: int) -> int:
+        """How old news may be that is told at this instant: as old as the silence before it."""
+        from_us = at_us - SILENT_BEFORE_MS * 1000
+        silences = [spell for spell in self._spells if spell.touches & HEARING]
+        for spell in sorted(silences, key=lambda spell: -spell.until_us):
+            if spell.covers(cabinet, from_us, at_us):
+                from_us = min(from_us, spell.from_us - HEARS_US)
+        return from_us
+
+    def may_go_unnoticed(self, cabinet: str, since_ms: int, until_ms: int) -> bool:
+        since_us, until_us = self._clock.at_us(since_ms), self._clock.at_us(until_ms)
+        touches = HEARING | SEEING | {Touches.CLOCK}
+        return self._spells.clear_from(cabinet, since_us, HEARS_US, touches) > until_us
+
+    def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
+        return False
+
+    @cached_property
+    def _disturbed(self) -> frozenset[str]:
+        """Keys that moved while nobody saw: from then on what hangs where is a guess."""
+        found: set[str] = set()
+        for fact in self._run.world.record:
+            if fact.deed.what in MOVES and fact.deed.key is not None and self._moved_unseen(fact):
+                found.add(fact.deed.key)
+        found |= {booking.key for booking in self._run.world.lost}
+        for spell in self._spells.of("box_restored"):  # what moved since the image was made, the box has forgotten
+            found |= {
+                fact.deed.key
+                for cabinet in spell.cabinets or ()
+                for fact in self._run.world.record.of(cabinet)
+                if fact.deed.what in MOVES
+                and fact.deed.key
+                and fact.moment.line_us >= spell.from_us - SEES_AGAIN_US
+            }
+        return frozenset(found)
+
+    def _moved_unseen(self, fact: PhysicalFact) -> bool:
+        return self.is_blind(fact.cabinet, fact.moment.line_us) or bool(
+            self._spells.near(fact.cabinet, 0, fact.moment.line_us, frozenset({Touches.THEFT, Touches.MEMORY}))
+        )

@@ -1,0 +1,59 @@
+"""What each box wrote on its disk against the ledger: every fact once, in order, as the same chain."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from contract.facts import AccessGranted
+from simulator.hunt.scenario import Run
+from simulator.verdict.evidence import Evidence
+from simulator.virtual.spells import Touches
+from simulator.world.record import What
+
+MEMORY = frozenset({Touches.MEMORY})
+DECIDED_BEFORE_MS = 12_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
+LOOK_MS = 1_000
+
+
+def pulses_without_decision(run: Run, evidence: Evidence) -> Iterator[str]:
+    """Every pulse on a slot that held a key has its decision in the ledger: durable before the lock moved."""
+    decided: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for row in evidence.ledger:
+        if isinstance(row.fact, AccessGranted):
+            decided[row.cabinet, row.fact.slot].append(row.fact.at_ms)
+    untold = frozenset({Touches.MEMORY, Touches.CLOCK})
+    for fact in run.world.record:
+        deed = fact.deed
+        if deed.what is not What.LOCK_PULSED or deed.key is None or deed.slot is None:
+            continue
+        if run.spells.near(fact.cabinet, 0, fact.moment.line_us, untold):
+            continue  # its times, or its facts, are not those of the world
+        at_ms = fact.moment.at_ms
+        times = decided[fact.cabinet, deed.slot]
+        if not any(at_ms - DECIDED_BEFORE_MS <= told_ms <= at_ms + LOOK_MS for told_ms in times):
+            yield f"{fact} without a decision in the ledger"
+
+
+def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
+    """Compares hashes: one covers all facts before it."""
+    ledger: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in evidence.ledger:
+        ledger[row.cabinet, row.epoch].append(row.hash)
+    for cabinet, box in run.world.boxes.items():
+        if box.agent is None or box.agent.opened is None:
+            yield f"{cabinet}: its agent does not run at the end"
+            continue
+        for epoch, hashes in box.facts_on_disk().items():
+            told = ledger[cabinet, epoch]
+            if told == hashes:
+                continue
+            common = next((i for i, (a, b) in enumerate(zip(hashes, told, strict=False)) if a != b), None)
+            if common is not None and run.spells.near(cabinet, 0, run.calm_us, MEMORY):
+                continue  # it told others under the same numbers, and began a new epoch for them
+            if common is not None:
+                yield f"{cabinet}: fact {common + 1} of epoch {epoch[:8]} is another one in the ledger"
+            elif run.spells.near(cabinet, 0, run.calm_us, MEMORY) and len(told) > len(hashes):
+                continue  # a card that was put back has fewer facts than it had told
+            elif len(told) < len(hashes):
+                yield f"{cabinet}: the ledger has {len(told)} of {len(hashes)} facts of epoch {epoch[:8]}"
+            else:
+                yield f"{cabinet}: the ledger has {len(told)} facts of epoch {epoch[:8]}, the box {len(hashes)}"

@@ -1,0 +1,87 @@
+"""Every injected discrepancy has its incident: opened once while it lasts, closed once when it is over."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from simulator.hunt.scenario import Run
+from simulator.network.wiring import BADGE_READER, RETURN_READER
+from simulator.verdict.evidence import Incident
+from simulator.verdict.rights import Judge
+from simulator.virtual.spells import Spell, Touches
+
+SECOND_US: Final = 1_000_000
+NOTICED_US: Final = (
+    25 * SECOND_US
+)  # a reader that does not answer is given up within two, a line within ten seconds
+SILENT_US: Final = 460 * SECOND_US  # keepalive 41 s, silence 300 s, a tick within 30 s, and a margin
+CLEAN: Final = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.READERS, Touches.LOCKS, Touches.MEMORY})
+
+CLOSED_BY_THEMSELVES: Final = frozenset(
+    {
+        "cabinet_silent", "device_lost", "facts_conflict", "cabinet_clock_not_trusted", "desired_not_taken",
+        "reader_tampered", "journal_not_durable",
+    }
+)  # fmt: skip
+"""Where no person is needed: closed when the fault is over."""
+
+
+def unnamed(run: Run, judge: Judge) -> Iterator[str]:
+    """What has no incident, and incidents that stayed open though what they name is over."""
+    incidents = judge.evidence.incidents
+    restored_us = max((spell.from_us for spell in run.spells.of("ledger_restored_echo")), default=0)
+    for spell in run.spells:
+        expected = _expected(spell)
+        forgotten = spell.from_us < restored_us  # the backup knows nothing of it
+        if expected is not None and not forgotten and _is_clean(run, spell):
+            kind, subject = expected
+            yield from _opened_once(run, spell, kind, subject, incidents)
+    for incident in incidents:
+        if incident.is_open and incident.kind in CLOSED_BY_THEMSELVES:
+            yield f"incident {incident.kind} of {incident.subject} is still open after all faults: {incident.seen}"
+    yield from _opened_twice_at_once(incidents)
+
+
+def _expected(spell: Spell) -> tuple[str, str] | None:
+    """Which incident a fault must have while it lasts; None: none, or not for certain."""
+    lasted_us = spell.until_us - spell.from_us
+    if spell.fault == "partition" and lasted_us > SILENT_US:
+        return "cabinet_silent", spell.place
+    if spell.fault == "dead_tag_reader" and lasted_us > NOTICED_US:
+        return "device_lost", f"{spell.place}/{RETURN_READER}"
+    if spell.fault == "mute_reader" and lasted_us > NOTICED_US:
+        return "device_lost", f"{spell.place}/{BADGE_READER}"
+    return None
+
+
+def _is_clean(run: Run, spell: Spell) -> bool:
+    """Whether nothing else was wrong there that could hide or double it."""
+    around_us = 120 * SECOND_US
+    others = run.spells.near(spell.place, spell.from_us - around_us, spell.until_us + around_us, CLEAN)
+    return others == [spell]
+
+
+def _opened_once(run: Run, spell: Spell, kind: str, subject: str, incidents: tuple[Incident, ...]) -> Iterator[str]:
+    clock = run.world.stage.clock
+    while_it_lasts = [
+        incident
+        for incident in incidents
+        if incident.kind == kind
+        and incident.subject == subject
+        and spell.from_us <= clock.at_us(incident.opened_ms) <= spell.until_us
+    ]
+    if len(while_it_lasts) != 1:
+        yield f"{spell}: incident {kind} of {subject} was opened {len(while_it_lasts)} times, expected once"
+        return
+    closed_ms = while_it_lasts[0].closed_ms
+    if closed_ms is None or clock.at_us(closed_ms) > spell.until_us + 60 * SECOND_US:
+        yield f"{spell}: incident {kind} of {subject} was not closed within a minute of its end"
+
+
+def _opened_twice_at_once(incidents: tuple[Incident, ...]) -> Iterator[str]:
+    """Of one kind and subject at most one is open at a time."""
+    last: dict[tuple[str, str], Incident] = {}
+    for incident in incidents:
+        before = last.get((incident.kind, incident.subject))
+        if before is not None and (before.closed_ms is None or before.closed_ms > incident.opened_ms):
+            yield f"incident {incident.kind} of {incident.subject} was opened again while it was open"
+        last[incident.kind, incident.subject] = incident

@@ -1,0 +1,99 @@
+"""One seed's world: which faults come when, how long people act, and how it comes to rest before it is judged."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from simulator.hunt.faults.hardware import HARDWARE
+from simulator.hunt.faults.liars import LIARS
+from simulator.hunt.faults.machines import MACHINES
+from simulator.hunt.faults.memory import MEMORY
+from simulator.hunt.faults.menu import HOUR_US, MINUTE_US, SECOND_US, Cast, Fault
+from simulator.hunt.faults.ways import WAYS
+from simulator.hunt.watch import Watch
+from simulator.network.draws import stream
+from simulator.virtual.spells import Spell, Spells
+from simulator.virtual.timers import Heap
+from simulator.virtual.world import VirtualWorld, heap_world
+
+MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *MEMORY)}
+
+QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
+FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute
+SETTLE_US = 2 * MINUTE_US  # promise 5: two minutes after faults stop, the picture is right
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is the same for every seed of a hunt."""
+
+    hours: float = 6.0
+    stations: int = 30
+    faults: tuple[str, ...] = tuple(MENU)
+
+    @property
+    def end_us(self) -> int:
+        return round(self.hours * HOUR_US)
+
+
+@dataclass
+class Run:
+    """A world that was lived through."""
+
+    seed: int
+    options: Options
+    heap: Heap
+    world: VirtualWorld
+    watch: Watch
+    calm_us: int = 0
+    """When the last fault had ended and nobody began anything new."""
+
+    @property
+    def spells(self) -> Spells:
+        return self.world.spells
+
+
+def live(seed: int, options: Options, directory: Path) -> Run:
+    """Live through one seed: faults and people, then calm, then rest."""
+    heap, world = heap_world(options.stations, seed, directory)
+    run = Run(seed, options, heap, world, Watch(world))
+    faults = [MENU[name] for name in options.faults]
+    for fault in faults:
+        for cabinet in (None,) if fault.everywhere else tuple(world.boxes):
+            _schedule(run, fault, cabinet)
+    world.begin()
+    heap.run_until(options.end_us)
+    world.stop_acting()
+    run.calm_us = heap.now_us()
+    heap.run_until(options.end_us + FINISH_US + SETTLE_US)
+    return run
+
+
+def _schedule(run: Run, fault: Fault, cabinet: str | None) -> None:
+    """All of one kind at one place, one after the other, none beyond the end."""
+    rng = stream(run.seed, f"fault/{fault.name}/{cabinet}")
+    at_us = QUIET_AT_START_US
+    while True:
+        at_us += round(rng.expovariate(1 / fault.every_h) * HOUR_US)
+        lasts_us = round(rng.uniform(*fault.lasts_s) * SECOND_US)
+        if at_us + lasts_us >= run.options.end_us:
+            return
+        run.heap.call_at(at_us, partial(_begin, run, fault, cabinet, lasts_us, random.Random(rng.random())))
+        at_us += lasts_us
+
+
+def _begin(run: Run, fault: Fault, cabinet: str | None, lasts_us: int, rng: random.Random) -> None:
+    now_us = run.heap.now_us()
+    here = None if cabinet is None else frozenset({cabinet})
+    spell = run.spells.add(Spell(fault.name, fault.touches, here, now_us, now_us + lasts_us))
+    end = fault.begin(Cast(run.world, cabinet, rng, spell, lasts_us))
+    if end is not None:
+        run.heap.call_at(now_us + lasts_us, end)
+
+
+def named(names: Iterable[str]) -> tuple[str, ...]:
+    """Faults by name, in the order of the menu."""
+    wanted = set(names)
+    return tuple(name for name in MENU if name in wanted)

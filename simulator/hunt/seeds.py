@@ -1,0 +1,87 @@
+"""One seed, from its first event to its verdict, in a folder of its own; and many of them on all cores."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import structlog
+
+from runtime.clocks import LineClock, SystemLineClock
+from simulator.hunt.checks.promises import Broken, broken_promises
+from simulator.hunt.planted import planted
+from simulator.hunt.scenario import Options, Run, live
+from simulator.virtual.premises import premises
+
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108  # journals are real SQLite files: in memory their commits cost microseconds
+LATEST_MAX = 2  # seeds handed to each worker ahead of time
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """What became of one seed."""
+
+    seed: int
+    broken: tuple[Broken, ...]
+    wall_s: float
+    hours: float
+    faults: int
+    facts: int
+
+
+@contextmanager
+def lived(seed: int, options: Options, plant: str | None = None) -> Iterator[Run]:
+    """A run that was lived through; its journals are there until the block ends."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    folder = tempfile.mkdtemp(prefix="carshare-hunt-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None)
+    try:
+        with planted(plant):
+            yield live(seed, options, Path(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def hunt_one(seed: int, options: Options, plant: str | None = None, clock: LineClock | None = None) -> SeedResult:
+    """Live and judge one seed."""
+    clock = clock or SystemLineClock()
+    began_us = clock.now_us()
+    with lived(seed, options, plant) as run:
+        broken = tuple(broken_promises(run))
+        facts = sum(opened.journal.epoch.last_seq for box in run.world.boxes.values() if (opened := box.opened))
+    return SeedResult(seed, broken, (clock.now_us() - began_us) / 1e6, options.hours, len(run.spells), facts)
+
+
+def hunt_many(
+    first: int, seeds: int | None, options: Options, jobs: int, plant: str | None = None
+) -> Iterator[SeedResult]:
+    """Results as they come, on so many processes; `seeds` None: until whoever asks has enough."""
+    premises(options.stations)  # made once, before the workers are forked
+    numbers = iter(range(first, first + seeds)) if seeds is not None else count(first)
+    if jobs == 1:
+        for seed in numbers:
+            yield hunt_one(seed, options, plant)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting: set[Future[SeedResult]] = set()
+        try:
+            for seed in numbers:
+                waiting.add(pool.submit(hunt_one, seed, options, plant))
+                if len(waiting) >= jobs * LATEST_MAX:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in sorted(done, key=lambda one: one.result().seed))
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in sorted(done, key=lambda one: one.result().seed))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """How many processes this machine runs at once."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,96 @@
+"""What was wrong, where and when: the world's own log of the faults that it made.
+
+The checkers excuse only what a spell explains, and only there, and only for as long as it and its echo last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum, auto
+
+FOREVER_US = 1 << 62
+
+
+class Touches(StrEnum):
+    """What a fault can be an excuse for."""
+
+    WAY = auto()
+    """Messages between a box and the dispatcher are late, lost or many."""
+    BOX = auto()
+    """The box does not run, or its disk is not what it was."""
+    CLOCK = auto()
+    """The box's clock is wrong, or not vouched for."""
+    LOCKS = auto()
+    """The lock bus, its boards or a lock."""
+    READERS = auto()
+    """The reader bus or a reader."""
+    CENTRE = auto()
+    """The dispatcher, or what it remembers."""
+    MEMORY = auto()
+    """What a box or the dispatcher remembers was put back."""
+    THEFT = auto()
+    """Somebody did what nobody may."""
+
+
+@dataclass(slots=True)
+class Spell:
+    """One fault, from its beginning to its end. `cabinets` None: all of them."""
+
+    fault: str
+    touches: frozenset[Touches]
+    cabinets: frozenset[str] | None
+    from_us: int
+    until_us: int = FOREVER_US
+    detail: str = ""
+
+    def covers(self, cabinet: str, from_us: int, until_us: int) -> bool:
+        """Whether it lasted at any time between the two."""
+        here = self.cabinets is None or cabinet in self.cabinets
+        return here and self.from_us <= until_us and from_us <= self.until_us
+
+    @property
+    def place(self) -> str:
+        """The one cabinet, or how many."""
+        if self.cabinets is None:
+            return "everywhere"
+        return next(iter(self.cabinets)) if len(self.cabinets) == 1 else f"{len(self.cabinets)} cabinets"
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.place}{f': {self.detail}' if self.detail else ''}"
+
+
+class Spells:
+    """All faults of a run, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._spells: list[Spell] = []
+
+    def add(self, spell: Spell) -> Spell:
+        self._spells.append(spell)
+        return spell
+
+    def __iter__(self) -> Iterator[Spell]:
+        return iter(self._spells)
+
+    def __len__(self) -> int:
+        return len(self._spells)
+
+    def of(self, fault: str) -> list[Spell]:
+        return [spell for spell in self._spells if spell.fault == fault]
+
+    def near(
+        self, cabinet: str, from_us: int, until_us: int, touches: frozenset[Touches], *, echo_us: int = 0
+    ) -> list[Spell]:
+        """Faults of these kinds that touched a cabinet between two instants, or ended at most `echo_us` before."""
+        return [
+            spell
+            for spell in self._spells
+            if spell.touches & touches and spell.covers(cabinet, from_us - echo_us, until_us)
+        ]
+
+    def clear_from(self, cabinet: str, from_us: int, for_us: int, touches: frozenset[Touches]) -> int:
+        """The end of the first stretch of `for_us` from then on that no such fault touched."""
+        at_us = from_us
+        for spell in sorted(self._spells, key=lambda spell: spell.from_us):
+            if spell.touches & touches and spell.covers(cabinet, at_us, at_us + for_us):
+                at_us = max(at_us, spell.until_us)
+        return at_us + for_us

@@ -1,0 +1,126 @@
+"""A whole network in virtual time, from one seed: cabinets, boxes, dispatchers, broker, members and vehicles."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from dispatcher.core.rules import FleetRules
+from dispatcher.store.desired import told
+from simulator.network.draws import stream
+from simulator.verdict.evidence import Booking
+from simulator.virtual.box import VirtualBox
+from simulator.virtual.broker import MemoryBroker
+from simulator.virtual.centre import VirtualCentre
+from simulator.virtual.clocks import TrueClock
+from simulator.virtual.overheard import Overheard
+from simulator.virtual.people import Person, Surroundings
+from simulator.virtual.phone import Answered, Question
+from simulator.virtual.premises import NAMESPACE, PLACES_SEED, open_database, premises
+from simulator.virtual.runners import HeapRunner
+from simulator.virtual.site import VirtualSite
+from simulator.virtual.spells import Spells
+from simulator.virtual.stage import Stage
+from simulator.virtual.timers import Heap
+from simulator.virtual.traffic import VirtualTraffic
+from simulator.world.demand import GRID_MS, LEAD_MAX_MS, MORNING_MS, Demand
+from simulator.world.members import Member
+from simulator.world.moment import Moment
+from simulator.world.plan import Plan
+from simulator.world.record import WorldRecord
+
+WITHIN_A_MINUTE_US = 60_000_000  # plans are made on the minute, people are not
+
+
+class VirtualWorld:
+    """Make it, `begin`, let the timers run, `stop_acting`, let them run on, judge."""
+
+    def __init__(self, stage: Stage, directory: Path) -> None:
+        self.stage = stage
+        self.network = stage.premises.network
+        self.record = WorldRecord()
+        self.database = open_database(stage.premises.database)
+        self.sites = {station.cabinet: self._site(station.cabinet, station.id) for station in self.network.stations}
+        self.boxes = {
+            cabinet: VirtualBox(cabinet, site, stage, directory / f"{cabinet}.sqlite")
+            for cabinet, site in self.sites.items()
+        }
+        self.centre = VirtualCentre("dispatcher", self.database, stage)
+        self.other_centre = VirtualCentre("dispatcher-2", self.database, stage)
+        """A second one on the same database, for as long as a fault lets it run."""
+        self.spells = Spells()
+        """What was wrong, where and when."""
+        self.overheard = Overheard()
+        """What somebody who owns the broker has seen pass."""
+        stage.broker.on_message = self.overheard.note
+        self.forged: set[str] = set()
+        """Bookings that were written into the database by hand."""
+        self.lost: list[Booking] = []
+        """Bookings that a restored database does not have any more."""
+        traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
+        self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
+
+    def now(self) -> Moment:
+        return Moment(self.stage.clock.now_ms(), self.stage.timers.now_us())
+
+    def begin(self) -> None:
+        """Everything starts, and people begin to live."""
+        self.centre.boot()
+        for box in self.boxes.values():
+            box.boot()
+        self.around.traffic.begin()
+        start_ms = -(-MORNING_MS // GRID_MS) * GRID_MS
+        demand = Demand(self.network, self.stage.seed, start_ms, GRID_MS)
+        for vehicle in self.network.vehicles:
+            rng = stream(self.stage.seed, f"people/{vehicle.id}")
+            self._follow(demand.plans(vehicle), rng)
+
+    def stop_acting(self) -> None:
+        self.around.acting = False
+
+    def told_versions(self) -> dict[str, int]:
+        """The version of each cabinet's wanted state that the database holds."""
+        return {state.cabinet_id: state.version for state in self.database.read_now(told)}
+
+    def answer(self, question: Question, answered: Answered) -> None:
+        """A phone asks: whichever dispatcher is there answers."""
+        self.centre.answer(question, answered)
+
+    def _follow(self, plans: Iterator[Plan], rng: random.Random) -> None:
+        """Let each of a vehicle's members appear in time to book."""
+        plan = next(plans)
+        at_us = self.stage.clock.at_us(plan.start_ms - LEAD_MAX_MS) + rng.randrange(WITHIN_A_MINUTE_US)
+
+        def appear() -> None:
+            if not self.around.acting:
+                return
+            member = Member(plan)
+            Person(member.name, member.live(), self.around, stream(self.stage.seed, f"person/{plan.name}")).begin()
+            self._follow(plans, rng)
+
+        self.stage.timers.call_at(at_us, appear)
+
+    def _site(self, cabinet: str, station: str) -> VirtualSite:
+        return VirtualSite(
+            cabinet,
+            {vehicle.key.home_slot: vehicle.key for vehicle in self.network.vehicles_at(station)},
+            seed=PLACES_SEED,
+            rng=stream(self.stage.seed, f"line/{cabinet}"),
+            timers=self.stage.timers,
+            moment=self.now,
+            record=self.record,
+        )
+
+    def _tracker(self, topic: str, payload: bytes) -> None:
+        if self.stage.broker.is_up:
+            self.stage.broker.spread(topic, payload)
+
+
+def heap_world(
+    stations: int, seed: int, directory: Path, rules: FleetRules | None = None
+) -> tuple[Heap, VirtualWorld]:
+    """A world on the bare heap, not yet begun. Journals lie in `directory`."""
+    heap = Heap()
+    clock = TrueClock(heap, MORNING_MS)
+    broker = MemoryBroker(heap, NAMESPACE)
+    stage = Stage(premises(stations), seed, heap, clock, broker, HeapRunner(heap), rules or FleetRules())
+    return heap, VirtualWorld(stage, directory)

@@ -1,0 +1,72 @@
+"""Slots that were released and did not open yet: pulsed again, a bounded number of times, then named."""
+
+from contract.facts import Purpose, ReleaseFailed
+from station_agent.core.device_events import LockPulsed, ReaderSignal
+from station_agent.core.devices import CABINET, Devices
+from station_agent.core.model import Indicate, Now, ReleaseSlot, Report
+from station_agent.core.notebook import Notebook
+from station_agent.core.picture import Picture, Release
+from station_agent.core.slots import has_key
+
+CONFIRM_MS = 1500  # a pulse of 700 ms, two scans of 200 ms that agree, and as much again
+PULSES_MAX = 3  # a lock that did not move three times is stuck: a person has to look
+
+
+class Locks:
+    """Follows the releases of the picture until their slots open."""
+
+    def __init__(self, picture: Picture, devices: Devices, notebook: Notebook) -> None:
+        self._picture = picture
+        self._devices = devices
+        self._notebook = notebook
+
+    @property
+    def wake_at_line_ms(self) -> int | None:
+        """When a slot should have opened."""
+        return min((release.pulsed_line_ms + CONFIRM_MS for release in self._unconfirmed()), default=None)
+
+    def pulsed(self, event: LockPulsed) -> None:
+        release = self._picture.releases.get(event.slot)
+        if release is not None:
+            release.last_result = event.result.value
+
+    def confirm(self, now: Now) -> None:
+        """Pulse again, or give up, what should have opened by now.
+
+        Not while the cabinet is silent: what it did meanwhile is seen when it is back, and decides.
+        """
+        if not self._devices.is_online(CABINET):
+            for release in self._unconfirmed():
+                release.pulsed_line_ms = now.line_ms
+            return
+        for release in self._unconfirmed():
+            if now.line_ms < release.pulsed_line_ms + CONFIRM_MS:
+                continue
+            if release.pulses < PULSES_MAX:
+                held = has_key(self._picture.slots[release.slot].state)
+                wanted_held = held if release.purpose is Purpose.COMMAND else release.purpose is not Purpose.RETURN
+                assert held is wanted_held, "a movement settles its release"
+                release.pulses += 1
+                release.pulsed_line_ms = now.line_ms
+                self._notebook.then(ReleaseSlot(release.slot))
+            else:
+                self._give_up(now, release)
+
+    def _unconfirmed(self) -> list[Release]:
+        return [release for release in self._picture.releases.values() if release.pulses and not release.opened]
+
+    def _give_up(self, now: Now, release: Release) -> None:
+        del self._picture.releases[release.slot]
+        self._notebook.note(
+            now,
+            ReleaseFailed,
+            slot=release.slot,
+            purpose=release.purpose,
+            pulses=release.pulses,
+            last_result=release.last_result,
+            grant=release.grant,
+            command=release.command,
+        )
+        if release.reader is not None:
+            self._notebook.then(Indicate(release.reader, ReaderSignal.CALL))
+        self._notebook.then(Report())

@@ -1,0 +1,229 @@
+"""The journal's tables in SQLite: every statement, each change one durable transaction.
+
+CannotNow     the disk is full, fails, or somebody holds the file: try again later
+NotAJournal   whatever is in the file, no waiting makes it this agent's journal
+sqlite3.Error anything else: a damaged file, or our own mistake
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from contract.chain import genesis_hash
+from station_agent.storage import Connection
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE epochs (
+    number INTEGER PRIMARY KEY,
+    epoch TEXT NOT NULL UNIQUE,
+    created_ms INTEGER NOT NULL,
+    acknowledged_seq INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE facts (
+    epoch INTEGER NOT NULL REFERENCES epochs (number),
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (epoch, seq)
+) WITHOUT ROWID;
+CREATE TABLE states (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+_CANNOT_NOW = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,  # of the files beside the database
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    }
+)
+"""What a disk or a neighbour does to us, by SQLite's primary result codes."""
+
+
+class CannotNow(Exception):
+    """Nothing was written. The text is SQLite's own."""
+
+
+class NotAJournal(Exception):
+    """The text says what was found and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    number: int
+    epoch: str
+    created_ms: int
+    acknowledged_seq: int
+    last_seq: int
+    last_hash: str
+
+
+class Row(NamedTuple):
+    """A fact as it lies in its table."""
+
+    epoch: int
+    seq: int
+    at_ms: int
+    text: str
+    hash: str
+
+
+class JournalDatabase:
+    """One cabinet's tables."""
+
+    def __init__(self, connection: Connection, cabinet: str) -> None:
+        self._connection = connection
+        self.cabinet = cabinet
+
+    def prepare(self, new_epoch: Callable[[], tuple[str, int]], *, alone: bool) -> Epoch:
+        """Make the tables where there are none, and an epoch of this name and time where there is none.
+
+        Args:
+            new_epoch: a name and a time.
+            alone: let nobody else read, which needs no memory shared in a file: a full disk has no room for it.
+
+        Raises:
+            CannotNow: this connection is of no use then.
+            NotAJournal: the tables are another cabinet's or a newer agent's.
+        """
+        with _sorted_errors():
+            return self._prepare(new_epoch, alone=alone)
+
+    def _prepare(self, new_epoch: Callable[[], tuple[str, int]], *, alone: bool) -> Epoch:
+        run = self._connection.execute
+        if alone:
+            run("PRAGMA locking_mode = EXCLUSIVE")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA wal_autocheckpoint = 0")
+        run("PRAGMA foreign_keys = ON")
+        (version,) = run("PRAGMA user_version").fetchone()
+        if version not in {0, SCHEMA_VERSION}:
+            raise NotAJournal(f"journal has schema {version}, expected {SCHEMA_VERSION}: a newer agent's?")
+        if version == 0:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    run(statement)
+                self._put_states({"cabinet": self.cabinet.encode()})
+                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        owner = (self.state("cabinet") or b"").decode()
+        if owner != self.cabinet:
+            raise NotAJournal(f"journal belongs to cabinet {owner!r}, expected {self.cabinet!r}")
+        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
+            self._insert_epoch(*new_epoch())
+        return self._load_epoch()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def write(self, epoch: Epoch, rows: Sequence[Row], states: Mapping[str, bytes]) -> None:
+        """Facts, states and how far the ledger has acknowledged the epoch."""
+        with self._transaction():
+            self._insert(rows)
+            self._put_states(states)
+            self._connection.execute(
+                "UPDATE epochs SET acknowledged_seq = ? WHERE number = ? AND acknowledged_seq <> ?",
+                (epoch.acknowledged_seq, epoch.number, epoch.acknowledged_seq),
+            )
+
+    def start_epoch(
+        self, epoch: str, created_ms: int, rows_of: Callable[[Epoch], Sequence[Row]], states: Mapping[str, bytes]
+    ) -> Epoch:
+        """A new epoch with its first facts; those of the epochs before stay where they are."""
+        with self._transaction():
+            self._insert_epoch(epoch, created_ms)
+            self._insert(rows_of(self._load_epoch()))
+            self._put_states(states)
+            return self._load_epoch()
+
+    def forget(self, epoch: Epoch, before_ms: int) -> int:
+        """Delete acknowledged facts; see `Journal.forget`."""
+        with self._transaction():
+            (young,) = self._connection.execute(
+                "SELECT min(seq) FROM facts WHERE epoch = ? AND at_ms >= ?", (epoch.number, before_ms)
+            ).fetchone()
+            keep_from = min(epoch.acknowledged_seq, (young or epoch.last_seq + 1) - 1)
+            gone = self._connection.execute(
+                "DELETE FROM facts WHERE epoch = ? AND seq < ?", (epoch.number, keep_from)
+            ).rowcount
+            gone += self._connection.execute(
+                "DELETE FROM facts WHERE epoch < ? AND at_ms < ?", (epoch.number, before_ms)
+            ).rowcount
+        return gone
+
+    def checkpoint(self, mode: str) -> None:
+        """Fold the write-ahead log back."""
+        with _sorted_errors():
+            self._connection.execute(f"PRAGMA wal_checkpoint({mode})")
+
+    def rows_from(self, epoch: Epoch, seq: int, limit: int) -> list[Row]:
+        """Facts from `seq` on, in order; `limit` -1: all of them."""
+        with _sorted_errors():
+            self._roll_back()  # what is left of a transaction that could not even be rolled back is no fact
+            rows = self._connection.execute(
+                "SELECT epoch, seq, at_ms, text, hash FROM facts WHERE epoch = ? AND seq >= ? ORDER BY seq LIMIT ?",
+                (epoch.number, seq, limit),
+            ).fetchall()
+        return [Row(*row) for row in rows]
+
+    def state(self, name: str) -> bytes | None:
+        row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def _insert(self, rows: Sequence[Row]) -> None:
+        self._connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", rows)
+
+    def _put_states(self, states: Mapping[str, bytes]) -> None:
+        self._connection.executemany(
+            "INSERT INTO states VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            states.items(),
+        )
+
+    def _insert_epoch(self, epoch: str, created_ms: int) -> None:
+        self._connection.execute("INSERT INTO epochs (epoch, created_ms) VALUES (?, ?)", (epoch, created_ms))
+
+    def _load_epoch(self) -> Epoch:
+        number, epoch, created_ms, acknowledged_seq = self._connection.execute(
+            "SELECT number, epoch, created_ms, acknowledged_seq FROM epochs ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        row = self._connection.execute(
+            "SELECT seq, hash FROM facts WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (number,)
+        ).fetchone()
+        last_seq, last_hash = row if row is not None else (0, genesis_hash(self.cabinet, epoch))
+        return Epoch(number, epoch, created_ms, acknowledged_seq, last_seq, last_hash)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit or roll back, with the write lock taken at the start."""
+        with _sorted_errors():
+            self._roll_back()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.OperationalError):  # the next transaction tries it again
+                    self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite may have ended it by itself
+            self._connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _sorted_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_FULL)  # only SQLite's own errors have one
+        if code & 0xFF not in _CANNOT_NOW:  # the low byte is the primary code
+            raise
+        raise CannotNow(str(error)) from error

@@ -1,0 +1,12 @@
+"""What holds for all tests."""
+
+from hypothesis import HealthCheck, settings
+
+# Hypothesis counts what its first text needs (a table of all characters, kept in `.hypothesis`) as slow input:
+# one second in a fresh clone on a busy machine, where the check then fails whichever test comes first.
+settings.register_profile(
+    "fresh clone",
+    parent=settings.get_profile(settings.get_current_profile_name()),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("fresh clone")
