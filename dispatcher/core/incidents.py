@@ -6,6 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+from dispatcher.core.windows import DAY_MS
+
 Severity = Literal["info", "warning", "urgent"]
 
 
@@ -14,11 +16,17 @@ class IncidentKind(StrEnum):
     UNIDENTIFIED_KEY_OUT = "unidentified_key_out"
     WRONG_KEY_TAKEN = "wrong_key_taken"
     KEY_IN_WRONG_SLOT = "key_in_wrong_slot"
+    KEY_AT_WRONG_STATION = "key_at_wrong_station"
     KEY_MISSING = "key_missing"
     KEY_OVERDUE = "key_overdue"
     CABINET_SILENT = "cabinet_silent"
+    CABINET_CLOCK_NOT_TRUSTED = "cabinet_clock_not_trusted"
+    DESIRED_NOT_TAKEN = "desired_not_taken"
     DEVICE_LOST = "device_lost"
+    READER_TAMPERED = "reader_tampered"
     LOCK_STUCK = "lock_stuck"
+    SLOT_OPENED_WITHOUT_DECISION = "slot_opened_without_decision"
+    BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
     ROW_WITHOUT_ORIGIN = "row_without_origin"
@@ -28,7 +36,7 @@ class Found(StrEnum):
     """What says that an incident should be open."""
 
     BY_STATE = "by_state"  # the reconciler, from the picture as it is; computed again at any time
-    BY_FACT = "by_fact"  # one fact opens it, another closes it
+    BY_FACT = "by_fact"  # one fact or report opens it, another closes it
     BY_RIGHTS = "by_rights"  # found where rights are computed; closed there once its row is gone or good
 
 
@@ -38,6 +46,8 @@ class KindRule:
     found: Found
     advice: str
     """What a person can do."""
+    lasts_ms: int | None = None
+    """It closes by itself when nothing more was heard of it for this long; None: something has to close it."""
 
 
 KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
@@ -54,6 +64,9 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.KEY_IN_WRONG_SLOT: KindRule(
             "info", Found.BY_STATE, "Hang the key into its own slot at the next visit; it works where it is."
         ),
+        IncidentKind.KEY_AT_WRONG_STATION: KindRule(
+            "warning", Found.BY_STATE, "See who has booked the vehicle next, and have it driven home."
+        ),
         IncidentKind.KEY_MISSING: KindRule(
             "urgent", Found.BY_STATE, "Look for the key: its slot is empty and no fact says who took it."
         ),
@@ -63,11 +76,29 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.CABINET_SILENT: KindRule(
             "urgent", Found.BY_STATE, "Check power and uplink; members with a right on the box still get keys."
         ),
+        IncidentKind.CABINET_CLOCK_NOT_TRUSTED: KindRule(
+            "urgent", Found.BY_STATE, "Check the box's clock and time service: until then it hands out no key."
+        ),
+        IncidentKind.DESIRED_NOT_TAKEN: KindRule(
+            "urgent", Found.BY_STATE, "Restart the box; new bookings do not reach it, cancelled ones still open."
+        ),
         IncidentKind.DEVICE_LOST: KindRule(
             "urgent", Found.BY_FACT, "Check the device's power and cable in the cabinet."
         ),
+        IncidentKind.READER_TAMPERED: KindRule(
+            "urgent", Found.BY_FACT, "Look at the reader: its housing was opened or it was taken off the wall."
+        ),
         IncidentKind.LOCK_STUCK: KindRule(
             "urgent", Found.BY_FACT, "Help the member to another vehicle; have the lock of this slot repaired."
+        ),
+        IncidentKind.SLOT_OPENED_WITHOUT_DECISION: KindRule(
+            "urgent", Found.BY_FACT, "Count the keys there: the slot was forced, opened by hand or by itself."
+        ),
+        IncidentKind.BADGE_AT_TWO_STATIONS: KindRule(
+            "urgent",
+            Found.BY_FACT,
+            "Call the member: if one of the two was somebody else, revoke the badge.",
+            DAY_MS,
         ),
         IncidentKind.FACTS_CONFLICT: KindRule(
             "urgent", Found.BY_FACT, "Find out whether the box was restored from a copy, or was cloned."

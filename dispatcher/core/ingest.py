@@ -1,11 +1,12 @@
 """What a batch of facts is, seen from what the ledger already holds."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from contract.chain import chain_hashes, genesis_hash
-from contract.facts import BadFact, Fact, UnknownFact, parse_fact
+from contract.facts import BadFact, EpochStarted, Fact, UnknownFact, parse_fact
 from contract.messages import FactBatch
 
 
@@ -14,6 +15,9 @@ class FactOutcome(StrEnum):
 
     APPLIED = "applied"
     UNKNOWN_KIND = "unknown_kind"  # from a newer agent: kept in the ledger, skipped by the projections
+    TOLD_BEFORE = (
+        "told_before"  # carried into a new epoch, and in the ledger under another number: not applied again
+    )
     UNREADABLE = "unreadable"  # signed and numbered, so kept in the ledger; an incident
     DUPLICATE = "duplicate"
     AHEAD = "ahead"  # begins beyond the next number: not stored, the box resends from our watermark
@@ -97,6 +101,20 @@ def last_common(batch: FactBatch, cursor: Cursor, hash_at: Callable[[int], str |
         if theirs == hash_at(seq):
             return Cursor(batch.epoch, seq, theirs)
     return first_cursor(batch.cabinet, batch.epoch)
+
+
+def may_be_carried(fact: Fact | UnknownFact, epoch_created_ms: int) -> bool:
+    """Whether a fact can be from before its epoch: a box that begins anew tells again what it believes untold.
+
+    One whose memory was put back believes that of facts which the ledger has.
+    """
+    return fact.at_ms <= epoch_created_ms and not isinstance(fact, EpochStarted)
+
+
+def content(text: str) -> str:
+    """What a fact says, whatever its number."""
+    said = json.loads(text)
+    return json.dumps({name: said[name] for name in said if name != "seq"}, sort_keys=True)
 
 
 def happened_ms(fact: Fact | UnknownFact, received_ms: int) -> int:

@@ -14,6 +14,8 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import utc_text
 
 REPORT_EVERY_S = 600  # the contract: an agent that is well says its whole state at least this often
+CLOCK_PATIENCE_S = 300  # a box asks for the time every second and has it in seconds: a boot is over long before
+DESIRED_PATIENCE_S = 120  # it is told again every 10 s: twelve times in vain are no accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,16 @@ class CabinetView:
     """How long it has been offline as far as we could hear, by the wall clock."""
     quiet_s: float
     """How long nothing came while we were listening, by the line clock: networks run on that one."""
-    silent_already: bool
-    """Its incident is open: a word from the cabinet closes it, a restart of ours does not."""
+    open_already: frozenset[IncidentKind] = frozenset()
+    """Its incidents: a word from the cabinet closes them, a restart of ours does not."""
+    untrusted_s: float | None = None
+    """How long nobody has vouched for its clock, while we could hear it; None: somebody does."""
+    told_version: int = 0
+    """Of our desired state; 0: there is none yet."""
+    held_version: int | None = None
+    """As its newest report says; None: there never was one."""
+    unlike_s: float = 0.0
+    """How long it has held this very version, which is not ours, while we could hear it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,8 @@ def reconcile(picture: Picture, rules: FleetRules, now_ms: int) -> tuple[Discrep
         found.extend(of_booking(booking, rules, now_ms))
     for cabinet in picture.cabinets:
         found.extend(of_cabinet(cabinet, rules, listening=picture.listening))
+        found.extend(of_clock(cabinet))
+        found.extend(of_desired(cabinet))
     return tuple(found)
 
 
@@ -90,7 +102,9 @@ def of_key(key: KeyView) -> Iterator[Discrepancy]:
     if key.state == "taken":
         yield from _of_key_out(key)
     elif key.state == "in_slot" and key.home is not None and key.place != key.home:
-        yield _about_key(key, IncidentKind.KEY_IN_WRONG_SLOT, _place(key.home), _place(key.place))
+        here = key.place[0] == key.home[0]
+        kind = IncidentKind.KEY_IN_WRONG_SLOT if here else IncidentKind.KEY_AT_WRONG_STATION
+        yield _about_key(key, kind, _place(key.home), _place(key.place))
     elif key.state == "missing":
         expected = f"hangs in {_place(key.place)}"
         yield _about_key(key, IncidentKind.KEY_MISSING, expected, "the slot is empty, no fact says why")
@@ -125,7 +139,7 @@ def of_booking(booking: BookingView, rules: FleetRules, now_ms: int) -> Iterator
 
 def of_cabinet(cabinet: CabinetView, rules: FleetRules, *, listening: bool) -> Iterator[Discrepancy]:
     """Whether a cabinet is silent. While we do not listen, that stays as it was."""
-    if _is_silent(cabinet, rules) if listening else cabinet.silent_already:
+    if _is_silent(cabinet, rules) if listening else IncidentKind.CABINET_SILENT in cabinet.open_already:
         yield Discrepancy(
             IncidentKind.CABINET_SILENT,
             cabinet.cabinet_id,
@@ -139,11 +153,42 @@ def _is_silent(cabinet: CabinetView, rules: FleetRules) -> bool:
     without_report = cabinet.quiet_s > rules.cabinet_silent_s + REPORT_EVERY_S
     if cabinet.online and cabinet.heard:
         return without_report
-    if cabinet.silent_already:
+    if IncidentKind.CABINET_SILENT in cabinet.open_already:
         return True
     if cabinet.online is None:
         return cabinet.quiet_s > rules.cabinet_silent_s
     return without_report if cabinet.online else cabinet.offline_s > rules.cabinet_silent_s
+
+
+def of_clock(cabinet: CabinetView) -> Iterator[Discrepancy]:
+    """Whether nobody vouches for a cabinet's clock for too long. While it is not heard, that stays as it was."""
+    if cabinet.untrusted_s is None:
+        return
+    open_already = IncidentKind.CABINET_CLOCK_NOT_TRUSTED in cabinet.open_already
+    if open_already or cabinet.untrusted_s > CLOCK_PATIENCE_S:
+        yield Discrepancy(
+            IncidentKind.CABINET_CLOCK_NOT_TRUSTED,
+            cabinet.cabinet_id,
+            expected=f"a clock that the kernel or the dispatcher vouches for within {CLOCK_PATIENCE_S} s",
+            seen="nobody vouches for it",
+            cabinet_id=cabinet.cabinet_id,
+        )
+
+
+def of_desired(cabinet: CabinetView) -> Iterator[Discrepancy]:
+    """Whether a cabinet does not take what it is told. While it is not heard, that stays as it was."""
+    held, told = cabinet.held_version, cabinet.told_version
+    if held is None or told in {0, held}:
+        return
+    open_already = IncidentKind.DESIRED_NOT_TAKEN in cabinet.open_already
+    if open_already or cabinet.unlike_s > DESIRED_PATIENCE_S:
+        yield Discrepancy(
+            IncidentKind.DESIRED_NOT_TAKEN,
+            cabinet.cabinet_id,
+            expected=f"version {told} within {DESIRED_PATIENCE_S} s",
+            seen=f"it holds {'an older' if held < told else 'a newer'} one, {held}",
+            cabinet_id=cabinet.cabinet_id,
+        )
 
 
 def _about_key(key: KeyView, kind: IncidentKind, expected: str, seen: str) -> Discrepancy:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dispatcher.core.patience import Patience
 from dispatcher.store.timed import Hearing
 from runtime.clocks import Clock, LineClock
 
@@ -13,6 +14,7 @@ class Ears:
     clock: Clock
     line_clock: LineClock
     _heard_us: dict[str, int] = field(default_factory=dict)
+    _patience: Patience = field(default_factory=Patience)
     _since_us: int | None = None
     _since_ms: int = 0
 
@@ -32,7 +34,13 @@ class Ears:
         """What can be said at this instant."""
         since_us = self._since_us
         if since_us is None:
-            return Hearing(listening=False, listening_since_ms=self._since_ms, quiet_s={}, listening_s=0)
+            return Hearing(
+                listening=False,
+                listening_since_ms=self._since_ms,
+                quiet_s={},
+                listening_s=0,
+                patience=self._patience,
+            )
         now_us = self.line_clock.now_us()
         quiet_s = {
             cabinet_id: (now_us - max(heard_us, since_us)) / 1_000_000
@@ -43,4 +51,6 @@ class Ears:
             listening_since_ms=self._since_ms,
             quiet_s=quiet_s,
             listening_s=(now_us - since_us) / 1_000_000,
+            line_s=now_us / 1_000_000,
+            patience=self._patience,
         )

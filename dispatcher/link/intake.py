@@ -15,6 +15,7 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.link.courier import Courier
 from dispatcher.store.database import Database
 from dispatcher.store.ingest import Intake, Taken
+from dispatcher.store.ledger import beginning
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.reports import apply_reports
 from runtime.clocks import Clock, LineClock
@@ -121,7 +122,10 @@ class IntakeWorker:
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         apply_reports(connection, self._rules, now_ms)
-        return taken
+        beginnings = [
+            beginning(connection, self._ledger, message) for message in group if isinstance(message, Reported)
+        ]
+        return taken.answering(beginnings)
 
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""

@@ -15,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 from contract.topics import DESIRED
 from dispatcher.link.courier import Courier
 from dispatcher.store.database import Database
-from dispatcher.store.desired import DesiredMaker, Look, Told, look, mark_unknown_dirty, wire_of
+from dispatcher.store.desired import DesiredMaker, Told, mark_unknown_dirty, told, wire_of
 from dispatcher.store.ledger import watermarks
+from dispatcher.store.rounds import ToDo, to_do
 from runtime.clocks import Clock, LineClock
 from runtime.steps import Steps
 
@@ -81,29 +82,41 @@ class Publisher:
         self._working.at_us(self._line_clock.now_us() + RESEND_US)
 
     async def _round(self) -> None:
-        seen = await self._look()
-        if seen.is_due:
+        work = await self._database.read(self._to_do)
+        if work.compute:
             await self._compute()
-            seen = await self._look()
+            work = await self._database.read(self._to_do)
         if not self._connected:
             return
         if self._connected_anew:
             self._connected_anew = False
-            self._sent.clear()
-            for acknowledged in await self._database.read(partial(watermarks, ledger=self._ledger)):
-                self._courier.send(acknowledged)
-        due = [state for state in seen.told if self._is_due(state)]
+            try:
+                await self._tell_everything()
+            except BaseException:
+                self._connected_anew = True  # the next round begins with all of it
+                raise
+        else:
+            await self._tell(work.unlike)
+
+    async def _tell_everything(self) -> None:
+        self._sent.clear()
+        for acknowledged in await self._database.read(partial(watermarks, ledger=self._ledger)):
+            self._courier.send(acknowledged)
+        await self._tell(await self._database.read(told))
+
+    async def _tell(self, states: Sequence[Told]) -> None:
+        due = [state for state in states if self._is_due(state)]
         for first in range(0, len(due), WIRES_AT_ONCE):
             await self._send([state.cabinet_id for state in due[first : first + WIRES_AT_ONCE]])
-
-    async def _look(self) -> Look:
-        return await self._database.read(partial(look, stale_ms=self._clock.now_ms() - RECOMPUTE_MS))
 
     async def _send(self, cabinet_ids: Sequence[str]) -> None:
         wires = await self._database.read(partial(wire_of, cabinet_ids=cabinet_ids))
         for cabinet_id, (version, wire) in wires.items():
             self._courier.send_signed(DESIRED, cabinet_id, wire.encode())
             self._sent[cabinet_id] = _Sent(version, self._line_clock.now_us())
+
+    def _to_do(self, connection: Connection) -> ToDo:
+        return to_do(connection, self._clock.now_ms() - RECOMPUTE_MS)
 
     async def _compute(self) -> None:
         await self._database.write(mark_unknown_dirty)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Row, select, update
 
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.rules import FleetRules
@@ -31,6 +31,13 @@ class Applying:
         """Change what is known of a slot; columns not named stay as they are."""
         row = {"cabinet_id": self.cabinet_id, "slot": slot, "changed_ms": at_ms, **columns}
         upsert(self.connection, slot_states, row)
+
+    def slot_state(self, slot: int) -> Row[Any] | None:
+        """What is known of a slot so far; None: nothing."""
+        statement = select(slot_states).where(
+            slot_states.c.cabinet_id == self.cabinet_id, slot_states.c.slot == slot
+        )
+        return self.connection.execute(statement).one_or_none()
 
     def forget_key_elsewhere(self, key_id: str, slot: int) -> None:
         """A key is in one place: another slot that was said to hold it holds something unknown."""

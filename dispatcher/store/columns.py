@@ -1,6 +1,19 @@
 """The kinds of column that the schema is made of, each spelt once."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Integer, String, Text
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    literal_column,
+)
 
 BIG = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows only in a column named INTEGER
 
@@ -9,6 +22,15 @@ def in_list(column: str, values: tuple[str, ...]) -> str:
     """SQL that holds where `column` is one of `values`, written alike in constraints and indexes."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"
+
+
+def literally_in(column: Column[str], values: Iterable[str]) -> ColumnElement[bool]:
+    """A condition on words of our own, written out.
+
+    Bound values of `IN` are spelt anew at each execution, and no database knows the condition of a partial index
+    by them.
+    """
+    return column.in_([literal_column(f"'{value}'") for value in values])
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:

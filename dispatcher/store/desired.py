@@ -153,43 +153,23 @@ def mark_serving_dirty(connection: Connection) -> None:
         mark_dirty(connection, cabinet_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """All desired states at one glance."""
-
-    told: Sequence[Told]
-    """Those that there are."""
-    is_due: bool
-    """Whether any is to be made, or made anew."""
-
-
-_LOOK = (
-    select(
-        cabinets.c.id.label("cabinet_id"),
-        desired_states.c.version,
-        desired_states.c.dirty,
-        desired_states.c.computed_ms,
-        cabinet_links.c.desired_version_held,
-        cabinet_links.c.online,
+def told(connection: Connection) -> Sequence[Told]:
+    """Every desired state there is, with what its cabinet holds."""
+    statement = (
+        select(
+            desired_states.c.cabinet_id,
+            desired_states.c.version,
+            cabinet_links.c.desired_version_held,
+            cabinet_links.c.online,
+        )
+        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
+        .where(desired_states.c.version > 0)
+        .order_by(desired_states.c.cabinet_id)
     )
-    .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
-    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-    .where(or_(cabinets.c.life_cycle != "retired", desired_states.c.version.is_not(None)))
-    .order_by(cabinets.c.id)
-)
-
-
-def look(connection: Connection, stale_ms: int) -> Look:
-    """Every desired state with what its cabinet holds. Due: not yet made, dirty, or made before `stale_ms`."""
-    rows = connection.execute(_LOOK).all()
-    return Look(
-        told=[
-            Told(row.cabinet_id, row.version, row.desired_version_held or 0, bool(row.online))
-            for row in rows
-            if row.version
-        ],
-        is_due=any(row.version is None or row.dirty or row.computed_ms < stale_ms for row in rows),
-    )
+    return [
+        Told(row.cabinet_id, row.version, row.desired_version_held or 0, bool(row.online))
+        for row in connection.execute(statement)
+    ]
 
 
 def wire_of(connection: Connection, cabinet_ids: Collection[str]) -> dict[str, tuple[int, str]]:

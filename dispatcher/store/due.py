@@ -6,8 +6,8 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, case, func, se
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.deadlines import MARGIN_MS
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings
-from dispatcher.store.timed import MARGIN_MS
 
 
 def _next_due() -> Select[Any]:

@@ -17,6 +17,8 @@ from dispatcher.store.schema import handovers, rentals
 
 def key_taken(at: Applying, fact: KeyTaken) -> None:
     """A key left a slot: its booking starts, or goes on after a stop-over."""
+    if _is_told_take(at, fact):
+        return
     at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, opened_for=None)
     close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
     booking = booking_of_grant(at.connection, fact.grant)
@@ -42,6 +44,24 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
         _unidentified_key_out(at, fact)
 
 
+def _is_told_take(at: Applying, fact: KeyTaken) -> bool:
+    """Whether a box whose memory was put back tells again, without its right, a take that the ledger has.
+
+    The slot is empty here too, and the key is known to be out or in another place.
+    """
+    if not fact.seen_late or fact.grant is not None:
+        return False
+    slot = at.slot_state(fact.slot)
+    if slot is None or slot.key_present is not False:
+        return False
+    if fact.key is None:
+        return True
+    known = key_state(at.connection, fact.key)
+    if known is None or known.state == "missing":
+        return False
+    return known.state != "in_slot" or (known.cabinet_id, known.slot) != (at.cabinet_id, fact.slot)
+
+
 def _back_elsewhere_ms(at: Applying, fact: KeyTaken) -> int | None:
     """When the key came into another cabinet, if that was after this take; it was only heard before it."""
     known = key_state(at.connection, fact.key) if fact.key is not None else None
@@ -59,6 +79,8 @@ def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
 
 def key_returned(at: Applying, fact: KeyReturned) -> None:
     """A key came into a slot: the right under which it went, told or remembered, is used up or held."""
+    if _is_told_return(at, fact):
+        return
     identity = fact.identity if fact.key is not None else None
     at.set_slot(fact.slot, fact.at_ms, key_present=True, key_id=fact.key, identity=identity)
     close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
@@ -83,6 +105,14 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         at.forget_key_elsewhere(fact.key, fact.slot)
         set_key(at.connection, fact.key, state="in_slot", grant_id=None, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
+
+
+def _is_told_return(at: Applying, fact: KeyReturned) -> bool:
+    """The same of a return: the slot holds a key here too, and the box cannot say which one came."""
+    if not fact.seen_late or fact.key is not None:
+        return False
+    slot = at.slot_state(fact.slot)
+    return slot is not None and bool(slot.key_present)
 
 
 def _place(at: Applying, fact: KeyTaken | KeyReturned) -> dict[str, Any]:

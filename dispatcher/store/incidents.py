@@ -2,13 +2,28 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Select, insert, select, update
 
 from dispatcher.core.incidents import KINDS, Discrepancy, Found, IncidentKind
 from dispatcher.store.schema import incidents
 
-KINDS_BY_STATE = tuple(kind for kind, rule in KINDS.items() if rule.found is Found.BY_STATE)
+KINDS_BY_STATE = frozenset(kind for kind, rule in KINDS.items() if rule.found is Found.BY_STATE)
+
+
+class OpenIncident(NamedTuple):
+    """An open row, as far as it is compared."""
+
+    id: int
+    kind: str
+    subject: str
+    updated_ms: int
+    expected: str
+    seen: str
+
+
+_OPEN = select(*(incidents.c[name] for name in OpenIncident._fields)).where(incidents.c.closed_ms.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +52,51 @@ def settle(
     subject: str | None = None,
 ) -> None:
     """Make the open incidents of `kinds` (and of one subject, where named) those that are `wanted`."""
-    statement = select(incidents).where(incidents.c.closed_ms.is_(None), incidents.c.kind.in_(kinds))
+    statement = _OPEN.where(incidents.c.kind.in_(kinds))
     if subject is not None:
         statement = statement.where(incidents.c.subject == subject)
-    open_rows = {(row.kind, row.subject): row for row in connection.execute(statement)}
+    _settle(connection, wanted, _read(connection, statement), kinds, now_ms)
+
+
+def open_incidents(connection: Connection) -> tuple[OpenIncident, ...]:
+    """All that are open, of every kind."""
+    return _read(connection, _OPEN)
+
+
+def settle_among(
+    connection: Connection, wanted: Iterable[Discrepancy], known: Iterable[OpenIncident], now_ms: int
+) -> None:
+    """As `settle`, of all kinds that a picture shows; `known` is what `open_incidents` read in this transaction."""
+    by_state = [incident for incident in known if incident.kind in KINDS_BY_STATE]
+    _settle(connection, wanted, by_state, KINDS_BY_STATE, now_ms)
+
+
+def close_aged(connection: Connection, known: Iterable[OpenIncident], now_ms: int) -> None:
+    """Close those of which nothing more was heard for as long as their kind lasts."""
+    for incident in known:
+        lasts_ms = KINDS[IncidentKind(incident.kind)].lasts_ms
+        if lasts_ms is not None and incident.updated_ms + lasts_ms <= now_ms:
+            _close(connection, incident.id, now_ms)
+
+
+def _settle(
+    connection: Connection,
+    wanted: Iterable[Discrepancy],
+    known: Iterable[OpenIncident],
+    kinds: Collection[IncidentKind],
+    now_ms: int,
+) -> None:
+    left = {(incident.kind, incident.subject): incident for incident in known}
     for discrepancy in wanted:
         assert discrepancy.kind in kinds, "a caller settles what it looked at"
-        row = open_rows.pop((discrepancy.kind, discrepancy.subject), None)
+        row = left.pop((discrepancy.kind, discrepancy.subject), None)
         _open_or_update(connection, discrepancy, row, now_ms)
-    for row in open_rows.values():
+    for row in left.values():
         _close(connection, row.id, now_ms)
+
+
+def _read(connection: Connection, statement: Select[Any]) -> tuple[OpenIncident, ...]:
+    return tuple(OpenIncident(*row) for row in connection.execute(statement))
 
 
 def open_incident(connection: Connection, discrepancy: Discrepancy, now_ms: int) -> None:
@@ -85,15 +135,14 @@ def all_incidents(connection: Connection) -> tuple[Incident, ...]:
     return tuple(Incident(**row._asdict()) for row in rows)
 
 
-def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> "Row[tuple[object, ...]] | None":
-    statement = select(incidents).where(
-        incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.subject == subject
-    )
-    return connection.execute(statement).one_or_none()
+def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> OpenIncident | None:
+    statement = _OPEN.where(incidents.c.kind == kind, incidents.c.subject == subject)
+    found = _read(connection, statement)
+    return found[0] if found else None
 
 
 def _open_or_update(
-    connection: Connection, discrepancy: Discrepancy, row: "Row[tuple[object, ...]] | None", now_ms: int
+    connection: Connection, discrepancy: Discrepancy, row: OpenIncident | None, now_ms: int
 ) -> None:
     told = {"expected": discrepancy.expected, "seen": discrepancy.seen, "updated_ms": now_ms}
     if row is None:

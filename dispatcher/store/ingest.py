@@ -1,8 +1,8 @@
 """Takes batches of facts: ledger, projections, incidents and watermark move in the caller's transaction."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -17,18 +17,31 @@ from dispatcher.core.ingest import (
     DoesNotFit,
     FactOutcome,
     NumberedFact,
+    content,
     happened_ms,
     judge,
     last_common,
+    may_be_carried,
     read,
 )
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident
-from dispatcher.store.ledger import acknowledgement, append, hash_at, lock_cursor, move_cursor, watermark
+from dispatcher.store.ledger import (
+    acknowledgement,
+    append,
+    contents_elsewhere,
+    hash_at,
+    is_newest,
+    lock_cursor,
+    move_cursor,
+    watermark,
+)
 from dispatcher.store.projections import apply
 
 log = structlog.get_logger()
+
+Meaning = Fact | UnknownFact | BadFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,10 @@ class Taken:
     acknowledgements: tuple[Acknowledged, ...]
     """To be published after the commit."""
     outcomes: Counter[FactOutcome]
+
+    def answering(self, more: Iterable[Acknowledged | None]) -> "Taken":
+        """With what is to be published beside the answers to batches."""
+        return replace(self, acknowledgements=(*filter(None, more), *self.acknowledgements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,8 @@ class Intake:
         if isinstance(verdict, DoesNotFit):
             outcomes[FactOutcome(verdict)] += len(batch.facts)
             if verdict is DoesNotFit.CONFLICT:
-                self._conflict(connection, batch, cursor.seq)
+                if is_newest(connection, batch):
+                    self._conflict(connection, batch, cursor.seq)
                 common = last_common(batch, cursor, known_hash)
                 return acknowledgement(self.ledger, batch.cabinet, common, conflict=True)
         else:
@@ -74,22 +92,48 @@ class Intake:
         self, connection: Connection, batch: FactBatch, verdict: Continues, outcomes: Counter[FactOutcome]
     ) -> None:
         complete_ms = 0
-        for fact in verdict.new:
-            outcome, trusted_ms = self._append_one(connection, batch, fact)
+        facts = [(fact, read(fact)) for fact in verdict.new]
+        told = self._told_before(connection, batch, facts)
+        for fact, meaning in facts:
+            outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told)
             outcomes[outcome] += 1
             complete_ms = max(complete_ms, trusted_ms)
         if verdict.new:
             move_cursor(connection, batch, verdict.new[-1], complete_ms)
 
-    def _append_one(self, connection: Connection, batch: FactBatch, fact: NumberedFact) -> tuple[FactOutcome, int]:
+    def _told_before(
+        self, connection: Connection, batch: FactBatch, facts: Sequence[tuple[NumberedFact, Meaning]]
+    ) -> frozenset[int]:
+        """The numbers of the facts that the ledger holds in an earlier epoch of the same box."""
+        carried = {
+            fact.seq: (meaning.at_ms, content(fact.text))
+            for fact, meaning in facts
+            if not isinstance(meaning, BadFact) and may_be_carried(meaning, batch.epoch_created_ms)
+        }
+        if not carried:
+            return frozenset()
+        known = contents_elsewhere(connection, batch, {at_ms for at_ms, _ in carried.values()})
+        return frozenset(seq for seq, (_, said) in carried.items() if said in known)
+
+    def _append_one(
+        self,
+        connection: Connection,
+        batch: FactBatch,
+        fact: NumberedFact,
+        meaning: Meaning,
+        told: frozenset[int],
+    ) -> tuple[FactOutcome, int]:
         """What became of a fact, and until when the cabinet's facts are complete by it (0: it cannot say)."""
-        meaning = read(fact)
         if isinstance(meaning, BadFact):
             return self._unreadable(connection, batch, fact, str(meaning)), 0
-        why = self._apply(connection, batch, fact, meaning)
-        if why is not None:
-            return self._unreadable(connection, batch, fact, why), 0
-        outcome = FactOutcome.UNKNOWN_KIND if isinstance(meaning, UnknownFact) else FactOutcome.APPLIED
+        if fact.seq in told:
+            append(connection, batch, fact, meaning, self.now_ms)
+            outcome = FactOutcome.TOLD_BEFORE
+        else:
+            why = self._apply(connection, batch, fact, meaning)
+            if why is not None:
+                return self._unreadable(connection, batch, fact, why), 0
+            outcome = FactOutcome.UNKNOWN_KIND if isinstance(meaning, UnknownFact) else FactOutcome.APPLIED
         # The first fact of an epoch is noted before what the box carries over from the epoch before it.
         proves = meaning.clock_trusted and not isinstance(meaning, EpochStarted)
         return outcome, happened_ms(meaning, self.now_ms) if proves else 0

@@ -1,21 +1,22 @@
 """Where each key is, and what is wrong with that."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, false, func, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.reconcile import BookingView, KeyView, of_key
+from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import settle
-from dispatcher.store.schema import bookings, key_states, keys
+from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, key_states, keys
 from dispatcher.store.upsert import upsert
 
 KEY_KINDS = (
     IncidentKind.KEY_OUT_WITHOUT_RIGHT,
     IncidentKind.WRONG_KEY_TAKEN,
     IncidentKind.KEY_IN_WRONG_SLOT,
+    IncidentKind.KEY_AT_WRONG_STATION,
     IncidentKind.KEY_MISSING,
 )
 """What `of_key` can find: the kinds whose subject is a key."""
@@ -44,42 +45,44 @@ def home_of_key(connection: Connection, key_id: str) -> tuple[str, int] | None:
 
 def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
     """Open and close the incidents of one key, as it is after a fact."""
-    for view in key_views(connection, _view_statement().where(key_states.c.key_id == key_id)):
-        settle(connection, of_key(view), KEY_KINDS, now_ms, subject=key_id)
+    for row in connection.execute(_ONE, {"key": key_id}):
+        settle(connection, of_key(_view(row)), KEY_KINDS, now_ms, subject=key_id)
 
 
-def keys_away(connection: Connection) -> Sequence[KeyView]:
-    """Every key that is known and does not hang at home."""
-    at_home = and_(
-        key_states.c.state == "in_slot",
-        key_states.c.cabinet_id == keys.c.home_cabinet_id,
-        key_states.c.slot == keys.c.home_slot,
+def keys_in_doubt(connection: Connection) -> tuple[KeyView, ...]:
+    """Every key that neither hangs at home nor is out under the very right that names it."""
+    return tuple(_view(row) for row in connection.execute(_IN_DOUBT))
+
+
+_VIEWS = (  # made once: these run for every handover and every two seconds
+    select(
+        key_states,
+        keys.c.vehicle_id,
+        keys.c.home_cabinet_id,
+        keys.c.home_slot,
+        bookings.c.id.label("booking_id"),
+        bookings.c.cabinet_id.label("booking_cabinet_id"),
+        bookings.c.vehicle_id.label("booking_vehicle_id"),
+        bookings.c.key_id.label("booking_key_id"),
+        bookings.c.state.label("booking_state"),
+        bookings.c.end_ms,
     )
-    return key_views(connection, _view_statement().where(or_(keys.c.id.is_(None), ~at_home)))
-
-
-def key_views(connection: Connection, statement: Select[Any]) -> Sequence[KeyView]:
-    return [_view(row) for row in connection.execute(statement)]
-
-
-def _view_statement() -> Select[Any]:
-    return (
-        select(
-            key_states,
-            keys.c.vehicle_id,
-            keys.c.home_cabinet_id,
-            keys.c.home_slot,
-            bookings.c.id.label("booking_id"),
-            bookings.c.cabinet_id.label("booking_cabinet_id"),
-            bookings.c.vehicle_id.label("booking_vehicle_id"),
-            bookings.c.key_id.label("booking_key_id"),
-            bookings.c.state.label("booking_state"),
-            bookings.c.end_ms,
-        )
-        .outerjoin(keys, keys.c.id == key_states.c.key_id)
-        .outerjoin(bookings, bookings.c.grant_id == key_states.c.grant_id)
-        .order_by(key_states.c.key_id)
-    )
+    .outerjoin(keys, keys.c.id == key_states.c.key_id)
+    .outerjoin(bookings, bookings.c.grant_id == key_states.c.grant_id)
+    .order_by(key_states.c.key_id)
+)
+_ONE = _VIEWS.where(key_states.c.key_id == bindparam("key"))
+_AT_HOME = and_(
+    key_states.c.state == "in_slot",
+    key_states.c.cabinet_id == keys.c.home_cabinet_id,
+    key_states.c.slot == keys.c.home_slot,
+)
+_UNDER_RIGHT = and_(
+    key_states.c.state == "taken",
+    bookings.c.key_id == key_states.c.key_id,
+    literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+)
+_IN_DOUBT = _VIEWS.where(~func.coalesce(_AT_HOME, false()), ~func.coalesce(_UNDER_RIGHT, false()))  # no row: no
 
 
 def _view(row: Row[Any]) -> KeyView:

@@ -1,13 +1,13 @@
 """The ledger: every fact once, in order per cabinet and epoch, never changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, case, func, insert, select, update
 
 from contract.facts import Fact, UnknownFact
-from contract.messages import Acknowledged, FactBatch
-from dispatcher.core.ingest import Cursor, NumberedFact, first_cursor
+from contract.messages import Acknowledged, FactBatch, Reported
+from dispatcher.core.ingest import Cursor, NumberedFact, content, first_cursor
 from dispatcher.store.schema import cursors, facts, meta
 from dispatcher.store.upsert import insert_absent
 
@@ -77,6 +77,23 @@ def hash_at(connection: Connection, cabinet_id: str, epoch: str, seq: int) -> st
     return connection.execute(statement).scalar_one_or_none()
 
 
+def is_newest(connection: Connection, batch: FactBatch) -> bool:
+    """Whether a batch is of the epoch that its cabinet is in. What comes late of one that it left is no news."""
+    newest = select(cursors.c.epoch).where(cursors.c.cabinet_id == batch.cabinet).order_by(cursors.c.number.desc())
+    return bool(connection.execute(newest.limit(1)).scalar_one() == batch.epoch)
+
+
+def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collection[int]) -> frozenset[str]:
+    """What other epochs of a batch's cabinet say of these moments; facts that nobody could read say nothing."""
+    statement = select(facts.c.text).where(
+        facts.c.cabinet_id == batch.cabinet,
+        facts.c.epoch != batch.epoch,
+        facts.c.at_ms.in_(sorted(at_ms)),
+        facts.c.kind != UNREADABLE_KIND,
+    )
+    return frozenset(content(text) for text in connection.execute(statement).scalars())
+
+
 def append(
     connection: Connection, batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact | None, now_ms: int
 ) -> int:
@@ -97,9 +114,19 @@ def append(
 
 
 def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> None:
-    """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time."""
+    """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time.
+
+    The epoch becomes the cabinet's newest: of two copies of a box, the one that speaks is the one to wait for.
+    """
     where = (cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
-    connection.execute(update(cursors).where(*where).values(seq=last.seq, hash=last.hash))
+    all_of_cabinet = cursors.alias()
+    newest = (
+        select(func.max(all_of_cabinet.c.number))
+        .where(all_of_cabinet.c.cabinet_id == batch.cabinet)
+        .scalar_subquery()
+    )
+    number = case((cursors.c.number < newest, newest + 1), else_=cursors.c.number)
+    connection.execute(update(cursors).where(*where).values(seq=last.seq, hash=last.hash, number=number))
     later = (*where, cursors.c.complete_ms < complete_ms)
     connection.execute(update(cursors).where(*later).values(complete_ms=complete_ms))
 
@@ -117,6 +144,17 @@ def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool
     return Acknowledged(
         cabinet=cabinet, ledger=ledger, epoch=cursor.epoch, seq=cursor.seq, hash=cursor.hash, conflict=conflict
     )
+
+
+def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknowledged | None:
+    """What a box is told whose epoch the ledger has never met; None where it has.
+
+    It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
+    """
+    known = select(cursors.c.seq).where(cursors.c.cabinet_id == reported.cabinet, cursors.c.epoch == reported.epoch)
+    if reported.seq == 0 or connection.execute(known).one_or_none() is not None:
+        return None
+    return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
 
 
 def watermarks(connection: Connection, ledger: str) -> tuple[Acknowledged, ...]:

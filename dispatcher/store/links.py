@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from contract.messages import Presence, Reported
 from dispatcher.core.ingest import heard_ms
@@ -10,6 +10,7 @@ from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_repo
 from dispatcher.store.desired import mark_dirty, told_version
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
+from dispatcher.store.tampering import settle_tampering
 from dispatcher.store.upsert import insert_absent
 
 
@@ -52,6 +53,7 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         "reported_seq": reported.seq,
         "reported_trusted": reported.clock_trusted,
         "reported_applied": False,
+        "clock_trusted": reported.clock_trusted,
         "desired_version_held": reported.desired_version,
         "heard_ms": now_ms,
     }
@@ -60,9 +62,32 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         mark_dirty(connection, reported.cabinet)
     _update(connection, reported.cabinet, values)
     _keep_readings(connection, reported, at_ms)
+    settle_tampering(connection, reported, now_ms)
     if reported.desired_version > told_version(connection, reported.cabinet):
         mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
     return True
+
+
+def heard_of_clock(connection: Connection, cabinet_id: str, *, trusted: bool) -> None:
+    """A fact says whether anybody vouches for a box's clock; a report says it too, and one of both may be late."""
+    _update(connection, cabinet_id, {"clock_trusted": trusted})
+
+
+_COMPLETE = (
+    select(
+        cursors.c.epoch,
+        cursors.c.seq,
+        cursors.c.complete_ms,
+        cabinet_links.c.reported_trusted,
+        cabinet_links.c.reported_epoch,
+        cabinet_links.c.reported_seq,
+        cabinet_links.c.reported_ms,
+    )
+    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cursors.c.cabinet_id)
+    .where(cursors.c.cabinet_id == bindparam("cabinet"))
+    .order_by(cursors.c.number.desc())
+    .limit(1)
+)
 
 
 def _online_by(reported: Reported, now_ms: int) -> dict[str, Any]:
@@ -82,27 +107,22 @@ def complete_until_ms(connection: Connection, cabinet_id: str) -> int:
     A fact proves it for the time before it, since facts come in order. A report proves it where the last
     fact that it includes is applied.
     """
-    newest = select(cursors).where(cursors.c.cabinet_id == cabinet_id).order_by(cursors.c.number.desc()).limit(1)
-    cursor = connection.execute(newest).one_or_none()
-    if cursor is None:
+    known = connection.execute(_COMPLETE, {"cabinet": cabinet_id}).one_or_none()
+    if known is None:
         return 0
-    link = _link(connection, cabinet_id)
-    if (
-        link is None
-        or not link.reported_trusted
-        or link.reported_epoch != cursor.epoch
-        or link.reported_seq > cursor.seq
-    ):
-        return int(cursor.complete_ms)
-    return int(max(cursor.complete_ms, link.reported_ms))
+    if not known.reported_trusted or known.reported_epoch != known.epoch or known.reported_seq > known.seq:
+        return int(known.complete_ms)
+    return int(max(known.complete_ms, known.reported_ms))
+
+
+_REGISTERED = select(cabinets.c.id, cabinets.c.public_key).where(
+    cabinets.c.life_cycle != "retired", cabinets.c.public_key.is_not(None)
+)
 
 
 def registered_keys(connection: Connection) -> dict[str, str]:
     """The public key of every cabinet that is not retired."""
-    statement = select(cabinets.c.id, cabinets.c.public_key).where(
-        cabinets.c.life_cycle != "retired", cabinets.c.public_key.is_not(None)
-    )
-    return {row.id: row.public_key for row in connection.execute(statement)}
+    return {row.id: row.public_key for row in connection.execute(_REGISTERED)}
 
 
 def _keep_readings(connection: Connection, reported: Reported, at_ms: int) -> None:
@@ -120,11 +140,6 @@ def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoo
     if nonce is None or boot_ms is None or count is None:
         return None
     return KnownBoot(nonce, boot_ms, count)
-
-
-def _link(connection: Connection, cabinet_id: str) -> Row[Any] | None:
-    statement = select(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id)
-    return connection.execute(statement).one_or_none()
 
 
 def _locked_link(connection: Connection, cabinet_id: str) -> Row[Any]:

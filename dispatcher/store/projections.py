@@ -13,6 +13,7 @@ from contract.facts import (
     AccessGranted,
     AccessRefused,
     AgentStarted,
+    ClockTrustChanged,
     DeviceBack,
     DeviceLost,
     DoorClosed,
@@ -30,9 +31,11 @@ from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.handovers import key_returned, key_taken
-from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident
+from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident, open_subjects
+from dispatcher.store.links import heard_of_clock
 from dispatcher.store.schema import refusals
 from dispatcher.store.service import RELEASE_FAILED
+from dispatcher.store.sightings import badge_shown
 
 
 def apply(at: Applying, fact: Fact | UnknownFact) -> None:
@@ -44,11 +47,13 @@ def apply(at: Applying, fact: Fact | UnknownFact) -> None:
 
 def _access_granted(at: Applying, fact: AccessGranted) -> None:
     """Until this release is over, nobody declares that the right under it was not used."""
+    badge_shown(at, fact)
     if fact.grant is not None:
         at.set_slot(fact.slot, fact.at_ms, opened_for=fact.grant)
 
 
 def _access_refused(at: Applying, fact: AccessRefused) -> None:
+    badge_shown(at, fact)
     _keep_refusal(at, fact, fact.reason, fact.badge)
 
 
@@ -71,12 +76,34 @@ def _grant_completed(at: Applying, fact: GrantCompleted) -> None:
 
 
 def _door_opened(at: Applying, fact: DoorOpened) -> None:
+    if not fact.released and not (fact.seen_late and _is_known_open(at, fact.slot)):
+        _opened_without_decision(at, fact)
     at.set_slot(fact.slot, fact.at_ms, door_open=True)
     close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
 
 
+def _is_known_open(at: Applying, slot: int) -> bool:
+    """A box whose memory was put back tells again, without its reason, what the ledger has with its reason."""
+    known = at.slot_state(slot)
+    return known is not None and (bool(known.door_open) or known.opened_for is not None)
+
+
+def _opened_without_decision(at: Applying, fact: DoorOpened) -> None:
+    discrepancy = Discrepancy(
+        IncidentKind.SLOT_OPENED_WITHOUT_DECISION,
+        at.subject(fact.slot),
+        expected=f"slot {fact.slot} opens only when the box releases it",
+        seen="it stood open when the box could see it again"
+        if fact.seen_late
+        else "it opened by itself or by hand",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
+
+
 def _door_closed(at: Applying, fact: DoorClosed) -> None:
     at.set_slot(fact.slot, fact.at_ms, door_open=False, opened_for=None)
+    close_incident(at.connection, IncidentKind.SLOT_OPENED_WITHOUT_DECISION, at.subject(fact.slot), at.received_ms)
 
 
 def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
@@ -114,12 +141,30 @@ def _agent_started(at: Applying, _fact: AgentStarted) -> None:
     """
     for kind in (IncidentKind.DEVICE_LOST, IncidentKind.FACT_UNREADABLE):
         close_of_cabinet(at.connection, kind, at.cabinet_id, at.received_ms)
+    heard_of_clock(at.connection, at.cabinet_id, trusted=False)  # who vouched for it before has to say so again
+
+
+def _clock_trust_changed(at: Applying, fact: ClockTrustChanged) -> None:
+    heard_of_clock(at.connection, at.cabinet_id, trusted=fact.source != "none")
 
 
 def _epoch_started(at: Applying, fact: EpochStarted) -> None:
-    """How a box answers that its numbers mean something else here: the new epoch settles it."""
+    """How a box answers that its numbers mean something else here: the new epoch settles it.
+
+    Where the box was the first to notice, or a copy of it had its conflict before, the incident is opened here:
+    each time that a box begins anew is one.
+    """
     if fact.why == "new_journal":
         at.forget_releases()
+    elif at.cabinet_id not in open_subjects(at.connection, IncidentKind.FACTS_CONFLICT, at.cabinet_id):
+        discrepancy = Discrepancy(
+            IncidentKind.FACTS_CONFLICT,
+            at.cabinet_id,
+            expected="a box that remembers what it told",
+            seen=f"it began a new epoch: {fact.why}",
+            cabinet_id=at.cabinet_id,
+        )
+        open_incident(at.connection, discrepancy, at.received_ms)
     close_of_cabinet(at.connection, IncidentKind.FACTS_CONFLICT, at.cabinet_id, at.received_ms)
 
 
@@ -128,6 +173,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         AccessGranted: _access_granted,
         AccessRefused: _access_refused,
         AgentStarted: _agent_started,
+        ClockTrustChanged: _clock_trust_changed,
         DeviceBack: _device_back,
         DeviceLost: _device_lost,
         DoorClosed: _door_closed,

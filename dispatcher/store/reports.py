@@ -12,9 +12,11 @@ from sqlalchemy import Connection, select, update
 
 from contract.messages import Reported, SlotState
 from dispatcher.core.booking_states import BookingEvent
+from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
 from dispatcher.store.handovers import end_rental
+from dispatcher.store.incidents import close_incident, open_subjects
 from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import key_state, set_key, settle_key
 from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
@@ -65,6 +67,7 @@ class _Applying:
 def _apply_report(at: _Applying, reported: Reported) -> None:
     seen = [slot for slot in reported.slots if slot.key_present is not None]
     _keep_slots(at, seen)
+    _close_shut(at, seen)
     for slot in seen:  # first where keys are: one that hangs elsewhere is not missing
         if slot.key_present and slot.key is not None:
             _key_hangs(at, slot, slot.key)
@@ -90,6 +93,14 @@ def _keep_slots(at: _Applying, seen: Sequence[SlotState]) -> None:
         if before is None or any(before[name] != value for name, value in columns.items()):
             row = {"cabinet_id": at.cabinet_id, "slot": slot.slot, "changed_ms": at.at_ms, **columns}
             upsert(at.connection, slot_states, row)
+
+
+def _close_shut(at: _Applying, seen: list[SlotState]) -> None:
+    """A slot that opened without a decision and is shut now: the fact that said so may be lost with its journal."""
+    shut = {f"{at.cabinet_id}/{slot.slot}" for slot in seen if slot.door_open is False}
+    kind = IncidentKind.SLOT_OPENED_WITHOUT_DECISION
+    for subject in sorted(open_subjects(at.connection, kind, at.cabinet_id) & shut):
+        close_incident(at.connection, kind, subject, at.now_ms)
 
 
 def _key_hangs(at: _Applying, slot: SlotState, key_id: str) -> None:

@@ -228,7 +228,7 @@ cursors = _table(
     UniqueConstraint("cabinet_id", "number"),
 )
 """Facts of `epoch` are applied up to `seq`; all that the box noted before `complete_ms` is among them. `number`
-counts a cabinet's epochs as they first arrived here: `created_ms` is by a clock that may have been set back."""
+is highest for the epoch that was told last: `created_ms` is by a clock that may have been set back."""
 
 # --- what was heard of each cabinet
 
@@ -253,9 +253,11 @@ cabinet_links = _table(
     flag("reported_applied"),
     integer("desired_version_held", nullable=True),
     ms("heard_ms", nullable=True),
+    flag("clock_trusted", nullable=True),
 )
 """`reported_ms` is by the box's clock, `presence_ms` and `heard_ms` by ours. `reported_applied`: the newest
-report was compared with the projections, once the facts that it includes were there."""
+report was compared with the projections, once the facts that it includes were there. `clock_trusted`: by the
+newest word about it, report or fact."""
 
 # --- projections of the ledger
 
@@ -330,6 +332,13 @@ refusals = _table(
     Index(None, "grant_id"),
 )
 """Who came and got no key: a refusal, or `release_failed` where the lock did not open."""
+badge_sightings = _table(
+    "badge_sightings",
+    word("badge_ref", primary_key=True),
+    ref("station_id", "stations.id"),
+    ms("at_ms"),
+)
+"""Where each badge was shown last, by trusted clocks."""
 vehicle_readings = _table(
     "vehicle_readings",
     word("vehicle_id", primary_key=True),

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
+from dispatcher.store.columns import literally_in
 from dispatcher.store.schema import bookings, refusals, slot_states
 
 RELEASE_FAILED = "release_failed"  # beside the contract's reasons, in the same column
@@ -42,7 +43,7 @@ def let_down() -> ColumnElement[bool]:
     )
     refused = exists(
         select(refusals.c.position).where(
-            refusals.c.grant_id == bookings.c.grant_id, refusals.c.reason.not_in(sorted(MEMBERS_OWN))
+            refusals.c.grant_id == bookings.c.grant_id, ~literally_in(refusals.c.reason, sorted(MEMBERS_OWN))
         )
     )
     return or_(away, refused)

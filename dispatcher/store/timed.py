@@ -1,28 +1,23 @@
 """What time alone decides: holds that elapsed, no-shows, and the reconciler. Run it again at any time."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Select, and_, bindparam, select
+from sqlalchemy import Connection, select
 
-from dispatcher.core.booking_states import BookingEvent, BookingState
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.patience import Patience, Thing
 from dispatcher.core.reconcile import BookingView, CabinetView, Picture, reconcile
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.booking_events import Happening, apply_event
-from dispatcher.store.bookings import booking_by_id
-from dispatcher.store.incidents import KINDS_BY_STATE, open_subjects, settle
-from dispatcher.store.isolation import isolated
-from dispatcher.store.keys import keys_away
+from dispatcher.store.deadlines import PastDeadline, decide, past_deadlines
+from dispatcher.store.incidents import OpenIncident, close_aged, open_incidents, settle_among
+from dispatcher.store.keys import keys_in_doubt
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.schema import bookings, cabinet_links, cabinets
-from dispatcher.store.service import being_used, let_down
-
-AUTHOR = "dispatcher"
-MARGIN_MS = 5_000
-"""Facts must cover this much more than the deadline: by so much a box's clock may be set back unnoticed."""
+from dispatcher.store.schema import cabinet_links, cabinets, desired_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,139 +30,134 @@ class Hearing:
     listening_s: float
     quiet_s: Mapping[str, float]
     """By cabinet, since its last word; a cabinet that said nothing is absent."""
+    line_s: float = 0.0
+    """What the line clock reads."""
+    patience: Patience = field(default_factory=Patience)
+    """Kept from one call to the next."""
 
 
 def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """All timed work, in one transaction; the cabinets whose word a decision waits for."""
     apply_reports(connection, rules, now_ms)
-    waiting = (
-        end_holds(connection, rules, now_ms)
-        | declare_no_shows(connection, rules, now_ms)
-        | cancel_unserved(connection, rules, now_ms)
-    )
-    return waiting | reconcile_all(connection, rules, hearing, now_ms)
+    past = past_deadlines(connection, rules, now_ms)
+    return decide(connection, rules, past, now_ms) | _reconcile(connection, rules, hearing, past, now_ms)
 
 
-def end_holds(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Complete bookings whose retake hold is over, once it is certain that the key was not taken again."""
-    return _decide(connection, rules, now_ms, _HOLDS_OVER, BookingEvent.HOLD_ELAPSED)
-
-
-def declare_no_shows(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Declare no-shows, once the cabinet's facts prove them: never while it is silent, or where it failed."""
-    return _decide(connection, rules, now_ms, _NOT_TAKEN, BookingEvent.NO_SHOW_DECLARED)
-
-
-def cancel_unserved(connection: Connection, rules: FleetRules, now_ms: int) -> frozenset[str]:
-    """Cancel at their end the bookings whose member was let down: no no-show, and no key was taken."""
-    return _decide(connection, rules, now_ms, _UNSERVED, BookingEvent.CANCELLED, why="let_down")
-
-
-def _due(condition: ColumnElement[bool], deadline: ColumnElement[int]) -> Select[Any]:
-    """Every booking that fits and whose deadline has passed, but those whose slot stands open under their grant:
-    it was released in time, the key may be in somebody's hand. Made once: to build it costs more than to ask.
-    """
-    now_ms: BindParameter[int] = bindparam("now_ms", type_=BigInteger)
-    return (
-        select(bookings.c.id, bookings.c.cabinet_id, deadline.label("deadline_ms"))
-        .where(condition, deadline + MARGIN_MS <= now_ms, ~being_used(bookings.c.grant_id))
-        .order_by(deadline, bookings.c.id)
-    )
-
-
-_HOLDS_OVER = _due(bookings.c.state == BookingState.RETURNED, bookings.c.hold_until_ms)
-_NOT_TAKEN = _due(and_(bookings.c.state == BookingState.BOOKED, ~let_down()), bookings.c.take_by_ms)
-_UNSERVED = _due(and_(bookings.c.state == BookingState.BOOKED, let_down()), bookings.c.end_ms)
-
-
-def _decide(
-    connection: Connection, rules: FleetRules, now_ms: int, due: Select[Any], event: BookingEvent, **detail: str
+def _reconcile(
+    connection: Connection, rules: FleetRules, hearing: Hearing, past: Iterable[PastDeadline], now_ms: int
 ) -> frozenset[str]:
-    """Tell `event` to every booking that is due and whose deadline the cabinet's facts have passed.
-
-    Returns the cabinets whose facts do not say yet.
-    """
-    waiting = set()
-    for row in connection.execute(due, {"now_ms": now_ms}).all():
-        if complete_until_ms(connection, row.cabinet_id) < row.deadline_ms + MARGIN_MS:
-            waiting.add(row.cabinet_id)
-            continue
-        with isolated(connection, "timed_event_failed", booking=row.id, event_name=event):
-            booking = booking_by_id(connection, row.id, lock=True)
-            assert booking is not None, "bookings are never deleted"
-            apply_event(connection, booking, Happening(event, row.deadline_ms, now_ms, AUTHOR, detail), rules)
-    return frozenset(waiting)
-
-
-def reconcile_all(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
     """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
-    overdue, waiting = _overdue(connection, rules, now_ms)
+    known = open_incidents(connection)
+    overdue, waiting = _overdue(connection, rules, past, known)
     picture = Picture(
-        keys=tuple(keys_away(connection)),
+        keys=keys_in_doubt(connection),
         bookings=overdue,
-        cabinets=_cabinets(connection, hearing, now_ms),
+        cabinets=_cabinets(connection, hearing, known, now_ms),
         listening=hearing.listening,
     )
-    settle(connection, reconcile(picture, rules, now_ms), KINDS_BY_STATE, now_ms)
+    settle_among(connection, reconcile(picture, rules, now_ms), known, now_ms)
+    close_aged(connection, known, now_ms)
     return waiting
 
 
 def _overdue(
-    connection: Connection, rules: FleetRules, now_ms: int
+    connection: Connection, rules: FleetRules, past: Iterable[PastDeadline], known: Iterable[OpenIncident]
 ) -> tuple[tuple[BookingView, ...], frozenset[str]]:
     """The bookings whose key is out past end and grace, and the cabinets that may not have told a return yet.
 
     What was sure once stays so until the key is back: a newer report that proves nothing yet takes nothing away.
     """
+    already = {incident.subject for incident in known if incident.kind == IncidentKind.KEY_OVERDUE}
     sure, waiting = [], set()
-    already = open_subjects(connection, IncidentKind.KEY_OVERDUE)
-    for booking in _keys_out_past_end(connection, now_ms - rules.grace_s * 1000):
-        complete_ms = complete_until_ms(connection, booking.cabinet_id)
-        if booking.booking_id in already or complete_ms > booking.end_ms + rules.grace_s * 1000:
-            sure.append(booking)
+    for found in sorted(past, key=lambda found: found.id):
+        if found.state != BookingState.ACTIVE:
+            continue
+        late_ms = found.end_ms + rules.grace_s * 1000
+        if found.id in already or complete_until_ms(connection, found.cabinet_id) > late_ms:
+            state = BookingState.ACTIVE
+            sure.append(
+                BookingView(found.id, found.cabinet_id, found.vehicle_id, found.key_id, state, found.end_ms)
+            )
         else:
-            waiting.add(booking.cabinet_id)
+            waiting.add(found.cabinet_id)
     return tuple(sure), frozenset(waiting)
 
 
-def _keys_out_past_end(connection: Connection, before_ms: int) -> tuple[BookingView, ...]:
-    statement = (
-        select(
-            bookings.c.id,
-            bookings.c.cabinet_id,
-            bookings.c.vehicle_id,
-            bookings.c.key_id,
-            bookings.c.state,
-            bookings.c.end_ms,
-        )
-        .where(bookings.c.state == BookingState.ACTIVE, bookings.c.end_ms < before_ms)
-        .order_by(bookings.c.id)
-    )
-    return tuple(
-        BookingView(row.id, row.cabinet_id, row.vehicle_id, row.key_id, BookingState(row.state), row.end_ms)
-        for row in connection.execute(statement)
-    )
+class _Heard(NamedTuple):
+    """What the database says of a cabinet in service; None: nothing was heard."""
+
+    id: str
+    online: bool | None
+    presence_ms: int | None
+    clock_trusted: bool | None
+    held: int | None
+    """Version of the desired state that it holds."""
+    told: int | None
+    """Version of ours."""
+
+    @property
+    def untrusted(self) -> Thing:
+        return (IncidentKind.CABINET_CLOCK_NOT_TRUSTED, self.id, 0)
+
+    @property
+    def unlike(self) -> Thing:
+        """Of the version that it holds: a box that takes one after the other is never late for long."""
+        return (IncidentKind.DESIRED_NOT_TAKEN, self.id, self.held or 0)
 
 
-def _cabinets(connection: Connection, hearing: Hearing, now_ms: int) -> tuple[CabinetView, ...]:
-    silent = open_subjects(connection, IncidentKind.CABINET_SILENT)
-    statement = (
-        select(cabinets.c.id, cabinet_links.c.online, cabinet_links.c.presence_ms)
-        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-        .where(cabinets.c.life_cycle == "in_service")
-        .order_by(cabinets.c.id)
+_HEARD = (
+    select(
+        cabinets.c.id,
+        cabinet_links.c.online,
+        cabinet_links.c.presence_ms,
+        cabinet_links.c.clock_trusted,
+        cabinet_links.c.desired_version_held,
+        desired_states.c.version,
     )
-    views = []
-    for row in connection.execute(statement):
-        offline_since_ms = max(row.presence_ms or 0, hearing.listening_since_ms)
-        views.append(
-            CabinetView(
-                cabinet_id=row.id,
-                online=None if row.presence_ms is None else bool(row.online),
-                heard=row.id in hearing.quiet_s,
-                offline_s=(now_ms - offline_since_ms) / 1000,
-                quiet_s=hearing.quiet_s.get(row.id, hearing.listening_s),
-                silent_already=row.id in silent,
-            )
-        )
-    return tuple(views)
+    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
+    .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
+    .where(cabinets.c.life_cycle == "in_service")
+    .order_by(cabinets.c.id)
+)
+
+
+def _cabinets(
+    connection: Connection, hearing: Hearing, known: Iterable[OpenIncident], now_ms: int
+) -> tuple[CabinetView, ...]:
+    rows = [_Heard(*row) for row in connection.execute(_HEARD)]
+    lasting_s = hearing.patience.lasting_s(_suspicions(rows, hearing), hearing.line_s)
+    open_kinds: dict[str, set[IncidentKind]] = defaultdict(set)
+    for incident in known:
+        open_kinds[incident.subject].add(IncidentKind(incident.kind))
+    return tuple(_cabinet(row, hearing, lasting_s, frozenset(open_kinds[row.id]), now_ms) for row in rows)
+
+
+def _suspicions(rows: Iterable[_Heard], hearing: Hearing) -> list[Thing]:
+    """What is tolerable for a while, of the cabinets that we hear."""
+    if not hearing.listening:
+        return []
+    heard = [row for row in rows if row.online and row.id in hearing.quiet_s]
+    clocks = [row.untrusted for row in heard if row.clock_trusted is False]
+    return clocks + [row.unlike for row in heard if row.held is not None and row.held != row.told]
+
+
+def _cabinet(
+    row: _Heard,
+    hearing: Hearing,
+    lasting_s: Mapping[Thing, float],
+    open_already: frozenset[IncidentKind],
+    now_ms: int,
+) -> CabinetView:
+    offline_since_ms = max(row.presence_ms or 0, hearing.listening_since_ms)
+    return CabinetView(
+        cabinet_id=row.id,
+        online=None if row.presence_ms is None else bool(row.online),
+        heard=row.id in hearing.quiet_s,
+        offline_s=(now_ms - offline_since_ms) / 1000,
+        quiet_s=hearing.quiet_s.get(row.id, hearing.listening_s),
+        open_already=open_already,
+        untrusted_s=lasting_s.get(row.untrusted, 0.0) if row.clock_trusted is False else None,
+        told_version=row.told or 0,
+        held_version=row.held,
+        unlike_s=lasting_s.get(row.unlike, 0.0),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.desired import look
+from dispatcher.store.desired import told
 from simulator.network.draws import stream
 from simulator.verdict.evidence import Booking
 from simulator.virtual.box import VirtualBox
@@ -89,8 +89,7 @@ class VirtualWorld:
 
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
-        found = self.database.read_now(lambda connection: look(connection, 0))
-        return {state.cabinet_id: state.version for state in found.told}
+        return {state.cabinet_id: state.version for state in self.database.read_now(told)}
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""

@@ -14,6 +14,7 @@ from dispatcher.core.rules import FleetRules, take_by_ms
 from dispatcher.core.windows import Window
 from dispatcher.store.bookings import Booking, booking_by_id, insert_booking
 from dispatcher.store.database import Database
+from dispatcher.store.deadlines import decide, past_deadlines
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.migrate import migrate_engine
@@ -182,6 +183,11 @@ def book(database: Database, number: int = 1, **changes: Any) -> Booking:
 
 def take(database: Database, *batches: FactBatch, now_ms: int = NOW_MS) -> Taken:
     return database.write_now(lambda connection: Intake(LEDGER, RULES, now_ms).take(connection, batches))
+
+
+def decide_deadlines(database: Database, now_ms: int) -> frozenset[str]:
+    """What time alone decides of bookings; the cabinets that are waited for."""
+    return database.write_now(lambda c: decide(c, RULES, past_deadlines(c, RULES, now_ms), now_ms))
 
 
 def incidents(database: Database) -> list[tuple[str, str, bool]]:

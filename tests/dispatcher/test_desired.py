@@ -16,7 +16,7 @@ from dispatcher.core.grants import Material
 from dispatcher.store import desired as desired_store
 from dispatcher.store.bookings import update_booking
 from dispatcher.store.database import Database
-from dispatcher.store.desired import DesiredMaker, Told, look, mark_dirty, mark_unknown_dirty, wire_of
+from dispatcher.store.desired import DesiredMaker, mark_dirty, mark_unknown_dirty, told, wire_of
 from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.material import material_of
@@ -78,11 +78,10 @@ def since(database: Database) -> dict[str, int]:
 
 def test_every_cabinet_in_use_gets_a_desired_state() -> None:
     database = new_database()
-    assert told(database) == []
-    assert database.read_now(lambda connection: look(connection, 0)).is_due
+    assert database.read_now(told) == []
     database.write_now(mark_unknown_dirty)
     assert refresh(database) == 2
-    assert [state.cabinet_id for state in told(database)] == [CABINET, OTHER_CABINET]
+    assert [state.cabinet_id for state in database.read_now(told)] == [CABINET, OTHER_CABINET]
     assert desired(database, OTHER_CABINET).grants == ()
     assert refresh(database) == 0
 
@@ -201,12 +200,8 @@ def test_facts_do_not_make_a_desired_state_dirty_unless_a_right_ended() -> None:
     assert database.read_now(lambda connection: connection.execute(select(desired_states)).all()) == []
 
 
-def told(database: Database) -> list[Told]:
-    return list(database.read_now(lambda connection: look(connection, 0)).told)
-
-
 def version(database: Database) -> int:
-    return next(state.version for state in told(database) if state.cabinet_id == CABINET)
+    return next(state.version for state in database.read_now(told) if state.cabinet_id == CABINET)
 
 
 def status(database: Database) -> str:

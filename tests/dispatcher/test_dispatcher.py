@@ -17,8 +17,8 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.dispatcher import FIGURES_EVERY_TICKS
 from dispatcher.link.hearing import Ears
 from dispatcher.metrics import health, monitored, readiness
+from dispatcher.store.deadlines import MARGIN_MS
 from dispatcher.store.desired import mark_dirty
-from dispatcher.store.timed import MARGIN_MS
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import HandClock
 from tests.dispatcher.running import Running, made, running

@@ -212,6 +212,18 @@ def _held(database: Database) -> list[int | None]:
     return list(database.read_now(lambda connection: connection.execute(statement).scalars().all()))
 
 
+async def test_a_report_of_an_epoch_that_the_ledger_never_met_is_answered_with_its_beginning() -> None:
+    async with running() as bench:
+        box = box_with(2)
+        await bench.tell(box.report())
+        await eventually(lambda: bench.acknowledged() == [0])
+        await bench.tell(box.batch())
+        await eventually(lambda: bench.acknowledged() == [0, 2])
+        await bench.tell(box.report())
+        await bench.tell(box.batch())
+        await eventually(lambda: bench.acknowledged() == [0, 2, 2])
+
+
 async def test_an_answer_that_cannot_be_given_does_not_end_the_intake(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_message: object) -> None:
         raise TypeError("nobody foresaw this")

@@ -1,6 +1,5 @@
 """What time alone decides, and that it decides nothing before the cabinet's facts are complete."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,16 +21,27 @@ from contract.facts import (
 from contract.messages import SlotState
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
-from dispatcher.store import timed
+from dispatcher.store import deadlines
 from dispatcher.store.booking_events import apply_event
 from dispatcher.store.bookings import Booking
 from dispatcher.store.database import Database
+from dispatcher.store.deadlines import MARGIN_MS
 from dispatcher.store.links import complete_until_ms, keep_reported
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.schema import booking_history, desired_states
-from dispatcher.store.timed import MARGIN_MS, cancel_unserved, declare_no_shows, end_holds
 from tests.dispatcher.fake_box import FakeBox
-from tests.dispatcher.small_fleet import CABINET, HOUR, MINUTE, NOW_MS, RULES, book, new_database, stored, take
+from tests.dispatcher.small_fleet import (
+    CABINET,
+    HOUR,
+    MINUTE,
+    NOW_MS,
+    RULES,
+    book,
+    decide_deadlines,
+    new_database,
+    stored,
+    take,
+)
 
 TAKE_BY_MS = NOW_MS + 30 * MINUTE
 LATE_MS = TAKE_BY_MS + MARGIN_MS
@@ -42,10 +52,8 @@ def report(database: Database, box: FakeBox, **changes: Any) -> None:
     database.write_now(lambda connection: keep_reported(connection, box.report(**changes), box.now_ms))
 
 
-def decide(
-    database: Database, now_ms: int, how: Callable[..., frozenset[str]] = declare_no_shows
-) -> tuple[BookingState, frozenset[str]]:
-    waiting = database.write_now(lambda connection: how(connection, RULES, now_ms))
+def decide(database: Database, now_ms: int) -> tuple[BookingState, frozenset[str]]:
+    waiting = decide_deadlines(database, now_ms)
     return stored(database).state, waiting
 
 
@@ -232,7 +240,7 @@ def test_a_hold_that_is_over_completes_the_booking() -> None:
     box = returned(database)
     box.now_ms = HOLD_OVER_MS + MARGIN_MS
     report(database, box)
-    assert decide(database, box.now_ms, end_holds) == (BookingState.COMPLETED, frozenset())
+    assert decide(database, box.now_ms) == (BookingState.COMPLETED, frozenset())
     assert stored(database).ended_ms == HOLD_OVER_MS
 
 
@@ -242,9 +250,9 @@ def test_time_is_not_freed_while_a_retake_may_be_unheard() -> None:
     box.now_ms = HOLD_OVER_MS - MINUTE
     seq = box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
     now_ms = HOLD_OVER_MS + MARGIN_MS
-    assert decide(database, now_ms, end_holds) == (BookingState.RETURNED, frozenset({CABINET}))
+    assert decide(database, now_ms) == (BookingState.RETURNED, frozenset({CABINET}))
     take(database, box.batch(seq), now_ms=now_ms)
-    assert decide(database, now_ms, end_holds) == (BookingState.ACTIVE, frozenset())
+    assert decide(database, now_ms) == (BookingState.ACTIVE, frozenset())
 
 
 def apply(database: Database, box: FakeBox) -> None:
@@ -347,11 +355,11 @@ def test_a_booking_that_the_station_did_not_serve_is_cancelled_at_its_end() -> N
     take(database, box.batch(), now_ms=NOW_MS)
     box.now_ms = booked.end_ms + MARGIN_MS - 1
     report(database, box)
-    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.BOOKED, frozenset())
+    assert decide(database, box.now_ms) == (BookingState.BOOKED, frozenset())
     box.now_ms += 1
-    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.BOOKED, frozenset({CABINET}))
+    assert decide(database, box.now_ms) == (BookingState.BOOKED, frozenset({CABINET}))
     report(database, box)
-    assert decide(database, box.now_ms, cancel_unserved) == (BookingState.CANCELLED, frozenset())
+    assert decide(database, box.now_ms) == (BookingState.CANCELLED, frozenset())
     history = database.read_now(lambda c: c.execute(booking_history.select()).all())
     assert '"why":"let_down"' in history[-1].detail
 
@@ -366,6 +374,22 @@ def test_one_booking_that_cannot_be_told_does_not_stop_the_others(monkeypatch: p
     book(database)
     book(database, 2, vehicle_id="car-2", key_id="key-2")
     heard(database, LATE_MS)
-    monkeypatch.setattr(timed, "apply_event", broken)
+    monkeypatch.setattr(deadlines, "apply_event", broken)
     decide(database, LATE_MS)
     assert (stored(database).state, stored(database, 2).state) == (BookingState.BOOKED, BookingState.NO_SHOW)
+
+
+def test_timed_work_looks_at_bookings_that_hold_and_never_at_all_of_history() -> None:
+    database = new_database()
+    plan: list[str] = []
+
+    def explain(connection: Connection) -> None:
+        sql = deadlines.PAST.params(before_ms=1, late_ms=1).compile(
+            connection, compile_kwargs={"literal_binds": True}
+        )
+        plan.extend(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))
+
+    database.read_now(explain)
+    searches = [step for step in plan if "bookings" in step]
+    assert len(searches) == 3
+    assert all("USING INDEX ix_bookings_state (state=?" in step for step in searches)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Table, select, update
 
 from contract.facts import (
+    AccessGranted,
     AccessRefused,
     AgentStarted,
     DeviceBack,
@@ -20,10 +21,13 @@ from contract.facts import (
     ReleaseFailed,
     VehicleReading,
 )
+from contract.messages import SlotState
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.store.database import Database
+from dispatcher.store.links import keep_reported
+from dispatcher.store.reports import apply_reports
 from dispatcher.store.schema import (
     booking_history,
     bookings,
@@ -42,6 +46,7 @@ from tests.dispatcher.small_fleet import (
     MINUTE,
     NOW_MS,
     OTHER_CABINET,
+    RULES,
     book,
     incidents,
     new_database,
@@ -69,6 +74,12 @@ class Bench:
 
     def return_key(self, slot: int = 1, key: str | None = "key-1", **fields: Any) -> None:
         self.tell(KeyReturned, slot=slot, identity=Identity.READ, key=key, **fields)
+
+    def report(self, slots: tuple[SlotState, ...]) -> None:
+        """The box reports what it sees, and the report is compared."""
+        reported = self.box.report(slots=slots)
+        self.database.write_now(lambda connection: keep_reported(connection, reported, self.box.now_ms))
+        self.database.write_now(lambda connection: apply_reports(connection, RULES, self.box.now_ms))
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         statement = select(table).order_by(*table.primary_key)
@@ -264,11 +275,56 @@ def test_a_key_hung_home_although_another_slot_was_lit_is_no_incident(bench: Ben
     assert bench.row(handovers)["wrong_slot"] is True
 
 
-def test_a_key_at_another_station_is_in_the_wrong_slot(bench: Bench) -> None:
+def test_a_key_at_another_station_is_an_incident_until_it_is_taken(bench: Bench) -> None:
     bench.box = FakeBox(OTHER_CABINET)
     bench.return_key(slot=2, lit_slot=2)
-    assert incidents(bench.database) == [(IncidentKind.KEY_IN_WRONG_SLOT, "key-1", True)]
+    assert incidents(bench.database) == [(IncidentKind.KEY_AT_WRONG_STATION, "key-1", True)]
     assert bench.row(key_states)["cabinet_id"] == OTHER_CABINET
+    book(bench.database)
+    bench.take_key(slot=2, **UNDER_1)
+    assert incidents(bench.database) == [(IncidentKind.KEY_AT_WRONG_STATION, "key-1", False)]
+
+
+def test_a_key_that_is_brought_home_from_another_station_is_no_incident_any_more(bench: Bench) -> None:
+    here, there = bench.box, FakeBox(OTHER_CABINET)
+    bench.box = there
+    bench.return_key(slot=2)
+    bench.box = here
+    bench.return_key(slot=3)
+    assert incidents(bench.database) == [
+        (IncidentKind.KEY_AT_WRONG_STATION, "key-1", False),
+        (IncidentKind.KEY_IN_WRONG_SLOT, "key-1", True),
+    ]
+    bench.return_key(slot=1)
+    assert not incidents(bench.database)[1][2]
+
+
+@pytest.mark.parametrize("seen_late", [False, True])
+def test_a_slot_that_nobody_released_is_an_incident_until_it_is_seen_shut(bench: Bench, *, seen_late: bool) -> None:
+    bench.tell(DoorOpened, slot=2, released=False, seen_late=seen_late)
+    bench.tell(DoorOpened, slot=3, released=True)
+    bench.tell(DoorClosed, slot=3)
+    assert incidents(bench.database) == [(IncidentKind.SLOT_OPENED_WITHOUT_DECISION, "cab-a/2", True)]
+    bench.tell(DoorClosed, slot=2, seen_late=seen_late)
+    assert incidents(bench.database) == [(IncidentKind.SLOT_OPENED_WITHOUT_DECISION, "cab-a/2", False)]
+
+
+def test_a_slot_that_is_shut_in_a_report_is_seen_shut(bench: Bench) -> None:
+    bench.tell(DoorOpened, slot=2, released=False)
+    for door_open, is_open in ((True, True), (None, True), (False, False)):
+        slots = (SlotState(slot=2, key_present=None if door_open is None else True, door_open=door_open),)
+        bench.report(slots)
+        assert incidents(bench.database) == [(IncidentKind.SLOT_OPENED_WITHOUT_DECISION, "cab-a/2", is_open)]
+
+
+def test_an_opening_whose_reason_the_box_forgot_is_explained_by_the_ledger(bench: Bench) -> None:
+    bench.tell(AccessGranted, reader="entrance", slot=1, purpose=Purpose.TAKE, grant="grant-1", badge="ref-1")
+    bench.tell(DoorOpened, slot=1, released=False, seen_late=True)
+    bench.tell(DoorOpened, slot=2, released=True)
+    bench.tell(DoorOpened, slot=2, released=False, seen_late=True)
+    assert incidents(bench.database) == []
+    bench.tell(DoorOpened, slot=2, released=False)
+    assert len(incidents(bench.database)) == 1, "this one it saw with its own eyes"
 
 
 def test_a_key_that_comes_leaves_the_slot_where_it_was_thought_to_hang(bench: Bench) -> None:

@@ -198,7 +198,7 @@ async def test_a_round_that_breaks_is_counted_and_followed_by_another(monkeypatc
     async with running() as bench:
         await bench.told_everybody()
         with monkeypatch.context() as patched:
-            patched.setattr(bench.dispatcher.publisher, "_look", broken)
+            patched.setattr(bench.dispatcher.publisher, "_to_do", broken)
             bench.dispatcher.publisher.wake()
             await eventually(lambda: bench.dispatcher.publisher.failed == 1)
         await bench.link.connect()

@@ -13,9 +13,9 @@ from dispatcher.importing.faults import ImportRefused
 from dispatcher.store.booking_requests import Declined
 from dispatcher.store.bookings import Booking, insert_booking
 from dispatcher.store.database import Database
+from dispatcher.store.deadlines import MARGIN_MS
 from dispatcher.store.links import keep_reported
 from dispatcher.store.schema import badges, bookings, key_tags
-from dispatcher.store.timed import MARGIN_MS, declare_no_shows, end_holds
 from runtime.executor import InlineExecutor
 from tests.dispatcher.origin_bench import Bench, booking_columns
 from tests.dispatcher.small_fleet import (
@@ -28,6 +28,7 @@ from tests.dispatcher.small_fleet import (
     RULES,
     book,
     booking,
+    decide_deadlines,
     new_database,
     stored,
 )
@@ -136,7 +137,7 @@ def test_a_booking_keeps_its_origin_through_take_return_retake_and_the_end_of_th
     bench.box.now_ms = later_ms
     bench.fact(DoorOpened, slot=3, released=True)
     bench.database.write_now(lambda connection: keep_reported(connection, bench.box.report(), later_ms))
-    bench.database.write_now(lambda connection: end_holds(connection, RULES, later_ms))
+    decide_deadlines(bench.database, later_ms)
     assert bench.row(bookings, made.id)["state"] == "completed"
     assert ORIGIN.holds(bookings, bench.row(bookings, made.id))
     assert bench.rows_named() == []
@@ -155,7 +156,7 @@ def test_a_second_tap_a_cancellation_and_a_no_show_are_signed_too(bench: Bench) 
     bench.box.now_ms = late_ms
     bench.fact(DoorOpened, slot=3, released=True)
     bench.database.write_now(lambda connection: keep_reported(connection, bench.box.report(), late_ms))
-    bench.database.write_now(lambda connection: declare_no_shows(connection, RULES, late_ms))
+    decide_deadlines(bench.database, late_ms)
     states = {made.id: bench.row(bookings, made.id)["state"] for made in (tapped, cancelled, missed)}
     assert list(states.values()) == ["completed", "cancelled", "no_show"]
     assert all(ORIGIN.holds(bookings, bench.row(bookings, booking_id)) for booking_id in states)

@@ -1,0 +1,396 @@
+"""Three stories of memory that was put back: a box from an old card, a copy of a box, a dispatcher from a backup.
+
+Each ends with the conflict named once and closed, and with nothing else left open. The box here keeps to decision
+0009 as the agent does: an acknowledgement that fits sets its mark, any other one makes it begin a new epoch.
+"""
+
+import sqlite3
+from copy import deepcopy
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from contract.facts import (
+    AccessGranted,
+    AccessRefused,
+    AgentStarted,
+    ClockTrustChanged,
+    DoorClosed,
+    DoorOpened,
+    EpochStarted,
+    Identity,
+    KeyReturned,
+    KeyTaken,
+    Purpose,
+    parse_fact,
+)
+from contract.messages import Acknowledged, FactBatch
+from contract.reasons import Reason
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.ingest import FactOutcome
+from dispatcher.store.database import Database
+from dispatcher.store.ledger import beginning, facts_of, watermarks
+from dispatcher.store.links import complete_until_ms, keep_reported
+from dispatcher.store.schema import cursors, handovers, key_states, rentals, slot_states
+from runtime.executor import InlineExecutor
+from tests.dispatcher.fake_box import FakeBox
+from tests.dispatcher.small_fleet import (
+    CABINET,
+    HOUR,
+    LEDGER,
+    MINUTE,
+    ORIGIN,
+    book,
+    incidents,
+    new_database,
+    stored,
+    take,
+)
+
+CONFLICT = (IncidentKind.FACTS_CONFLICT, CABINET, False)
+UNDER_1: dict[str, Any] = {"grant": "grant-1", "badge": "ref-1"}
+
+
+class Box:
+    """A journal with its mark, which can be copied like a card."""
+
+    epochs = (f"{number:032x}" for number in count(1))
+
+    def __init__(self) -> None:
+        self.journal = FakeBox(epoch=next(self.epochs))
+        self.acknowledged_seq = 0
+        self.note(EpochStarted, why="new_journal")
+
+    def note(self, kind: type[Any], **fields: Any) -> None:
+        self.journal.now_ms += 1000
+        self.journal.note(kind, **fields)
+
+    def image(self) -> "Box":
+        """A copy of its card."""
+        return deepcopy(self)
+
+    def start(self, after_ms: int = HOUR) -> None:
+        """It starts, some time later, and somebody vouches for its clock."""
+        self.journal.now_ms += after_ms
+        self.note(AgentStarted, boot_nonce="b2" * 16, version="1")
+        self.note(ClockTrustChanged, source="kernel")
+
+    def send(self, database: Database) -> list[FactOutcome]:
+        """Send until the ledger has everything; what became of the facts on the way."""
+        outcomes: list[FactOutcome] = []
+        while self.acknowledged_seq < self.journal.seq:
+            taken = take(database, self.batch(), now_ms=self.journal.now_ms)
+            outcomes += taken.outcomes.elements()
+            (acknowledged,) = taken.acknowledgements
+            self.hear(acknowledged)
+        return outcomes
+
+    def batch(self) -> FactBatch:
+        return self.journal.batch(self.acknowledged_seq + 1)
+
+    def hear(self, acknowledged: Acknowledged) -> None:
+        """As station_agent.agent does."""
+        journal = self.journal
+        if acknowledged.epoch != journal.epoch:
+            return
+        if acknowledged.seq > journal.seq:
+            self._begin_anew("acknowledged_beyond_sent", self.acknowledged_seq)
+            return
+        fits = journal.hashes[acknowledged.seq] == acknowledged.hash
+        if acknowledged.conflict or not fits:
+            common = acknowledged.conflict and fits
+            self._begin_anew("hash_conflict", acknowledged.seq if common else self.acknowledged_seq)
+            return
+        self.acknowledged_seq = acknowledged.seq
+
+    def _begin_anew(self, why: str, common_seq: int) -> None:
+        ended = self.journal
+        self.journal = FakeBox(epoch=next(self.epochs), now_ms=ended.now_ms)
+        self.acknowledged_seq = 0
+        self.note(EpochStarted, why=why)
+        for text in ended.texts[common_seq:]:
+            carried = parse_fact(text).model_copy(update={"seq": self.journal.seq + 1})
+            self.journal.note_text(carried.to_json())
+
+
+def take_key(box: Box) -> None:
+    box.note(AccessGranted, reader="entrance", slot=1, purpose=Purpose.TAKE, key="key-1", **UNDER_1)
+    box.note(DoorOpened, slot=1, released=True)
+    box.note(KeyTaken, slot=1, identity=Identity.PRESUMED, key="key-1", **UNDER_1)
+    box.note(DoorClosed, slot=1)
+
+
+def return_key(box: Box) -> None:
+    box.note(DoorOpened, slot=1, released=True)
+    box.note(KeyReturned, slot=1, identity=Identity.READ, key="key-1", lit_slot=1, **UNDER_1)
+    box.note(DoorClosed, slot=1)
+
+
+def rows(database: Database, table: Table) -> list[dict[str, Any]]:
+    statement = select(table).order_by(*table.primary_key)
+    return database.read_now(lambda connection: [row._asdict() for row in connection.execute(statement)])
+
+
+def life() -> tuple[Database, Box]:
+    """A database with a booking, and a box that was just installed and told so."""
+    database, box = new_database(), Box()
+    book(database)
+    box.start(0)
+    box.note(DoorOpened, slot=1, released=True)
+    box.note(DoorClosed, slot=1)
+    box.send(database)
+    return database, box
+
+
+# --- a box whose card was put back
+
+
+@pytest.mark.parametrize("first", ["batch", "watermark"])
+def test_a_box_that_was_put_back_tells_what_it_sees_and_the_take_stays_under_its_right(first: str) -> None:
+    database, box = life()
+    box.note(AccessRefused, reader="entrance", reason=Reason.NO_BOOKING, badge="ref-2")
+    image = box.image()  # with a fact that it has not told
+    take_key(box)
+    box.send(database)
+    assert stored(database).state is BookingState.ACTIVE
+    image.start()
+    image.note(KeyTaken, slot=1, identity=Identity.PRESUMED, key="key-1", seen_late=True)  # it sees an empty slot
+    if first == "watermark":
+        for acknowledged in database.read_now(lambda connection: watermarks(connection, LEDGER)):
+            image.hear(acknowledged)
+    outcomes = image.send(database)
+    assert incidents(database) == [CONFLICT]
+    assert (FactOutcome.CONFLICT in outcomes) is (first == "batch")
+    key = rows(database, key_states)[0]
+    assert (key["state"], key["grant_id"], key["badge_ref"]) == ("taken", "grant-1", "ref-1")
+    assert len(rows(database, rentals)) == 1
+    return_key(image)
+    image.send(database)
+    assert stored(database).state is BookingState.RETURNED
+    assert incidents(database) == [CONFLICT]
+    assert rows(database, rentals)[0]["returned_ms"] is not None
+
+
+def test_facts_that_the_image_held_untold_and_the_ledger_has_are_kept_and_not_applied_twice() -> None:
+    database, box = life()
+    take_key(box)
+    return_key(box)
+    image = box.image()  # it has all of it, and was told of none
+    box.send(database)
+    box.note(DoorOpened, slot=2, released=True)
+    box.note(DoorClosed, slot=2)
+    box.note(AccessRefused, reader="entrance", reason=Reason.NO_BOOKING, badge="ref-2")
+    box.send(database)
+    (watermark,) = database.read_now(lambda connection: watermarks(connection, LEDGER))
+    image.start()
+    image.hear(watermark)  # beyond what it has: it tells all that it believes untold
+    before = (rows(database, handovers), rows(database, rentals), stored(database))
+    outcomes = image.send(database)
+    assert outcomes.count(FactOutcome.TOLD_BEFORE) == 7
+    assert (rows(database, handovers), rows(database, rentals), stored(database)) == before
+    ledger = database.read_now(lambda connection: facts_of(connection, CABINET))
+    assert [fact.text for fact in ledger if fact.epoch == image.journal.epoch] == image.journal.texts
+    assert incidents(database) == [CONFLICT]
+
+
+def test_a_key_that_was_moved_since_the_image_stays_where_the_ledger_has_it() -> None:
+    database, box = life()
+    image = box.image()
+    take_key(box)
+    box.note(KeyReturned, slot=3, identity=Identity.READ, key="key-1", lit_slot=1, **UNDER_1)
+    box.send(database)
+    image.start()
+    image.note(KeyTaken, slot=1, identity=Identity.PRESUMED, key="key-1", seen_late=True)
+    image.note(KeyReturned, slot=3, identity=Identity.UNKNOWN, seen_late=True)
+    image.send(database)
+    assert incidents(database) == [(IncidentKind.KEY_IN_WRONG_SLOT, "key-1", True), CONFLICT]  # as before
+    (key,) = rows(database, key_states)
+    assert (key["state"], key["slot"], key["identity"]) == ("in_slot", 3, "read")
+    assert [row["kind"] for row in rows(database, handovers)] == ["taken", "returned"]
+    slot = next(row for row in rows(database, slot_states) if row["slot"] == 3)
+    assert slot["key_id"] == "key-1"
+
+
+def test_a_key_that_nothing_had_read_is_not_stolen_a_second_time() -> None:
+    database, box = life()
+    image = box.image()
+    box.note(KeyTaken, slot=2, identity=Identity.UNKNOWN, **UNDER_1)
+    box.send(database)
+    image.start()
+    image.note(KeyTaken, slot=2, identity=Identity.UNKNOWN, seen_late=True)
+    image.send(database)
+    assert incidents(database) == [CONFLICT]
+
+
+def test_a_theft_while_the_box_was_away_is_still_one() -> None:
+    database, box = life()
+    image = box.image()
+    take_key(box)
+    return_key(box)
+    box.send(database)
+    image.start()
+    image.note(DoorOpened, slot=1, released=False, seen_late=True)
+    image.note(KeyTaken, slot=1, identity=Identity.PRESUMED, key="key-1", seen_late=True)
+    image.send(database)
+    assert {kind for kind, _, is_open in incidents(database) if is_open} == {
+        IncidentKind.SLOT_OPENED_WITHOUT_DECISION,
+        IncidentKind.KEY_OUT_WITHOUT_RIGHT,
+    }
+
+
+# --- a box that was copied
+
+
+@pytest.mark.parametrize("original_first", [True, False])
+def test_a_box_and_its_copy_are_one_conflict_whoever_tells_first(*, original_first: bool) -> None:
+    database, box = life()
+    copy = box.image()
+    take_key(box)
+    copy.start(10 * MINUTE)
+    copy.note(AccessRefused, reader="entrance", reason=Reason.NO_BOOKING, badge="ref-2")
+    for one in (box, copy) if original_first else (copy, box):
+        one.send(database)
+    assert incidents(database) == [CONFLICT]
+    return_key(box)
+    copy.note(AccessRefused, reader="entrance", reason=Reason.NO_BOOKING, badge="ref-2")
+    for one in (copy, box, copy):
+        one.send(database)
+    assert incidents(database) == [CONFLICT]
+    assert stored(database).state is BookingState.RETURNED
+
+
+def test_a_late_batch_of_the_epoch_that_ended_opens_nothing_again() -> None:
+    database, box = life()
+    copy = box.image()
+    take_key(box)
+    box.send(database)
+    copy.start()
+    late = copy.batch()
+    copy.send(database)
+    (answer,) = take(database, late).acknowledgements
+    assert answer.conflict, "whoever still sends it has to begin anew"
+    assert incidents(database) == [CONFLICT]
+
+
+def test_each_copy_that_begins_anew_is_an_incident_of_its_own() -> None:
+    database, box = life()
+    copies = [box.image(), box.image()]
+    take_key(box)
+    box.send(database)
+    for copy in copies:
+        copy.start()
+        copy.send(database)
+    assert incidents(database) == [CONFLICT, CONFLICT]
+
+
+def test_of_a_box_and_its_copy_the_one_that_speaks_is_waited_for() -> None:
+    database, box = life()
+    copy = box.image()
+    take_key(box)
+    box.send(database)
+    copy.start()
+    copy.send(database)
+    return_key(box)  # the copy was found and put away
+    box.send(database)
+    box.journal.now_ms += HOUR
+    reported = box.journal.report()
+    database.write_now(lambda connection: keep_reported(connection, reported, box.journal.now_ms))
+    assert database.read_now(lambda connection: complete_until_ms(connection, CABINET)) == box.journal.now_ms
+    (told,) = database.read_now(lambda connection: watermarks(connection, LEDGER))
+    assert told.epoch == box.journal.epoch
+
+
+# --- a dispatcher whose database was put back
+
+
+def backup(database: Database) -> Database:
+    """A second database in memory with the same content."""
+    copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    source, target = database.engine.raw_connection(), copy.engine.raw_connection()
+    assert isinstance(source.driver_connection, sqlite3.Connection)
+    assert isinstance(target.driver_connection, sqlite3.Connection)
+    source.driver_connection.backup(target.driver_connection)
+    source.close()
+    target.close()
+    return copy
+
+
+def connect(database: Database, box: Box) -> None:
+    """What passes when a dispatcher and a box meet: watermarks, a report, an answer to it, the facts."""
+    for acknowledged in database.read_now(lambda connection: watermarks(connection, LEDGER)):
+        box.hear(acknowledged)
+    reported = box.journal.report()
+    database.write_now(lambda connection: keep_reported(connection, reported, box.journal.now_ms))
+    answer = database.read_now(lambda connection: beginning(connection, LEDGER, reported))
+    if answer is not None:
+        box.hear(answer)
+    box.send(database)
+
+
+def picture(database: Database) -> list[Any]:
+    """All that facts make, but for when they were received."""
+    ledger = database.read_now(lambda connection: facts_of(connection, CABINET))
+    return [
+        [(fact.epoch, fact.seq, fact.text) for fact in ledger],
+        *(rows(database, table) for table in (key_states, slot_states, handovers, rentals, cursors)),
+        stored(database).state,
+        incidents(database),
+    ]
+
+
+def test_a_dispatcher_from_a_backup_is_told_again_what_it_lost_and_shows_the_same() -> None:
+    database, box = life()
+    box.note(DoorOpened, slot=3, released=False)
+    box.note(KeyTaken, slot=2, identity=Identity.PRESUMED, key="key-2")
+    box.send(database)
+    old = backup(database)
+    assert {kind for kind, _, is_open in incidents(old) if is_open} == {
+        IncidentKind.SLOT_OPENED_WITHOUT_DECISION,
+        IncidentKind.KEY_OUT_WITHOUT_RIGHT,
+    }
+    box.note(DoorClosed, slot=3)
+    box.note(KeyReturned, slot=2, identity=Identity.READ, key="key-2")
+    take_key(box)
+    box.send(database)
+    connect(old, box)
+    assert [is_open for _, _, is_open in incidents(old)] == [False, False]
+    assert picture(old) == picture(database)
+
+
+def test_a_backup_from_before_a_box_began_anew_gets_the_whole_new_epoch() -> None:
+    database, box = life()
+    old = backup(database)
+    image = box.image()
+    take_key(box)
+    box.send(database)
+    image.start()
+    image.send(database)
+    assert image.acknowledged_seq == image.journal.seq, "it has nothing to tell of its own accord"
+    connect(old, image)
+    assert incidents(old) == [CONFLICT]
+    told = old.read_now(lambda connection: facts_of(connection, CABINET))
+    assert [fact.text for fact in told if fact.epoch == image.journal.epoch] == image.journal.texts
+
+
+def test_a_backup_with_the_conflict_open_ends_with_it_closed() -> None:
+    database, box = life()
+    image = box.image()
+    take_key(box)
+    box.send(database)
+    image.start()
+    take(database, image.batch())
+    old = backup(database)
+    assert incidents(old) == [(IncidentKind.FACTS_CONFLICT, CABINET, True)]
+    image.send(database)
+    connect(old, image)
+    assert incidents(old) == [CONFLICT]
+
+
+def test_a_box_whose_epoch_is_known_or_empty_is_not_asked_to_begin() -> None:
+    database, box = life()
+    assert database.read_now(lambda c: beginning(c, LEDGER, box.journal.report())) is None
+    empty = FakeBox(epoch="fe" * 16)
+    assert database.read_now(lambda c: beginning(c, LEDGER, empty.report())) is None
