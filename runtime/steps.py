@@ -38,7 +38,7 @@ class Steps(Protocol):
         ...
 
     async def together(self, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Returns when all of them are done; each may wait while another goes on."""
+        """Returns when all of them (at least one) are done; each may wait while another goes on."""
         ...
 
     async def run(self) -> None:
@@ -59,7 +59,11 @@ class LoopSteps:
         return made
 
     async def together(self, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        await asyncio.gather(*work)
+        first, *others = work  # one alone needs no task
+        if others:
+            await asyncio.gather(first, *others)
+        else:
+            await first
 
     async def run(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """Builds the drivers that a configuration names, each on its line, and passes the core's orders to them."""
 
 from collections.abc import Callable
+from functools import partial
 
 from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
@@ -40,14 +41,12 @@ class Hardware:
 
     def release(self, slot: int) -> None:
         """Pulse a slot's lock once, now."""
-        self._cabinet.release(slot)
-        self._lock_line.kick()
+        self._lock_line.give(partial(self._cabinet.release, slot))
 
     def indicate(self, reader: str, signal: ReaderSignal) -> None:
         """Show a signal at a reader."""
         panel, line = self._panels[reader]
-        panel.indicate(reader, signal)
-        line.kick()
+        line.give(partial(panel.indicate, reader, signal))
 
 
 def cabinet_wiring(config: LockBusConfig) -> CabinetWiring:

@@ -2,14 +2,13 @@
 
     line = SerialLine("/dev/serial/by-id/...", 9600, codec, clock, on_event)
     task = asyncio.create_task(line.run())
-    codec.release(3)
-    line.kick()
+    line.give(lambda: codec.release(3))
 
 Whatever goes wrong with the port is one thing here: the link is lost, is closed, and is opened again.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from runtime.clocks import LineClock
@@ -31,6 +30,8 @@ class SerialLine:
         codec: Codec,
         clock: LineClock,
         on_event: Callable[[DeviceEvent], None],
+        *,
+        open_port: Callable[[str, int], Awaitable[Port]] = open_port,
     ) -> None:
         self.url = url
         self.open_count = 0
@@ -40,6 +41,7 @@ class SerialLine:
         self._codec = codec
         self._clock = clock
         self._on_event = on_event
+        self._open_port = open_port
         self._port: Port | None = None
         self._ended: asyncio.Future[Exception] | None = None  # what ended the link; raises: a bug of ours
         self._heard = False
@@ -61,7 +63,7 @@ class SerialLine:
         while True:
             self._heard = False
             try:
-                port = await open_port(self.url, self._baud_rate)
+                port = await self._open_port(self.url, self._baud_rate)
             except LINK_ERRORS as error:
                 self.last_error = str(error)
             else:
@@ -71,8 +73,8 @@ class SerialLine:
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, RETRY_MAX_S)
 
-    def kick(self) -> None:
-        """An order was given to the codec: let it act now."""
+    def give(self, order: Callable[[], None]) -> None:
+        order()
         if self._delivering:
             self._kicked = True
         else:

@@ -4,13 +4,13 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from simulator.hunt.faults.hardware import HARDWARE
 from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
 from simulator.hunt.faults.memory import MEMORY
 from simulator.hunt.faults.menu import HOUR_US, MINUTE_US, SECOND_US, Cast, Fault
+from simulator.hunt.faults.orders import ORDERS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
@@ -18,7 +18,7 @@ from simulator.virtual.spells import Spell, Spells
 from simulator.virtual.timers import Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
-MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *MEMORY)}
+MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY)}
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
 FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute
@@ -55,9 +55,9 @@ class Run:
         return self.world.spells
 
 
-def live(seed: int, options: Options, directory: Path) -> Run:
+def live(seed: int, options: Options) -> Run:
     """Live through one seed: faults and people, then calm, then rest."""
-    heap, world = heap_world(options.stations, seed, directory)
+    heap, world = heap_world(options.stations, seed)
     run = Run(seed, options, heap, world, Watch(world))
     faults = [MENU[name] for name in options.faults]
     for fault in faults:

@@ -1,15 +1,12 @@
-"""One seed, from its first event to its verdict, in a folder of its own; and many of them on all cores."""
+"""One seed, from its first event to its verdict; and many of them on all cores."""
 
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import structlog
 
@@ -19,7 +16,6 @@ from simulator.hunt.planted import planted
 from simulator.hunt.scenario import Options, Run, live
 from simulator.virtual.premises import premises
 
-MEMORY_DISK = Path("/dev/shm")  # noqa: S108  # journals are real SQLite files: in memory their commits cost microseconds
 LATEST_MAX = 2  # seeds handed to each worker ahead of time
 
 
@@ -37,14 +33,10 @@ class SeedResult:
 
 @contextmanager
 def lived(seed: int, options: Options, plant: str | None = None) -> Iterator[Run]:
-    """A run that was lived through; its journals are there until the block ends."""
+    """A run that was lived through, with its bug still in the programs until the block ends."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    folder = tempfile.mkdtemp(prefix="carshare-hunt-", dir=MEMORY_DISK if MEMORY_DISK.is_dir() else None)
-    try:
-        with planted(plant):
-            yield live(seed, options, Path(folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with planted(plant):
+        yield live(seed, options)
 
 
 def hunt_one(seed: int, options: Options, plant: str | None = None, clock: LineClock | None = None) -> SeedResult:

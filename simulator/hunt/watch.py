@@ -13,6 +13,7 @@ _HELD = select(cursors.c.seq).where(
     cursors.c.cabinet_id == bindparam("cabinet"), cursors.c.epoch == bindparam("epoch")
 )
 MEMORY = frozenset({Touches.MEMORY})
+FORGETS = MEMORY | {Touches.DISK}  # on a full disk a wanted state is kept in memory alone (docs/limits.md)
 KEPT_MAX = 50  # one broken promise is enough; a thousand of the same tell no more
 
 
@@ -24,6 +25,8 @@ class Watch:
         """Promise, and what broke it."""
         self._world = world
         self._held: dict[str, int] = {}
+        self._boots: dict[str, dict[str, int]] = {}
+        """By cabinet, the newest revision of each boot, in the order in which they were first heard."""
         world.overheard.listeners.append(self._hear)
 
     def _hear(self, topic: str, wire: bytes) -> None:
@@ -50,10 +53,19 @@ class Watch:
     def _reported(self, cabinet: str, wire: bytes) -> None:
         """A box never goes back to an older wanted state."""
         told = read_payload(wire)
+        if not self._is_newer(cabinet, told["boot_nonce"], int(told["revision"])):
+            return  # the broker has it late
         version = int(told["desired_version"])
         now_us = self._world.stage.timers.now_us()
         before = self._held.get(cabinet, 0)
-        if version < before and not self._world.spells.near(cabinet, 0, now_us, MEMORY):
+        if version < before and not self._world.spells.near(cabinet, 0, now_us, FORGETS):
             what = f"{cabinet} held wanted state {before}, and went back to {version}"
             self.broken.append(("no_key_leaves_without_a_right", what))
         self._held[cabinet] = max(before, version)
+
+    def _is_newer(self, cabinet: str, boot: str, revision: int) -> bool:
+        boots = self._boots.setdefault(cabinet, {})
+        is_newest_boot = boot not in boots or boot == next(reversed(boots))
+        newer = is_newest_boot and revision > boots.get(boot, 0)
+        boots[boot] = max(revision, boots.get(boot, 0))
+        return newer

@@ -1,17 +1,15 @@
 """One station's computer in virtual time: its agent lives, is killed, loses power, and starts again."""
 
 import random
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from contract.topics import Author
 from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
 from simulator.virtual.broker import Account, MemoryLink
 from simulator.virtual.clocks import BoxClock
+from simulator.virtual.disk import MemoryDisk
 from simulator.virtual.line import VirtualLine
 from simulator.virtual.premises import NAMESPACE
 from simulator.virtual.routes import RouteFaults
@@ -40,7 +38,7 @@ class Fate:
 class VirtualBox:
     """One box. `boot` starts its agent; what it has on disk stays."""
 
-    def __init__(self, cabinet: str, site: VirtualSite, stage: Stage, journal: Path) -> None:
+    def __init__(self, cabinet: str, site: VirtualSite, stage: Stage) -> None:
         self.cabinet = cabinet
         self.site = site
         self.clock = BoxClock(stage.timers, stage.clock.start_ms)
@@ -50,10 +48,10 @@ class VirtualBox:
         self.link: MemoryLink | None = None
         self._stage = stage
         self._timers = stage.timers
-        self._journal = journal
+        self.disk = MemoryDisk(f"disk of {cabinet}")
         self.switch = KillSwitch()
         self._life: Life | None = None
-        self._lines: list[VirtualLine] = []
+        self._lines: list[Line] = []
 
     @property
     def is_alive(self) -> bool:
@@ -73,7 +71,6 @@ class VirtualBox:
         rng = stream(self._stage.seed, f"agent/{self.cabinet}/{self.fate.boots}")
         self._lines = []
         config = self._stage.premises.station_configs[self.cabinet]
-        config = config.model_copy(update={"journal": config.journal.model_copy(update={"file": self._journal})})
 
         links: list[MemoryLink] = []
 
@@ -83,7 +80,7 @@ class VirtualBox:
 
         def make_line(url: str, _baud: int, codec: RestfulCodec, on_event: Callable[[DeviceEvent], None]) -> Line:
             cable = self.site.cables[url.rsplit("/", 1)[-1]]
-            line = VirtualLine(cable, codec, on_event, self._timers, life, self.switch.passes)
+            line = self._stage.runner.line(cable, codec, on_event, life, self.switch)
             self._lines.append(line)
             return line
 
@@ -96,6 +93,7 @@ class VirtualBox:
             steps=self._stage.runner.steps(life),
             make_link=make_link,
             make_line=make_line,
+            make_storage=lambda _file: self.disk,
         )
         self.agent = Agent(config, self._stage.premises.station_keys[self.cabinet], around)
         (self.link,) = links
@@ -113,7 +111,10 @@ class VirtualBox:
         if self.link is not None:
             self.link.dies_unheard = True
         self.kill(back_after_us)
+        self.disk.cut_power()
         now_us = self._timers.now_us()
+        for cable in self.site.cables.values():
+            cable.wire.clear()
         for board in self.site.devices.boards:
             board.power_cycle(now_us)
         for reader in self.site.devices.readers.values():
@@ -122,35 +123,20 @@ class VirtualBox:
     def facts_on_disk(self) -> dict[str, list[str]]:
         """By epoch, the hash after each fact, as the disk has them: the world's own look, not the agent's word."""
         found: dict[str, list[str]] = {}
-        with closing(sqlite3.connect(self._journal)) as disk:
-            rows = disk.execute(
-                "SELECT epochs.epoch, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
-                "ORDER BY facts.epoch, facts.seq"
-            )
-            for epoch, after in rows:
-                found.setdefault(epoch, []).append(after)
+        for epoch, after in self.disk.read(
+            "SELECT epochs.epoch, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
+            "ORDER BY facts.epoch, facts.seq"
+        ):
+            found.setdefault(epoch, []).append(after)
         return found
-
-    def disk_image(self) -> bytes:
-        """A copy of the disk, as somebody would make it of a card."""
-        with closing(sqlite3.connect(self._journal)) as disk:
-            return disk.serialize()
 
     def oldest_unacknowledged_ms(self) -> int | None:
         """When, by the box's clock, the oldest fact was noted that the ledger has not confirmed; None: none."""
-        with closing(sqlite3.connect(self._journal)) as disk:
-            (at_ms,) = disk.execute(
-                "SELECT min(facts.at_ms) FROM facts JOIN epochs ON epochs.number = facts.epoch "
-                "WHERE facts.seq > epochs.acknowledged_seq AND epochs.number = (SELECT max(number) FROM epochs)"
-            ).fetchone()
+        ((at_ms,),) = self.disk.read(
+            "SELECT min(facts.at_ms) FROM facts JOIN epochs ON epochs.number = facts.epoch "
+            "WHERE facts.seq > epochs.acknowledged_seq AND epochs.number = (SELECT max(number) FROM epochs)"
+        )
         return None if at_ms is None else int(at_ms)
-
-    def put_back(self, image: bytes) -> None:
-        """The disk is replaced by a copy. Only while the agent is not running."""
-        assert not self.is_alive, "a card is not changed under a running agent"
-        for name in (self._journal, *self._journal.parent.glob(f"{self._journal.name}-*")):
-            name.unlink(missing_ok=True)
-        self._journal.write_bytes(image)
 
     def _broke(self, error: BaseException) -> None:
         if isinstance(error, Killed):
@@ -169,7 +155,8 @@ class VirtualBox:
         if self.link is not None:
             self.link.kill()
         for line in self._lines:
-            line.stop()
+            if isinstance(line, VirtualLine):  # a real one goes with its task
+                line.stop()
         if self.agent is not None and self.agent.opened is not None:
             self.agent.opened.journal.close()
 

@@ -34,7 +34,8 @@ from simulator.virtual.timers import Call, Timers
 
 NOT_AUTHORISED = 0x87  # MQTT 5, section 2.4
 CONNECT_US = 150_000  # TCP, TLS and CONNACK over a mobile line
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 1.0, 15.0  # as `runtime.mqtt_link` waits between attempts
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 15.0  # as `runtime.mqtt_link` waits between attempts
+STABLE_US = 15_000_000  # and as it takes a connection for a good one
 NOTICED_US = 41_000_000  # keepalive 20 s: a dead line is noticed within this by the client
 WILL_AFTER_US = 30_000_000  # and by the broker after one and a half times the keepalive
 TO_BOX = (DESIRED, ACKNOWLEDGED, COMMANDS, TIME)
@@ -168,6 +169,7 @@ class MemoryLink:
         self._backoff = Backoff(BACKOFF_FIRST_S, BACKOFF_MAX_S, random.Random(rng.random()))
         self._count = 0
         self._connected = False
+        self._connected_us = 0
         self._will: Publication | None = None
         self._next: Call | None = None
         self._stopped = asyncio.Event()
@@ -191,11 +193,9 @@ class MemoryLink:
         return LinkStatus(LinkState.WAITING, "no connection")
 
     async def run(self) -> None:
+        """Until stopped. What a cancelled run leaves is for whoever ended the program's life (`kill`)."""
         self.start()
-        try:
-            await self._stopped.wait()
-        finally:
-            self.kill()
+        await self._stopped.wait()
 
     async def publish(self, publication: Publication) -> None:
         self._switch.passes()
@@ -284,8 +284,8 @@ class MemoryLink:
             self._broker.gone(taken_over, taken_over._will)  # noqa: SLF001  # one broker, two of its links
             taken_over.lose(LinkEnd.TAKEN_OVER)
         self._connected = True
+        self._connected_us = self._timers.now_us()
         self.statistics.connects += 1
-        self._backoff.reset()
         self._broker.welcome(self)
         self._life.do(self._tell_connected(self._count))
 
@@ -294,12 +294,15 @@ class MemoryLink:
         try:
             await self._owner.on_connected(of_count)
         except LinkError:
+            self._broker.gone(self, self._will)
             self.lose(LinkEnd.PUBLISH_FAILED)
 
     def _end(self, why: LinkEnd) -> None:
         if not self._connected:
             return
         self._connected = False
+        if self._timers.now_us() - self._connected_us >= STABLE_US:
+            self._backoff.reset()
         self.statistics.ends[why] += 1
         self._broker.left(self)
         if self._life.is_alive:

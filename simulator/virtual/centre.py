@@ -3,6 +3,7 @@
 import random
 
 from contract.topics import Author
+from dispatcher.api.context import ApiContext
 from dispatcher.dispatcher import Dispatcher, Setup, Surroundings
 from dispatcher.store.database import Database
 from dispatcher.store.ledger import ledger_id
@@ -10,7 +11,7 @@ from runtime.link import Link, LinkOwner
 from simulator.network.draws import stream
 from simulator.virtual.box import BOOT_US, Fate
 from simulator.virtual.broker import Account, MemoryLink
-from simulator.virtual.phone import Answered, Question, StoreDesk
+from simulator.virtual.phone import Answered, Desk, Question
 from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.routes import RouteFaults
 from simulator.virtual.stage import Stage
@@ -33,7 +34,7 @@ class VirtualCentre:
         self.switch = KillSwitch()
         self.executor = SwitchedExecutor(self.switch)
         self._life: Life | None = None
-        self._desk: StoreDesk | None = None
+        self._desk: Desk | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -70,9 +71,10 @@ class VirtualCentre:
         )
         ledger = self.database.write_now(lambda connection: ledger_id(connection, rng.randbytes))
         self.dispatcher = Dispatcher(setup, around, ledger)
-        self._desk = StoreDesk(
-            self.database, self._stage.rules, self._stage.clock, rng.randbytes, self.dispatcher.changed
+        context = ApiContext(
+            self.database, self._stage.clock, rng.randbytes, self._stage.rules, self.dispatcher.changed
         )
+        self._desk = self._stage.runner.desk(self.dispatcher, context, life)
         (self.link,) = links
         self._stage.runner.start(self.dispatcher, life, self.link, ())
 

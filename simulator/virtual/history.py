@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from sqlalchemy import Connection, select
 
@@ -80,3 +81,11 @@ def _centre(connection: Connection) -> Iterator[Line]:
 
 
 _NOT_TOLD = frozenset({"at_ms", "seq", "kind", "clock_trusted", "vehicle"})
+
+
+def first_difference(one: Sequence[str], other: Sequence[str]) -> str:
+    """Where two histories part, for a person; empty where they do not."""
+    for number, (mine, theirs) in enumerate(zip_longest(one, other, fillvalue="(it ends here)"), 1):
+        if mine != theirs:
+            return f"line {number}:\n  {mine}\n  {theirs}"
+    return ""

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.devices.wire import Wire
 from simulator.virtual.steps import Life
@@ -41,6 +41,22 @@ class LineFaults:
         return not (self.noisy or self.cut or self.pulls)
 
 
+class CableEnd(Protocol):
+    """Whoever is plugged into a cable at the agent's end."""
+
+    def rouse(self) -> None:
+        """Something is about to happen at a device."""
+        ...
+
+    def look(self) -> None:
+        """Something happened at the line or at a device."""
+        ...
+
+    def inject(self, data: bytes) -> None:
+        """Somebody who has cut into the line sends bytes to the agent."""
+        ...
+
+
 class Cable:
     """A line with its devices, whoever is at its other end: it outlives the agent's lives."""
 
@@ -52,7 +68,7 @@ class Cable:
         """Devices with a fault now: their line is polled all the time."""
         self.tap: Callable[[int, bytes, bool], None] | None = None
         """Hears (time, bytes, whether towards the agent) of all that passes: for who records and replays."""
-        self.line: VirtualLine | None = None
+        self.line: CableEnd | None = None
         self._rng = rng
 
     @property
@@ -68,6 +84,19 @@ class Cable:
         """Something happened at the line or at a device."""
         if self.line is not None:
             self.line.look()
+
+    def run_out(self, timers: Timers) -> None:
+        """Nobody is at the agent's end any more: what is under way still arrives at the devices."""
+        at_us = self.wire.wake_at_us
+        if at_us is None or self.line is not None:
+            return
+
+        def arrive() -> None:
+            if self.line is None:
+                self.wire.elapsed(timers.now_us())
+                self.run_out(timers)
+
+        timers.call_at(at_us, arrive)
 
     def spoil(self, data: bytes) -> bytes:
         """What arrives of what was sent."""
@@ -101,23 +130,22 @@ class VirtualLine:
         self._before_order = before_order
         self._is_open = False
         self._delivering = False
-        self._kicked = False
+        self._ordered = False
         self._alarm: Call | None = None
         self._alarm_us: int | None = None
         self._resting = False
         self._catching_up = False
         self._retry_us = RETRY_FIRST_US
+        self._heard = False
 
     @property
     def is_open(self) -> bool:
         return self._is_open
 
     async def run(self) -> None:
+        """Until cancelled; whoever ended the agent's life stops the line."""
         self.start()
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            self.stop()
+        await asyncio.get_running_loop().create_future()
 
     # --- the agent's side
 
@@ -126,42 +154,54 @@ class VirtualLine:
         self._open()
 
     def stop(self) -> None:
-        """The agent is gone; what is under way on the wire still arrives at the devices."""
+        """The agent is gone."""
         self._is_open = False
         if self._alarm is not None:
             self._alarm.cancel()
         if self._cable.line is self:
             self._cable.line = None
+            self._cable.run_out(self._timers)
 
-    def kick(self) -> None:
-        if self._delivering:
-            self._kicked = True
-            return
+    def give(self, order: Callable[[], None]) -> None:
+        """Polls that were left out are caught up with first: no order is older than they are."""
         self._before_order()
+        if self._delivering:
+            order()
+            self._ordered = True
+            return
         self.rouse()
+        order()
         self._advance(self._codec.elapsed(self._timers.now_us()))
 
     def _open(self) -> None:
         if not self._life.is_alive or self._is_open:
             return
         if self._cable.faults.is_pulled:
-            self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
-            self._retry_us = min(2 * self._retry_us, RETRY_MAX_US)
+            self._open_later()
             return
         self._is_open = True
+        self._heard = False
         self._advance(self._codec.opened(self._timers.now_us()))
+
+    def _open_later(self) -> None:
+        self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
+        self._retry_us = min(2 * self._retry_us, RETRY_MAX_US)
 
     def _close(self) -> None:
         self._is_open = False
         self._wire.clear()
-        self._retry_us = RETRY_FIRST_US
         self._advance(self._codec.closed(self._timers.now_us()))
-        self._timers.call_at(self._timers.now_us() + self._retry_us, self._open)
+        if self._heard:
+            self._retry_us = RETRY_FIRST_US
+        self._open_later()
 
     # --- what the world does
 
     def look(self) -> None:
         """The line or a device changed: a pulled cable is lost, a line that is not well is polled all the time."""
+        if not self._cable.is_quiet:
+            self.rouse()
+        self._codec.expect_news()
         if self._is_open and self._cable.faults.is_pulled:
             self._close()
         self._arm()
@@ -207,6 +247,7 @@ class VirtualLine:
                 self._cable.tap(now_us, arrived, True)
             arrived = self._cable.spoil(arrived)
             if arrived:
+                self._heard = True
                 self._advance(self._codec.received(now_us, arrived), now_us)
                 return
         wake_us = self._codec.wake_at_us
@@ -232,8 +273,8 @@ class VirtualLine:
                         self._on_event(event)
             finally:
                 self._delivering = False
-            if self._kicked:
-                self._kicked = False
+            if self._ordered:
+                self._ordered = False
                 self._advance(self._codec.elapsed(at_us), at_us)
                 return
         self._arm()

@@ -10,19 +10,18 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from dispatcher.core.rules import FleetRules
+from dispatcher.api.context import ApiContext
 from dispatcher.core.windows import Window
 from dispatcher.store.booking_desk import BookingDesk, locked
 from dispatcher.store.booking_requests import Declined, WantedBooking
 from dispatcher.store.bookings import Booking, booking_by_id
-from dispatcher.store.database import Database
 from dispatcher.store.grant_status import grant_statuses
-from runtime.clocks import Clock
 from simulator.world.acts import Book, CallOff, LookUp
 from simulator.world.api import ApiAnswer, ApiRefusal, BookingRequest, BookingView
 
 LATENCY_MIN_US, LATENCY_MAX_US = 30_000, 400_000  # one way, over a mobile line
-AUTHOR = "api/phones"
+CALLER = "phones"
+"""Under which name the API knows them."""
 
 Question = Book | LookUp | CallOff
 Answered = Callable[[ApiAnswer | None], None]
@@ -44,19 +43,8 @@ def latency_us(rng: random.Random) -> int:
 class StoreDesk:
     """Answers from the store, as the API does (`dispatcher/api/bookings.py`), without HTTP between."""
 
-    def __init__(
-        self,
-        database: Database,
-        rules: FleetRules,
-        clock: Clock,
-        random_bytes: Callable[[int], bytes],
-        wake: Callable[[], None],
-    ) -> None:
-        self._database = database
-        self._rules = rules
-        self._clock = clock
-        self._random_bytes = random_bytes
-        self._wake = wake
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
         self.refused: Counter[str] = Counter()
         """Bookings that were refused, by reason."""
 
@@ -67,19 +55,22 @@ class StoreDesk:
             case CallOff(booking):
                 answered(self._write(lambda desk: _cancel(desk, booking)))
             case LookUp(booking):
-                answered(self._database.read_now(lambda connection: _view(connection, booking)))
+                answered(self._context.database.read_now(lambda connection: _view(connection, booking)))
 
     def _write(self, work: Callable[[BookingDesk], Booking | Declined | None]) -> ApiAnswer:
+        context = self._context
+
         def run(connection: Connection) -> ApiAnswer:
-            desk = BookingDesk(connection, self._rules, self._clock.now_ms(), self._random_bytes, AUTHOR)
+            now_ms = context.clock.now_ms()
+            desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{CALLER}")
             outcome = work(desk)
             if isinstance(outcome, Booking):
                 return _view(connection, outcome.id)
             return ApiRefusal("not_found" if outcome is None else str(outcome.why.reason))
 
-        answer = self._database.write_now(run)
+        answer = context.database.write_now(run)
         if isinstance(answer, BookingView):
-            self._wake()
+            context.wake()
         else:
             self.refused[answer.reason] += 1
         return answer

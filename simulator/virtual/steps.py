@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from runtime.steps import Step, Work, run_inline
-from simulator.virtual.timers import Call, Timers
+from simulator.virtual.timers import SAME_INSTANT_MAX, Call, Stuck, Timers
 
 
 class Life:
@@ -13,10 +13,14 @@ class Life:
     def __init__(self, on_error: Callable[[BaseException], None]) -> None:
         self._on_error = on_error
         self.is_alive = True
+        self.at_end: Callable[[], object] = _nothing_more
+        """Called once, however it ends: a loop cancels the program's task."""
 
     def end(self) -> None:
         """Nothing of it goes on."""
-        self.is_alive = False
+        if self.is_alive:
+            self.is_alive = False
+            self.at_end()
 
     def do(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something of the program's in line; a program that breaks is dead."""
@@ -31,7 +35,7 @@ class Life:
     def fail(self, error: BaseException) -> None:
         """The program broke."""
         if self.is_alive:
-            self.is_alive = False
+            self.end()
             self._on_error(error)
 
 
@@ -60,13 +64,15 @@ class _HeapStep:
         self._timers = timers
         self._life = life
         self._asked = False
+        self._working = False
         self._alarm: Call | None = None
         self._alarm_us: int | None = None
 
     def soon(self) -> None:
         if not self._asked:
             self._asked = True
-            self._timers.call_soon(self._do)
+            if not self._working:
+                self._timers.call_soon(self._do)
 
     def at_us(self, line_us: int | None) -> None:
         if line_us == self._alarm_us:
@@ -83,8 +89,19 @@ class _HeapStep:
         self.soon()
 
     def _do(self) -> None:
-        self._asked = False
-        if self._life.is_alive:
-            work = self._work()
-            assert isinstance(work, Coroutine), "steps are coroutines"
-            self._life.do(work)
+        """Once, and again at once where the work asked for itself, as a task would do it."""
+        self._working = True
+        for _ in range(SAME_INSTANT_MAX):
+            self._asked = False
+            if self._life.is_alive:
+                work = self._work()
+                assert isinstance(work, Coroutine), "steps are coroutines"
+                self._life.do(work)
+            if not self._asked:
+                self._working = False
+                return
+        raise Stuck(f"the step {self.name!r} asks for itself again and again")
+
+
+def _nothing_more() -> None:
+    """On the heap nothing of a program is left to be ended: what is due later asks whether it is alive."""

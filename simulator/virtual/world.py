@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.desired import told
@@ -12,15 +12,16 @@ from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
 from simulator.virtual.centre import VirtualCentre
 from simulator.virtual.clocks import TrueClock
+from simulator.virtual.loop import LoopTimers, VirtualTimeLoop
 from simulator.virtual.overheard import Overheard
 from simulator.virtual.people import Person, Surroundings
 from simulator.virtual.phone import Answered, Question
 from simulator.virtual.premises import NAMESPACE, PLACES_SEED, open_database, premises
-from simulator.virtual.runners import HeapRunner
+from simulator.virtual.runners import HeapRunner, LoopRunner
 from simulator.virtual.site import VirtualSite
 from simulator.virtual.spells import Spells
-from simulator.virtual.stage import Stage
-from simulator.virtual.timers import Heap
+from simulator.virtual.stage import Runner, Stage
+from simulator.virtual.timers import Heap, Timers
 from simulator.virtual.traffic import VirtualTraffic
 from simulator.world.demand import GRID_MS, LEAD_MAX_MS, MORNING_MS, Demand
 from simulator.world.members import Member
@@ -31,19 +32,26 @@ from simulator.world.record import WorldRecord
 WITHIN_A_MINUTE_US = 60_000_000  # plans are made on the minute, people are not
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An operator's order to release a slot. Line times in microseconds."""
+
+    cabinet: str
+    slot: int
+    issued_us: int
+    expires_us: int
+
+
 class VirtualWorld:
     """Make it, `begin`, let the timers run, `stop_acting`, let them run on, judge."""
 
-    def __init__(self, stage: Stage, directory: Path) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.network = stage.premises.network
         self.record = WorldRecord()
         self.database = open_database(stage.premises.database)
         self.sites = {station.cabinet: self._site(station.cabinet, station.id) for station in self.network.stations}
-        self.boxes = {
-            cabinet: VirtualBox(cabinet, site, stage, directory / f"{cabinet}.sqlite")
-            for cabinet, site in self.sites.items()
-        }
+        self.boxes = {cabinet: VirtualBox(cabinet, site, stage) for cabinet, site in self.sites.items()}
         self.centre = VirtualCentre("dispatcher", self.database, stage)
         self.other_centre = VirtualCentre("dispatcher-2", self.database, stage)
         """A second one on the same database, for as long as a fault lets it run."""
@@ -54,6 +62,8 @@ class VirtualWorld:
         stage.broker.on_message = self.overheard.note
         self.forged: set[str] = set()
         """Bookings that were written into the database by hand."""
+        self.orders: list[Order] = []
+        """What operators ordered from afar."""
         self.lost: list[Booking] = []
         """Bookings that a restored database does not have any more."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
@@ -115,12 +125,28 @@ class VirtualWorld:
             self.stage.broker.spread(topic, payload)
 
 
-def heap_world(
-    stations: int, seed: int, directory: Path, rules: FleetRules | None = None
-) -> tuple[Heap, VirtualWorld]:
-    """A world on the bare heap, not yet begun. Journals lie in `directory`."""
+def heap_world(stations: int, seed: int, rules: FleetRules | None = None) -> tuple[Heap, VirtualWorld]:
+    """A world on the bare heap, not yet begun."""
     heap = Heap()
-    clock = TrueClock(heap, MORNING_MS)
-    broker = MemoryBroker(heap, NAMESPACE)
-    stage = Stage(premises(stations), seed, heap, clock, broker, HeapRunner(heap), rules or FleetRules())
-    return heap, VirtualWorld(stage, directory)
+    return heap, _world(stations, seed, rules, heap, HeapRunner(heap))
+
+
+def loop_world(
+    loop: VirtualTimeLoop,
+    stations: int,
+    seed: int,
+    rules: FleetRules | None = None,
+    *,
+    real_lines: bool = False,
+) -> tuple[LoopRunner, VirtualWorld]:
+    """The same world on a virtual loop. With `real_lines` the agents' own serial lines poll all the time."""
+    timers = LoopTimers(loop)
+    runner = LoopRunner(loop, timers, real_lines=real_lines)
+    return runner, _world(stations, seed, rules, timers, runner)
+
+
+def _world(stations: int, seed: int, rules: FleetRules | None, timers: Timers, runner: Runner) -> VirtualWorld:
+    clock = TrueClock(timers, MORNING_MS)
+    broker = MemoryBroker(timers, NAMESPACE)
+    stage = Stage(premises(stations), seed, timers, clock, broker, runner, rules or FleetRules())
+    return VirtualWorld(stage)

@@ -67,8 +67,14 @@ class RestfulCodec(Codec, Protocol):
     def rest(self, now_us: int) -> int | None:
         """Until when each exchange will be as those before it were, if no device has news; None: not so now."""
 
+    def expect_news(self) -> None:
+        """A device may have some: no rest before each was asked again, whatever is under way now."""
+
     def resume(self, now_us: int) -> None:
-        """The exchanges since `rest` were left out: go on as if they had been."""
+        """The exchanges since `rest` were left out: go on as if they had been, and expect news.
+
+        What was under way by then is caught up with by `elapsed` and `received` of earlier instants.
+        """
 
 
 class Line(Protocol):
@@ -77,8 +83,8 @@ class Line(Protocol):
     @property
     def is_open(self) -> bool: ...
 
-    def kick(self) -> None:
-        """An order was given to the codec: let it act now."""
+    def give(self, order: Callable[[], None]) -> None:
+        """Call `order`, which gives the codec one, and let the codec act on it now."""
 
     async def run(self) -> None:
         """Keeps the line open until cancelled. Raises what the codec or `on_event` raised: a bug of ours."""

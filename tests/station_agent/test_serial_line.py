@@ -14,6 +14,10 @@ from tests.wire.ptys import RawPty, eventually
 LOST = CabinetLost("gone")
 
 
+def no_order() -> None:
+    """The codec says what it is told to by the test, whatever is ordered."""
+
+
 def card(number: int) -> CardRead:
     return CardRead("gate", 8, bytes((number,)))
 
@@ -108,23 +112,24 @@ async def test_what_the_codec_sends_reaches_the_port_and_what_comes_reaches_the_
 async def test_codec_is_called_when_it_asked_to_be(bench: Bench) -> None:
     wanted_us = SystemLineClock().now_us() + 30_000
     bench.codec.wake_at_us = wanted_us
-    bench.line.kick()
+    bench.line.give(no_order)
     await eventually(lambda: bench.codec.calls.count("elapsed") == 2)
     assert 0 <= bench.codec.woken_us - wanted_us < 1_000_000
 
 
 async def test_timer_that_is_no_longer_wanted_is_taken_down(bench: Bench) -> None:
     bench.codec.wake_at_us = SystemLineClock().now_us() + 5_000_000
-    bench.line.kick()
+    bench.line.give(no_order)
     assert bench.line._timer is not None
     bench.codec.wake_at_us = None
-    bench.line.kick()
+    bench.line.give(no_order)
     assert bench.line._timer is None
 
 
-async def test_kick_lets_the_codec_act_before_it_returns(bench: Bench, pty: RawPty) -> None:
+async def test_an_order_is_acted_on_before_the_line_returns(bench: Bench, pty: RawPty) -> None:
     bench.codec.answers["elapsed"] = [Output(send=b"now", events=(card(7),))]
-    bench.line.kick()
+    bench.line.give(lambda: bench.codec.calls.append("order"))
+    assert bench.codec.calls[-2:] == ["order", "elapsed"]
     assert bench.told == [card(7)]
     assert pty.read() == b"now"
 
@@ -133,7 +138,7 @@ async def test_order_given_while_events_are_told_comes_after_them(bench: Bench, 
     def order_on_the_first(event: DeviceEvent) -> None:
         bench.told.append(event)
         if event == card(1):
-            bench.line.kick()
+            bench.line.give(no_order)
 
     bench.on_event = order_on_the_first
     bench.codec.answers["received"] = [Output(events=(card(1), card(2)))]
@@ -146,7 +151,7 @@ async def test_order_given_while_events_are_told_comes_after_them(bench: Bench, 
 async def test_order_on_a_closed_line_is_answered_by_the_codec(tmp_path: Path) -> None:
     async with running(str(tmp_path / "absent")) as bench:
         bench.codec.answers["elapsed"] = [Output(send=b"lost", events=(card(9),))]
-        bench.line.kick()
+        bench.line.give(no_order)
         assert bench.told == [card(9)]
 
 
@@ -218,7 +223,7 @@ async def test_port_in_use_is_not_shared(pty: RawPty) -> None:
 
 async def test_port_that_takes_no_more_bytes_is_a_lost_link(bench: Bench) -> None:
     bench.codec.answers["elapsed"] = [Output(send=bytes(1_000_000))]
-    bench.line.kick()
+    bench.line.give(no_order)
     await eventually(lambda: bench.told == [LOST])
 
 
@@ -246,7 +251,7 @@ async def test_error_in_a_timer_ends_the_run(bench: Bench) -> None:
     bench.on_event = fail
     bench.codec.answers["elapsed"] = [Output(), Output(events=(card(1),))]
     bench.codec.wake_at_us = SystemLineClock().now_us() + 1_000
-    bench.line.kick()
+    bench.line.give(no_order)
     with pytest.raises(ValueError, match="a bug"):
         await asyncio.wait_for(bench.task, 5)
 

@@ -64,8 +64,7 @@ class Driver:
         self._task = asyncio.create_task(self._line.run())
 
     def release(self, slot: int) -> None:
-        self.cabinet.release(slot)
-        self._line.kick()
+        self._line.give(lambda: self.cabinet.release(slot))
 
     def has_told(self, kind: type[DeviceEvent], *, since: int = 0) -> bool:
         return any(isinstance(event, kind) for event in self.told[since:])

@@ -17,6 +17,7 @@ SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have b
 HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
 SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
+CARRIED_OUT_US: Final = 12 * SECOND_US  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
 SILENT_BEFORE_MS: Final = (
     1_200_000  # a cabinet is called silent at most 15 minutes of quiet after a fault, and some
@@ -55,6 +56,7 @@ class FaultExcuses:
         self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
         self._spells = run.spells
         self._clock = run.world.stage.clock
+        self._orders = run.world.orders
 
     def cannot_know(self, cabinet: str, since_ms: int, at_ms: int) -> bool:
         since_us, at_us = self._clock.at_us(since_ms), self._clock.at_us(at_ms)
@@ -70,6 +72,10 @@ class FaultExcuses:
         soon_us = at_us + 3 * SECOND_US
         if self._spells.near(cabinet, at_us, soon_us, OPENING, echo_us=SEES_AGAIN_US):
             return True
+        if any(
+            o.cabinet == cabinet and o.issued_us <= at_us <= o.expires_us + CARRIED_OUT_US for o in self._orders
+        ):
+            return True  # its slot stands open under the order
         clock = frozenset({Touches.CLOCK})
         for spell in self._spells.near(cabinet, 0, at_us, clock):  # who lost its clock waits for the centre's word
             heard_us = self._spells.clear_from(cabinet, spell.until_us, HEARS_US, HEARING | clock)
@@ -78,6 +84,8 @@ class FaultExcuses:
         return False
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
+        if self._spells.forgotten_twice(cabinet, at_us):
+            return True
         return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
@@ -128,7 +136,12 @@ class FaultExcuses:
         return self._spells.clear_from(cabinet, since_us, HEARS_US, touches) > until_us
 
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
-        return False
+        return any(
+            order.cabinet == cabinet
+            and order.slot == slot
+            and order.issued_us <= at_us <= order.expires_us + CARRIED_OUT_US
+            for order in self._run.world.orders
+        )
 
     @cached_property
     def _disturbed(self) -> frozenset[str]:

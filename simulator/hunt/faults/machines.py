@@ -55,6 +55,28 @@ def _set_right(cast: Cast) -> End:
     return end
 
 
+def _disk_full(cast: Cast) -> End:
+    """The database can take no more; the emergency file, made beforehand, can."""
+    disk = cast.box.disk
+    disk.is_full = True
+
+    def end() -> None:
+        disk.is_full = False
+
+    return end
+
+
+def _disk_dead(cast: Cast) -> End:
+    """Nothing at all can be written for a while: what is noted then is noted later, or lost with the power."""
+    disk = cast.box.disk
+    disk.is_full = disk.emergency.is_dead = True
+
+    def end() -> None:
+        disk.is_full = disk.emergency.is_dead = False
+
+    return end
+
+
 def _centre_kill(cast: Cast) -> End:
     cast.world.centre.switch.arm(cast.rng.randrange(EFFECTS_MAX))
     return cast.world.centre.switch.disarm
@@ -79,6 +101,8 @@ def _two_dispatchers(cast: Cast) -> End:
 MACHINES = (
     Fault("agent_kill", BOX, 4, (60, 600), _agent_kill),
     Fault("power_cut", BOX, 8, (5, 600), _power_cut),
+    Fault("disk_full", frozenset({Touches.DISK}), 10, (60, 1800), _disk_full),
+    Fault("disk_dead", BOX | {Touches.DISK}, 16, (30, 300), _disk_dead),
     Fault("clock_step", CLOCK, 12, (120, 1800), _clock_step),
     Fault("clock_spoof", CLOCK, 12, (120, 1800), _clock_spoof),
     Fault("clock_drift", CLOCK, 12, (600, 3600), _clock_drift),

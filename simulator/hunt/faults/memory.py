@@ -34,13 +34,13 @@ def _ledger_restored(cast: Cast) -> End:
 def _box_restored(cast: Cast) -> End:
     """The card is copied now; when the spell ends it has failed, and the copy is put in."""
     box = cast.box
-    image = box.disk_image()
+    image = box.disk.image()
     cast.spell.touches = frozenset()
 
     def end() -> None:
         box.kill(None)
         _lose_unacknowledged(cast)
-        box.put_back(image)
+        box.disk.put_back(image)
         box.boot()
         touches = frozenset({Touches.BOX, Touches.MEMORY, Touches.LOCKS, Touches.READERS, Touches.WAY})
         _begin_echo(cast, touches, frozenset({cast.box.cabinet}))

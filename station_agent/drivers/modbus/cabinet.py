@@ -152,6 +152,9 @@ class ModbusCabinet:
             return None
         return self._rounds.rest_until_us()
 
+    def expect_news(self) -> None:
+        self._rounds.expect_news()
+
     def resume(self, now_us: int) -> None:
         self._rest.skip(self._rounds.skip(now_us, self._rest.free_at_us))
 

@@ -81,6 +81,9 @@ class Rounds:
             return None
         return self._fast_until_us if self._ended_us < self._fast_until_us else FOREVER_US
 
+    def expect_news(self) -> None:
+        self._restful_count = 0
+
     def skip(self, now_us: int, free_at_us: int) -> int:
         """Rounds that were over by now were left out; by how much that moves everything, in microseconds."""
         period_us = max(self.due_us, free_at_us) - self._started_us

@@ -61,6 +61,7 @@ class ReaderLink:
         self._status = (False, False)
         self._status_due_us = 0
         self._stale = 0
+        self._polled = False  # and asked for nothing else
         self._restful = 0  # polls without news in a row
         self._missed = False  # somebody tapped or typed while the reader was away
         self._signal: list[tuple[Command, bytes]] = []  # LED and buzzer of the latest signal, at most
@@ -79,10 +80,16 @@ class ReaderLink:
         """Whether all there is to do is to poll, and the last polls brought nothing."""
         return self.phase is Phase.ONLINE and not self._signal and self._restful >= RESTFUL_POLLS
 
+    def expect_news(self) -> None:
+        self._restful = 0
+
     def skip_polls(self, now_us: int) -> None:
-        """The polls up to now were left out; the next comes when it would have come."""
-        self.due_us += max(-(-(now_us - self.due_us) // self._poll_us), 0) * self._poll_us
-        self._status_due_us += max(-(-(now_us - self._status_due_us) // STATUS_EVERY_US), 0) * STATUS_EVERY_US
+        """The polls up to now were left out but for the last, which may not be over yet."""
+        status_us = _at_or_after(self._status_due_us, self.due_us, self._poll_us)  # the poll that would ask for it
+        self.due_us += max((now_us - self.due_us) // self._poll_us, 0) * self._poll_us
+        if status_us < self.due_us:
+            every_us = _at_or_after(STATUS_EVERY_US, 0, self._poll_us)
+            self._status_due_us = _at_or_after(self.due_us, status_us, every_us)
         self._restful = 0
 
     # ---- commands
@@ -93,6 +100,7 @@ class ReaderLink:
         command, payload = self._next_command(now_us)
         self._sequence = 0 if self.phase is Phase.IDENTIFY else self._sequence % 3 + 1
         self._attempts = 1
+        self._polled = command is Command.POLL
         address = self.config.address
         if step.sealed:
             assert self._session is not None
@@ -247,7 +255,7 @@ class ReaderLink:
     def _report(self, code: int, payload: bytes) -> None:
         """An authentic reply while online."""
         name = self.config.name
-        self._restful = self._restful + 1 if code == Reply.ACK else 0
+        self._restful = self._restful + 1 if code == Reply.ACK and self._polled else 0
         if code == Reply.RAW and (card := messages.card_of(payload)):
             self._emit(CardRead(name, *card))
         elif code == Reply.KEYPAD and (keys := messages.keys_of(payload)):
@@ -255,3 +263,8 @@ class ReaderLink:
         elif code == Reply.LSTATR and (status := messages.status_of(payload)) and status != self._status:
             self._status = status
             self._emit(ReaderSeen(name, *status))
+
+
+def _at_or_after(earliest_us: int, first_us: int, every_us: int) -> int:
+    """The first instant that is not before `earliest_us`, of those every so often from `first_us` on."""
+    return first_us + max(-(-(earliest_us - first_us) // every_us), 0) * every_us

@@ -122,6 +122,10 @@ class OsdpPanel:
         busy = not self._is_open or self._exchange is not None
         return None if busy or not all(link.is_restful for link in self._links.values()) else FOREVER_US
 
+    def expect_news(self) -> None:
+        for link in self._links.values():
+            link.expect_news()
+
     def resume(self, now_us: int) -> None:
         for link in self._links.values():
             link.skip_polls(now_us)

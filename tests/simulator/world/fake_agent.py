@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -86,10 +87,9 @@ class FakeAgent:
             case CardRead():
                 self.cards.append(event)
                 slot = self.rule(event)
-                self._panel.indicate(event.reader, ReaderSignal.CALL if slot is None else ReaderSignal.TAKEN)
-                self._reader_line.kick()
+                signal = ReaderSignal.CALL if slot is None else ReaderSignal.TAKEN
+                self._reader_line.give(partial(self._panel.indicate, event.reader, signal))
                 if slot is not None:
-                    self._locks.release(slot)
-                    self._lock_line.kick()
+                    self._lock_line.give(partial(self._locks.release, slot))
             case _:
                 pass

@@ -1,0 +1,36 @@
+"""A seed is a history: the same on every machine and in every process."""
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def history_hash(seed: int, python_hash_seed: int) -> str:
+    """As a person gets it, with every fault of the hunt. The exit status tells of promises, not of the hash."""
+    command = [sys.executable, "-m", "simulator", "replay", "--hash", "--stations", "3", "--hours", "2"]
+    told = subprocess.run(
+        [*command, "--seed", str(seed)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": str(python_hash_seed)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert told.returncode in {0, 1}, told.stderr
+    return told.stdout.strip()
+
+
+def test_two_processes_write_the_same_history_whatever_their_hash_seed() -> None:
+    first = history_hash(7, python_hash_seed=1)
+    assert len(first) == 64
+    assert history_hash(7, python_hash_seed=2) == first
+
+
+def test_another_seed_has_another_history() -> None:
+    assert history_hash(8, python_hash_seed=1) != history_hash(7, python_hash_seed=1)

@@ -1,0 +1,170 @@
+"""The real codecs on a line that leaves out polls: orders and news come as they do with every poll.
+
+On the lock bus at the same instants. Where two readers share a bus, one's status request every ten seconds can push
+the other's polls back by some milliseconds for good: when status requests are left out, so are these.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+import pytest
+
+from simulator.devices.modbus_board import ModbusBoard
+from simulator.devices.osdp_reader import OsdpReader
+from simulator.devices.wire import Wire, WireDevice
+from simulator.virtual.line import Cable, VirtualLine
+from simulator.virtual.steps import Life
+from simulator.virtual.timers import Heap
+from station_agent.core.device_events import CardRead, DeviceEvent, ReaderSignal
+from station_agent.drivers.base import RestfulCodec
+from station_agent.drivers.modbus.cabinet import ModbusCabinet
+from tests.station_agent.drivers.modbus.virtual_bus import wired
+from tests.station_agent.drivers.osdp.virtual_bus import card, key_of, make_panel, seeded
+
+MINUTE_US = 60_000_000
+TURNAROUND_US = 4_000
+PAUSES_US = (0, 30_000, 100_000, 300_000, 1_000_000, 12_000_000)  # within one poll, between fast ones, at rest
+SEEDS = range(6)
+ONE_POLL_US = 70_000  # 50 ms, and the longest exchange
+BEGUN_US = 3_000_000  # a cabinet is seen and readers are in their sessions
+
+Log = list[tuple[int, object]]
+
+
+class Bench:
+    """A codec with its devices. `log` has what both ends saw and when, `looks` the readers' lights."""
+
+    def __init__(self, codec: RestfulCodec, devices: list[WireDevice], baud_rate: int, *, polls_all: bool) -> None:
+        self.heap = Heap()
+        self.log: Log = []
+        self.looks: Log = []
+        self.codec = codec
+        self.cable = Cable(Wire(devices, baud_rate=baud_rate, turnaround_us=TURNAROUND_US), Random("cable"))
+        self.cable.polls_all = polls_all
+        self.line = VirtualLine(self.cable, codec, self._told, self.heap, Life(_fail), lambda: None)
+        self.line.start()
+
+    def at(self, at_us: int, do: Callable[[], object]) -> None:
+        self.heap.call_at(at_us, do)
+
+    def touch(self, do: Callable[[], object]) -> None:
+        """Something happens at a device."""
+        self.cable.rouse()
+        do()
+        self.cable.changed()
+
+    def _told(self, event: DeviceEvent) -> None:
+        self.log.append((self.heap.now_us(), event))
+
+
+def _fail(error: BaseException) -> None:
+    raise error
+
+
+def doors(seed: int, *, polls_all: bool) -> Bench:
+    """Locks are released and contacts move, at random instants, minutes apart and within a blink."""
+    board = ModbusBoard(1, on_pulse=lambda channel, *_when: bench.log.append((bench.heap.now_us(), channel)))
+    codec = ModbusCabinet(wired())
+    bench = Bench(codec, [board], 9600, polls_all=polls_all)
+    rng = Random(f"doors/{seed}")
+
+    def release(slot: int) -> None:
+        bench.line.give(lambda: codec.release(slot))
+
+    def move(channel: int, is_on: bool) -> None:
+        bench.touch(lambda: board.set_input(channel, is_on))
+
+    at_us = BEGUN_US
+    while at_us < 3 * MINUTE_US:
+        at_us += rng.choice(PAUSES_US) + rng.randrange(ONE_POLL_US)
+        slot, channel, is_on = rng.randint(1, 4), rng.randrange(8), rng.random() < 0.5
+        if rng.random() < 0.5:
+            bench.at(at_us, partial(release, slot))
+        else:
+            bench.at(at_us, partial(move, channel, is_on))
+    return bench
+
+
+class Readers(Bench):
+    """Two readers on one bus."""
+
+    def __init__(self, *, polls_all: bool) -> None:
+        self.readers = [OsdpReader(at, key_of(at), seeded(at), session_idle_us=None) for at in (1, 2)]
+        self.panel = make_panel(1, 2)
+        super().__init__(self.panel, [*self.readers], 38_400, polls_all=polls_all)
+
+    def show(self, reader: int, number: int) -> None:
+        self.touch(lambda: self.readers[reader].show_card(*card(number)))
+
+    def signal(self, reader: int, what: ReaderSignal) -> None:
+        self.line.give(lambda: self.panel.indicate(f"reader {reader + 1}", what))
+
+    def look(self, reader: int) -> None:
+        self.cable.rouse()
+        light = self.readers[reader].temporary_light
+        self.looks.append((reader, light is not None and light.on_colour))
+
+
+def cards(seed: int, *, polls_all: bool) -> Bench:
+    """Cards are shown and signals given, at random instants."""
+    bench = Readers(polls_all=polls_all)
+    rng = Random(f"cards/{seed}")
+    at_us = BEGUN_US
+    while at_us < 3 * MINUTE_US:
+        at_us += rng.choice(PAUSES_US) + rng.randrange(ONE_POLL_US)
+        reader, number, what = rng.randrange(2), rng.randrange(1000), rng.choice(list(ReaderSignal))
+        if rng.random() < 0.5:
+            bench.at(at_us, partial(bench.show, reader, number))
+        else:
+            bench.at(at_us, partial(bench.signal, reader, what))
+        bench.at(at_us + ONE_POLL_US, partial(bench.look, reader))
+    return bench
+
+
+def lived(made: Callable[..., Bench], seed: int) -> tuple[Bench, Bench]:
+    """Without the polls that bring nothing, and with them."""
+    sparing, polled = made(seed, polls_all=False), made(seed, polls_all=True)
+    for bench in (sparing, polled):
+        bench.heap.run_until(4 * MINUTE_US)
+    assert sparing.heap.events * 5 < polled.heap.events
+    assert len(sparing.log) > 10
+    return sparing, polled
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_locks_and_contacts_are_heard_at_the_same_instants(seed: int) -> None:
+    sparing, polled = lived(doors, seed)
+    assert sparing.log == polled.log
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_cards_and_lights_come_within_a_poll_of_when_they_would(seed: int) -> None:
+    sparing, polled = lived(cards, seed)
+    assert sparing.looks == polled.looks
+    assert [what for _, what in sparing.log] == [what for _, what in polled.log]
+    late_us = [abs(one - other) for (one, _), (other, _) in zip(sparing.log, polled.log, strict=True)]
+    assert max(late_us) < ONE_POLL_US
+    assert sum(late_us) / len(late_us) < ONE_POLL_US / 10
+
+
+def test_a_card_that_is_shown_right_before_a_signal_is_told_within_two_polls() -> None:
+    """Answers to a signal are no sign that a reader has nothing to tell."""
+    for after_us in range(0, ONE_POLL_US, 1_300):
+        bench = Readers(polls_all=False)
+        bench.at(BEGUN_US, partial(bench.show, 0, 7))
+        bench.at(BEGUN_US + after_us, partial(bench.signal, 0, ReaderSignal.TAKEN))
+        bench.heap.run_until(BEGUN_US + after_us + 2 * ONE_POLL_US)
+        assert [event.reader for _, event in bench.log if isinstance(event, CardRead)] == ["reader 1"], after_us
+
+
+def test_a_signal_that_holds_up_the_other_readers_poll_holds_it_up_without_polls_too() -> None:
+    for after_us in range(0, ONE_POLL_US, 9_100):
+        told = []
+        for polls_all in (False, True):
+            bench = Readers(polls_all=polls_all)
+            bench.at(BEGUN_US + after_us, partial(bench.signal, 0, ReaderSignal.TAKEN))
+            bench.at(BEGUN_US + 3_000_000, partial(bench.show, 1, 7))
+            bench.heap.run_until(BEGUN_US + 4_000_000)
+            told.append(bench.log)
+        assert told[0] == told[1], after_us
