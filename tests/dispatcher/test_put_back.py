@@ -193,6 +193,9 @@ def test_facts_that_the_image_held_untold_and_the_ledger_has_are_kept_and_not_ap
     assert (rows(database, handovers), rows(database, rentals), stored(database)) == before
     ledger = database.read_now(lambda connection: facts_of(connection, CABINET))
     assert [fact.text for fact in ledger if fact.epoch == image.journal.epoch] == image.journal.texts
+    repeats = [(fact.kind, ledger[fact.repeats - 1].kind) for fact in ledger if fact.repeats is not None]
+    assert len(repeats) == 7
+    assert all(kind == first for kind, first in repeats), "positions begin at 1"
     assert incidents(database) == [CONFLICT]
 
 
