@@ -105,6 +105,8 @@ class Agent:
         self._trouble = ""
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
+        self._told_from_start = False
+        """Whether the ledger was asked, in this conflict, to compare from the last number that it had confirmed."""
         self.opened: Opened | None = None
         own_key = public_key_from_text(public_key_text(keys.signing))
         own = VerifyKey(Author.AGENT, config.cabinet, own_key)
@@ -315,9 +317,16 @@ class Agent:
             return  # of an epoch that ended
         known_hash = await self._around.executor.run(partial(journal.hash_at, message.seq))
         if message.seq > journal.epoch.last_seq:
-            await self._start_epoch(opened, beyond=True, common_seq=journal.epoch.acknowledged_seq)
+            if journal.depth == 0:
+                await self._start_epoch(opened, beyond=True, common_seq=journal.epoch.last_seq)
+            # else this box was put back: what it has to tell differs from the ledger's, whose answer names the last
+            # number in common; to number anew before would tell twice what the ledger has
         elif message.conflict or known_hash not in {None, message.hash}:
             fits = message.conflict and known_hash == message.hash
+            if fits and message.seq < journal.epoch.acknowledged_seq and not self._told_from_start:
+                self._told_from_start = True  # the answer to a later batch knows less than that to the first will
+                opened.sender.from_start()
+                return
             common_seq = message.seq if fits else journal.epoch.acknowledged_seq
             await self._start_epoch(opened, beyond=False, common_seq=common_seq)
         else:
@@ -347,6 +356,7 @@ class Agent:
         if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):
             opened.station.epoch_not_started(ended.last_seq)
             return
+        self._told_from_start = False
         opened.sender.new_epoch()
         await self._carry_out(opened, others, None)
 

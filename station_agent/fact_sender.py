@@ -44,6 +44,11 @@ class FactSender:
         self.uplink.new_epoch(self._journal.epoch.last_seq)
         self._sending.soon()
 
+    def from_start(self) -> None:
+        """Tell everything again that the ledger has not confirmed, at once."""
+        self.uplink.from_start()
+        self._sending.soon()
+
     def connected(self) -> None:
         self.uplink.connected()
         self._sending.soon()

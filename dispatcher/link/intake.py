@@ -133,7 +133,14 @@ class IntakeWorker:
         answers: dict[str, Acknowledged] = {}
         for acknowledged in taken.acknowledgements:
             earlier = answers.get(acknowledged.cabinet)
-            if earlier is None or not earlier.conflict or acknowledged.conflict:
+            if earlier is None or _tells_more(acknowledged, earlier):
                 answers[acknowledged.cabinet] = acknowledged
         for acknowledged in answers.values():
             self._courier.send(acknowledged)
+
+
+def _tells_more(answer: Acknowledged, earlier: Acknowledged) -> bool:
+    """A conflict tells more than none, and of two the one that names more in common: the other only knew less."""
+    if answer.conflict and earlier.conflict:
+        return answer.seq >= earlier.seq
+    return answer.conflict or not earlier.conflict

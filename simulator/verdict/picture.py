@@ -163,11 +163,15 @@ def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) 
     """As many incidents of a subject as spans, open where a span lasts; short ones may go unnoticed."""
     young_ms = judge.wall_ms(SETTLES_WITHIN_US)
     disturbed = {span.subject for span in spans if judge.excuses.is_disturbed(span.key)}
+    disturbed |= {
+        incident.subject
+        for incident in judge.evidence.incidents
+        if incident.kind == kind and judge.excuses.explains_incident(kind, incident.subject, incident.opened_ms)
+    }
     spans = [span for span in spans if span.subject not in disturbed]
     possible = Counter(span.subject for span in spans)
     certain = Counter(span.subject for span in spans if _is_certain(judge, end, span, young_ms))
     told = [i for i in judge.evidence.incidents if i.kind == kind and i.subject not in disturbed]
-    told = [i for i in told if not judge.excuses.explains_incident(kind, i.subject, i.opened_ms)]
     opened = Counter(i.subject for i in told)
     is_open = {i.subject for i in told if i.is_open}
     for subject in sorted(possible.keys() | opened.keys()):

@@ -50,6 +50,10 @@ class Uplink:
         self.acknowledged_seq, self.last_seq = 0, last_seq
         self._in_flight.clear()
 
+    def from_start(self) -> None:
+        """Whatever is under way is of no use: the ledger wants to compare from its last confirmation on."""
+        self._in_flight.clear()
+
     def acknowledged(self, seq: int) -> None:
         """The ledger has everything up to `seq`; fewer than before, where it was restored.
 
