@@ -12,12 +12,13 @@ from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.readings import keep_reading
-from dispatcher.store.schema import handovers, rentals
+from dispatcher.store.schema import facts, handovers, rentals
 
 
 def key_taken(at: Applying, fact: KeyTaken) -> None:
     """A key left a slot: its booking starts, or goes on after a stop-over."""
     if _is_told_take(at, fact):
+        _tells_again(at, fact, "taken")
         return
     at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, opened_for=None)
     close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
@@ -80,6 +81,7 @@ def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
 def key_returned(at: Applying, fact: KeyReturned) -> None:
     """A key came into a slot: the right under which it went, told or remembered, is used up or held."""
     if _is_told_return(at, fact):
+        _tells_again(at, fact, "returned")
         return
     identity = fact.identity if fact.key is not None else None
     at.set_slot(fact.slot, fact.at_ms, key_present=True, key_id=fact.key, identity=identity)
@@ -113,6 +115,15 @@ def _is_told_return(at: Applying, fact: KeyReturned) -> bool:
         return False
     slot = at.slot_state(fact.slot)
     return slot is not None and bool(slot.key_present)
+
+
+def _tells_again(at: Applying, fact: KeyTaken | KeyReturned, kind: str) -> None:
+    """Name the handover that this fact is another sight of; none is known where only a report told of it."""
+    of_slot = select(handovers.c.position).where(
+        handovers.c.cabinet_id == at.cabinet_id, handovers.c.slot == fact.slot, handovers.c.kind == kind
+    )
+    last = at.connection.execute(of_slot.order_by(handovers.c.position.desc()).limit(1)).scalar_one_or_none()
+    at.connection.execute(update(facts).where(facts.c.position == at.position).values(repeats=last))
 
 
 def _place(at: Applying, fact: KeyTaken | KeyReturned) -> dict[str, Any]:

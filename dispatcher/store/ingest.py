@@ -1,7 +1,7 @@
 """Takes batches of facts: ledger, projections, incidents and watermark move in the caller's transaction."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -103,17 +103,17 @@ class Intake:
 
     def _told_before(
         self, connection: Connection, batch: FactBatch, facts: Sequence[tuple[NumberedFact, Meaning]]
-    ) -> frozenset[int]:
-        """The numbers of the facts that the ledger holds in an earlier epoch of the same box."""
+    ) -> dict[int, int]:
+        """The facts that the ledger holds in another epoch of the same box: number and position there."""
         carried = {
             fact.seq: (meaning.at_ms, content(fact.text))
             for fact, meaning in facts
             if not isinstance(meaning, BadFact) and may_be_carried(meaning, batch.epoch_created_ms)
         }
         if not carried:
-            return frozenset()
+            return {}
         known = contents_elsewhere(connection, batch, {at_ms for at_ms, _ in carried.values()})
-        return frozenset(seq for seq, (_, said) in carried.items() if said in known)
+        return {seq: known[said] for seq, (_, said) in carried.items() if said in known}
 
     def _append_one(
         self,
@@ -121,13 +121,13 @@ class Intake:
         batch: FactBatch,
         fact: NumberedFact,
         meaning: Meaning,
-        told: frozenset[int],
+        told: Mapping[int, int],
     ) -> tuple[FactOutcome, int]:
         """What became of a fact, and until when the cabinet's facts are complete by it (0: it cannot say)."""
         if isinstance(meaning, BadFact):
             return self._unreadable(connection, batch, fact, str(meaning)), 0
         if fact.seq in told:
-            append(connection, batch, fact, meaning, self.now_ms)
+            append(connection, batch, fact, meaning, self.now_ms, repeats=told[fact.seq])
             outcome = FactOutcome.TOLD_BEFORE
         else:
             why = self._apply(connection, batch, fact, meaning)

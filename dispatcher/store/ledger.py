@@ -29,6 +29,8 @@ class LedgerFact:
     kind: str
     text: str
     hash: str
+    repeats: int | None
+    """The position of the fact that it tells again."""
 
 
 def ledger_id(connection: Connection, random_bytes: Callable[[int], bytes]) -> str:
@@ -83,19 +85,29 @@ def is_newest(connection: Connection, batch: FactBatch) -> bool:
     return bool(connection.execute(newest.limit(1)).scalar_one() == batch.epoch)
 
 
-def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collection[int]) -> frozenset[str]:
-    """What other epochs of a batch's cabinet say of these moments; facts that nobody could read say nothing."""
-    statement = select(facts.c.text).where(
-        facts.c.cabinet_id == batch.cabinet,
-        facts.c.epoch != batch.epoch,
-        facts.c.at_ms.in_(sorted(at_ms)),
-        facts.c.kind != UNREADABLE_KIND,
+def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collection[int]) -> dict[str, int]:
+    """What other epochs of a batch's cabinet say of these moments, and at which position first."""
+    statement = (
+        select(facts.c.position, facts.c.text)
+        .where(
+            facts.c.cabinet_id == batch.cabinet,
+            facts.c.epoch != batch.epoch,
+            facts.c.at_ms.in_(sorted(at_ms)),
+            facts.c.kind != UNREADABLE_KIND,
+            facts.c.repeats.is_(None),
+        )
+        .order_by(facts.c.position.desc())
     )
-    return frozenset(content(text) for text in connection.execute(statement).scalars())
+    return {content(text): position for position, text in connection.execute(statement)}
 
 
 def append(
-    connection: Connection, batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact | None, now_ms: int
+    connection: Connection,
+    batch: FactBatch,
+    fact: NumberedFact,
+    meaning: Fact | UnknownFact | None,
+    now_ms: int,
+    repeats: int | None = None,
 ) -> int:
     """Write one fact; its position. `meaning` None: nobody could read it."""
     row = {
@@ -107,6 +119,7 @@ def append(
         "kind": meaning.kind[:KIND_CHARACTERS_MAX] if meaning is not None else UNREADABLE_KIND,
         "text": fact.text,
         "hash": fact.hash,
+        "repeats": repeats,
     }
     inserted = connection.execute(insert(facts).values(row)).inserted_primary_key
     assert inserted is not None, "both databases return the key of a row inserted alone"

@@ -213,9 +213,11 @@ facts = _table(
     word("kind"),
     long_text("text"),
     Column("hash", String(64), nullable=False),
+    Column("repeats", BIG),
     UniqueConstraint("cabinet_id", "epoch", "seq"),
     sqlite_autoincrement=True,  # a position is never given twice
 )
+"""`repeats`: the position of the fact that this one tells again under another number; it was not applied again."""
 cursors = _table(
     "cursors",
     ref("cabinet_id", "cabinets.id", primary_key=True),

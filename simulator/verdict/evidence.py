@@ -40,6 +40,8 @@ class LedgerFact:
     seq: int
     fact: Fact | UnknownFact | BadFact
     hash: str = ""
+    is_repeat: bool = False
+    """A box put back from an old image told it again under another number, and it was not applied again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,15 @@ def _bookings(connection: Connection) -> tuple[Booking, ...]:
 
 def _ledger(connection: Connection) -> tuple[LedgerFact, ...]:
     return tuple(
-        LedgerFact(row.position, row.cabinet_id, row.epoch, row.seq, _fact(row.text), row.hash)
+        LedgerFact(
+            row.position,
+            row.cabinet_id,
+            row.epoch,
+            row.seq,
+            _fact(row.text),
+            row.hash,
+            is_repeat=row.repeats is not None,
+        )
         for row in connection.execute(select(schema.facts).order_by(schema.facts.c.position))
     )
 

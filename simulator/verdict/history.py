@@ -120,6 +120,8 @@ def _token_of_world(fact: PhysicalFact) -> Token | None:
 
 
 def _token_of_ledger(row: LedgerFact) -> Token | None:
+    if row.is_repeat:
+        return None
     match row.fact:
         case AccessGranted() | AccessRefused() | GrantCompleted():
             return _CARD, row.fact.reader

@@ -100,6 +100,7 @@ class Station:
         self.devices = Devices((CABINET, *self._roles), self._notebook)
         self._locks = Locks(picture, self.devices, self._notebook)
         self.commands = Commands(picture, self.devices, self._notebook)
+        self._saw_cabinet = False
         self.clock = clock
         clock.mark_ms = picture.clock_mark_ms
         self.clock_source: Source = "none"
@@ -177,6 +178,7 @@ class Station:
             case CardRead():
                 self._card_read(now, event)
             case CabinetSeen():
+                self._saw_cabinet = True
                 late = self.devices.online(now, CABINET)
                 if self._handovers.cabinet_seen(now, event, late=late) or late:
                     self._notebook.then(Report())
@@ -348,17 +350,20 @@ class Station:
     # --- what others may see
 
     def slot_reports(self) -> tuple[SlotReport, ...]:
-        """Every slot as observed; contacts are None until the cabinet was seen once."""
+        """Every slot as observed; contacts are None until the cabinet was seen in this boot.
+
+        What the journal remembers is no observation: it may be an old image, or have slept through a theft.
+        """
         reports = []
         for number, slot in sorted(self._picture.slots.items()):
-            known = slot.state is not SlotState.UNKNOWN
+            known = self._saw_cabinet and slot.state is not SlotState.UNKNOWN
             reports.append(
                 SlotReport(
                     slot=number,
                     key_present=has_key(slot.state) if known else None,
                     door_open=is_open(slot.state) if known else None,
-                    key=slot.key,
-                    identity=slot.identity.value if slot.key is not None else None,
+                    key=slot.key if known else None,
+                    identity=slot.identity.value if known and slot.key is not None else None,
                 )
             )
         return tuple(reports)

@@ -193,6 +193,9 @@ def test_facts_that_the_image_held_untold_and_the_ledger_has_are_kept_and_not_ap
     assert (rows(database, handovers), rows(database, rentals), stored(database)) == before
     ledger = database.read_now(lambda connection: facts_of(connection, CABINET))
     assert [fact.text for fact in ledger if fact.epoch == image.journal.epoch] == image.journal.texts
+    repeats = [(fact.kind, ledger[fact.repeats - 1].kind) for fact in ledger if fact.repeats is not None]
+    assert len(repeats) == 7
+    assert all(kind == first for kind, first in repeats), "positions begin at 1"
     assert incidents(database) == [CONFLICT]
 
 
@@ -212,6 +215,9 @@ def test_a_key_that_was_moved_since_the_image_stays_where_the_ledger_has_it() ->
     assert [row["kind"] for row in rows(database, handovers)] == ["taken", "returned"]
     slot = next(row for row in rows(database, slot_states) if row["slot"] == 3)
     assert slot["key_id"] == "key-1"
+    ledger = {fact.position: fact for fact in database.read_now(lambda c: facts_of(c, CABINET))}
+    again = [(fact.kind, ledger[fact.repeats].kind) for fact in ledger.values() if fact.repeats is not None]
+    assert again == [("key_taken", "key_taken"), ("key_returned", "key_returned")]
 
 
 def test_a_key_that_nothing_had_read_is_not_stolen_a_second_time() -> None:

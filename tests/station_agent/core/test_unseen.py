@@ -146,3 +146,16 @@ def test_an_older_message_of_a_tracker_does_not_replace_a_newer_one() -> None:
 
 def box_reading(odometer_m: int) -> VehicleReading:
     return VehicleReading(age_s=0, odometer_m=odometer_m)
+
+
+def test_what_the_journal_remembers_is_not_reported_as_seen() -> None:
+    box = Box()
+    assert next((slot.key_present, slot.key) for slot in box.station.slot_reports()) == (True, "key-1")
+    box.reboot()
+    assert {(slot.key_present, slot.door_open, slot.key) for slot in box.station.slot_reports()} == {
+        (None, None, None)
+    }
+    box.see()
+    assert next((slot.key_present, slot.key) for slot in box.station.slot_reports()) == (True, "key-1")
+    box.event(CabinetLost("cable pulled"))
+    assert box.station.slot_reports()[0].key_present, "what was seen in this boot is the last that is known"

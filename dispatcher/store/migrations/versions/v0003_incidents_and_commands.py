@@ -1,4 +1,4 @@
-"""What a fleet with faults asks for: the clock's trust, where badges were shown last."""
+"""What a fleet with faults asks for: the clock's trust, where badges were shown last, facts told again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,8 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("facts", sa.Column("repeats", big, nullable=True))
     op.add_column("cabinet_links", sa.Column("clock_trusted", sa.Boolean(), nullable=True))
     op.create_table(
         "badge_sightings",
