@@ -8,10 +8,14 @@ RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo test check format docs lock setup-run setup-dev clean
+.PHONY: demo hunt test check format docs lock setup-run setup-dev clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
+
+# seeds of the network in virtual time, all faults, until Ctrl-C; ARGS="--seeds 20 --hours 6 --stations 8"
+hunt: setup-run
+	@exec $(RUN) -m simulator hunt $(ARGS)
 
 test: setup-dev
 	$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)

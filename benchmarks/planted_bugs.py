@@ -9,8 +9,7 @@ docs/planted-bugs.md; named bugs alone replace their own entries.
 import argparse
 import json
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +62,9 @@ def main() -> int:
     premises(options.stations)
     record: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     with ProcessPoolExecutor(cores()) as pool:
-        for name, found in zip(
-            names, pool.map(partial(find, seeds=parsed.seeds, options=options), names), strict=True
-        ):
+        running = {pool.submit(find, name, parsed.seeds, options): name for name in names}
+        for future in as_completed(running):
+            name, found = running[future], future.result()
             record.pop(name, None)
             if found is not None:
                 record[name] = found
