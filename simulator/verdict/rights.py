@@ -48,7 +48,8 @@ def releases_without_right(judge: Judge, record: WorldRecord) -> Iterator[str]:
     """Every pulse on a slot that held a key and that no booking explains."""
     for cabinet in judge.network.cabinets:
         for fact, scene in replay(judge.network, cabinet, record.of(cabinet)):
-            if fact.deed.what is What.LOCK_PULSED and fact.deed.key is not None:
+            opens = fact.deed.slot not in scene.open_slots  # a pulse on an open slot moves nothing
+            if fact.deed.what is What.LOCK_PULSED and fact.deed.key is not None and opens:
                 fault = _unexplained(judge, fact, scene)
                 if fault is not None:
                     yield f"{fact} though {fault}"

@@ -128,6 +128,9 @@ class FaultExcuses:
         for spell in sorted(silences, key=lambda spell: -spell.until_us):
             if spell.covers(cabinet, from_us, at_us):
                 from_us = min(from_us, spell.from_us - HEARS_US)
+        for spell in self._spells.of("ledger_restored"):  # whatever came since the backup is told again
+            if spell.until_us <= at_us:
+                from_us = min(from_us, spell.from_us - HEARS_US)
         return from_us
 
     def may_go_unnoticed(self, cabinet: str, since_ms: int, until_ms: int) -> bool:

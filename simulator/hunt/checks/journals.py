@@ -7,7 +7,7 @@ from contract.facts import AccessGranted, CommandDecided
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence
 from simulator.virtual.spells import Touches
-from simulator.world.record import What
+from simulator.world.record import PhysicalFact, What
 
 MEMORY = frozenset({Touches.MEMORY})
 DECIDED_BEFORE_MS = 12_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
@@ -27,6 +27,8 @@ def pulses_without_decision(run: Run, evidence: Evidence) -> Iterator[str]:
             continue
         if run.spells.near(fact.cabinet, 0, fact.moment.line_us, untold):
             continue  # its times, or its facts, are not those of the world
+        if _is_lost(run, fact):
+            continue  # it was decided, and lost later with its card or its power
         at_ms = fact.moment.at_ms
         times = decided[fact.cabinet, deed.slot]
         if not any(at_ms - DECIDED_BEFORE_MS <= told_ms <= at_ms + LOOK_MS for told_ms in times):
@@ -61,3 +63,11 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
                 yield f"{cabinet}: the ledger has {len(told)} of {len(hashes)} facts of epoch {epoch[:8]}"
             else:
                 yield f"{cabinet}: the ledger has {len(told)} facts of epoch {epoch[:8]}, the box {len(hashes)}"
+
+
+def _is_lost(run: Run, fact: PhysicalFact) -> bool:
+    """Whether what was noted of it went with a card that failed, or with both a card and the database."""
+    at_us = fact.moment.line_us
+    cards = [*run.spells.of("unacknowledged_lost"), *run.spells.of("disk_dead")]
+    gone = any(spell.covers(fact.cabinet, at_us - DECIDED_BEFORE_MS * 1000, at_us) for spell in cards)
+    return gone or run.spells.forgotten_twice(fact.cabinet, at_us)

@@ -1,0 +1,106 @@
+"""The hunt itself: seeds that hold, bugs that are found, and what its commands say."""
+
+import json
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from simulator.cli import main
+from simulator.hunt.planted import BUGS
+from simulator.hunt.scenario import MENU, Options
+from simulator.hunt.seeds import SeedResult, cores, hunt_one
+from simulator.virtual.premises import premises
+
+pytestmark = pytest.mark.xdist_group("hunt")  # it takes both cores by itself
+
+HUNTED = Options(hours=6, stations=4)
+SEEDS = range(1, 17)
+FOUND_AT = json.loads((Path(__file__).parent / "planted.json").read_text())
+"""By bug: the seed that finds it, and the promise that it breaks. Written by `make planted`."""
+
+
+def hunt_all(seeds: range, options: Options) -> list[SeedResult]:
+    premises(options.stations)
+    with ProcessPoolExecutor(cores()) as pool:
+        return list(pool.map(partial(hunt_one, options=options), seeds))
+
+
+def test_every_promise_holds_under_all_faults() -> None:
+    results = hunt_all(SEEDS, HUNTED)
+    broken = {result.seed: [one.what for one in result.broken] for result in results if result.broken}
+    assert broken == {}
+    assert all(result.faults > 30 and result.facts > 100 for result in results), "something happened in each"
+
+
+def test_a_run_without_faults_opens_no_incident_that_nothing_explains() -> None:
+    (result,) = hunt_all(range(1, 2), Options(hours=3, stations=8, faults=()))
+    assert result.broken == ()
+    assert result.faults == 0
+
+
+@pytest.mark.parametrize("bug", ["unknown_badge_let_in", "facts_not_resent", "signature_not_checked"])
+def test_a_planted_bug_is_found_with_the_seed_that_is_on_record(bug: str) -> None:
+    found = FOUND_AT[bug]
+    result = hunt_one(found["seed"], Options(found["hours"], found["stations"]), bug)
+    assert found["promise"] in {one.promise for one in result.broken}
+
+
+def test_every_planted_bug_is_on_record() -> None:
+    assert set(FOUND_AT) == set(BUGS)
+    assert all(found["seed"] <= 50 for found in FOUND_AT.values())
+
+
+def test_hunt_says_which_seed_broke_which_promise_and_how_to_replay_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "hunt.json"
+    words = ["--hours", "1", "--stations", "2", "--faults", "none", "--plant", "unknown_badge_let_in"]
+    assert main(["hunt", "--seeds", "2", "--jobs", "1", "--json", str(file), *words]) == 1
+    said = capsys.readouterr().out
+    assert "no_key_leaves_without_a_right" in said
+    assert "python -m simulator replay --seed 1 --hours 1 --stations 2 --faults none --plant" in said
+    document = json.loads(file.read_text())
+    assert document["seeds"] == [1, 2]
+    assert document["virtual_hours"] == 2
+    assert document["broken_by_promise"]["no_key_leaves_without_a_right"] > 0
+
+
+def test_hunt_ends_well_where_nothing_broke(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hunt", "--seeds", "1", "--jobs", "1", "--hours", "1", "--stations", "2", "--faults", "none"]) == 0
+    assert "every promise held" in capsys.readouterr().out
+
+
+def test_replay_tells_the_story_of_one_station_and_its_hash_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["replay", "--seed", "1", "--hours", "1", "--stations", "2", "--faults", "loss,partition"]
+    assert main([*words, "--station", "lille-republique"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 10
+    assert all("lille-republique" in line or "fault" in line for line in lines)
+    assert main([*words, "--hash"]) == 0
+    first = capsys.readouterr().out
+    assert main([*words, "--hash"]) == 0
+    assert capsys.readouterr().out == first
+    assert len(first.strip()) == 64
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["hunt", "--faults", "rain"], "expected all, none, or of"),
+        (["hunt", "--hours", "0"], "expected hours, 0.1 to"),
+        (["hunt", "--stations", "31"], "expected 1 to 30"),
+        (["replay", "--seed", "one"], "invalid int value"),
+        (["hunt", "--seeds", "0"], "expected a whole number from 1"),
+    ],
+)
+def test_wrong_words_are_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
+def test_the_menu_has_a_reason_for_each_entry() -> None:
+    assert len(MENU) >= 30
+    assert all(fault.every_h > 0 and fault.lasts_s[0] <= fault.lasts_s[1] for fault in MENU.values())
