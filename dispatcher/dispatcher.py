@@ -17,6 +17,7 @@ from dispatcher.link.courier import Courier
 from dispatcher.link.hearing import Ears
 from dispatcher.link.intake import IntakeWorker
 from dispatcher.link.keyring import KeyRing
+from dispatcher.link.orders import Orders
 from dispatcher.link.publisher import Publisher
 from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.rejects import Rejects
@@ -102,7 +103,8 @@ class Dispatcher:
         self.receiver = Receiver(
             setup.namespace, self.keyring, self.rejects, self.intake, self.courier, self.ears, clock
         )
-        self._requests = ReportRequests(self.courier, clock, line_clock, around.random_bytes)
+        self.orders = Orders(around.database, self.courier, (clock, line_clock), around.steps)
+        self._requests = ReportRequests(around.database, self.courier, (clock, line_clock), around.random_bytes)
         self.link = around.make_link(
             LinkOwner(
                 subscriptions=subscriptions(setup.namespace),
@@ -116,6 +118,7 @@ class Dispatcher:
     async def begin(self) -> None:
         """Do the timed work once, and make everything due that a start asks for."""
         self.courier.use(self.link)
+        self.orders.wake()
         await self._keep_time()
 
     async def run(self) -> None:
@@ -134,10 +137,12 @@ class Dispatcher:
         self.ears.listen()
         await self.link.publish(self._presence(online=True))
         self.publisher.connected()
+        self.orders.connected()
 
     def _on_disconnected(self, _end: LinkEnd) -> None:
         self.ears.go_deaf()
         self.publisher.disconnected()
+        self.orders.disconnected()
         self.courier.forget()
 
     def _presence(self, *, online: bool) -> Publication:
@@ -148,6 +153,7 @@ class Dispatcher:
         """Something was written that decisions may depend on: look at once instead of at the next round."""
         self._has_news = True
         self.publisher.wake()
+        self.orders.wake()
 
     async def _keep_time(self) -> None:
         """Every two seconds, where there is anything to look at."""
@@ -167,6 +173,7 @@ class Dispatcher:
             waiting = await self.database.write(
                 partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
             )
+            await self._requests.ask(waiting)
             due_ms = await self.database.read(partial(next_due_ms, rules=self._setup.rules, now_ms=now_ms))
             if tick % FIGURES_EVERY_TICKS == 0:
                 self.figures = await self.database.read(partial(figures, now_ms=now_ms))
@@ -180,7 +187,6 @@ class Dispatcher:
             log.exception("timed_work_failed")
         else:
             self.timed_work_ok = True
-            self._requests.ask(waiting)
             self._due_ms = due_ms if due_ms is not None else NEVER_MS
             if waiting:
                 self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)

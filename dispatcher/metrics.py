@@ -72,6 +72,8 @@ class DispatcherCollector(Collector):
         yield _counter("timed_work_failures", "Rounds of timed work that failed", self._dispatcher.ticks_failed)
         rounds = "Rounds of the publisher that a mistake of ours ended"
         yield _counter("publisher_failures", rounds, self._dispatcher.publisher.failed)
+        orders = "Rounds of sending operators' commands that a mistake of ours ended"
+        yield _counter("orders_failures", orders, self._dispatcher.orders.failed)
 
     def _link(self) -> Iterable[Metric]:
         link = self._dispatcher.link

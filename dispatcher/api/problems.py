@@ -33,6 +33,7 @@ class ApiReason(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     INTERNAL_ERROR = "internal_error"
     STORAGE_UNAVAILABLE = "storage_unavailable"
+    CABINET_NOT_IN_SERVICE = "cabinet_not_in_service"
 
 
 Reason = ApiReason | BookingReason
@@ -50,6 +51,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.BODY_TOO_LARGE: (413, "The body is too large"),
         ApiReason.INTERNAL_ERROR: (500, "The dispatcher made a mistake"),
         ApiReason.STORAGE_UNAVAILABLE: (503, "The database does not answer"),
+        ApiReason.CABINET_NOT_IN_SERVICE: (409, "The cabinet is not in service"),
         BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
         BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
         BookingReason.TOO_SHORT: (422, "The booking is too short"),

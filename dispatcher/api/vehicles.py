@@ -45,6 +45,8 @@ class KeyOut(Answer):
     identity: str | None
     """`read` from its tag, `presumed`, or `unknown`."""
     since: datetime | None
+    ordered_by: str | None
+    """Who released it from afar, while it is out under an operator's command."""
 
 
 class ReadingOut(Answer):
@@ -117,6 +119,7 @@ def _key_out(key: VehicleKey) -> KeyOut:
         cabinet_id=key.cabinet_id,
         identity=key.identity,
         since=instant_of(key.since_ms),
+        ordered_by=key.ordered_by,
     )
 
 

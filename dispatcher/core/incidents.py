@@ -27,6 +27,7 @@ class IncidentKind(StrEnum):
     LOCK_STUCK = "lock_stuck"
     SLOT_OPENED_WITHOUT_DECISION = "slot_opened_without_decision"
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
+    JOURNAL_NOT_DURABLE = "journal_not_durable"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
     ROW_WITHOUT_ORIGIN = "row_without_origin"
@@ -99,6 +100,9 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             Found.BY_FACT,
             "Call the member: if one of the two was somebody else, revoke the badge.",
             DAY_MS,
+        ),
+        IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
+            "warning", Found.BY_FACT, "Replace the box's card soon: for a while it could not be written."
         ),
         IncidentKind.FACTS_CONFLICT: KindRule(
             "urgent", Found.BY_FACT, "Find out whether the box was restored from a copy, or was cloned."

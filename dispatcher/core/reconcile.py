@@ -43,6 +43,9 @@ class KeyView:
     """Where it hangs, or hung last."""
     grant_id: str | None = None
     booking: BookingView | None = None
+    command_id: str | None = None
+    ordered_by: str | None = None
+    """Who gave the command; None: it is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +115,13 @@ def of_key(key: KeyView) -> Iterator[Discrepancy]:
 
 def _of_key_out(key: KeyView) -> Iterator[Discrepancy]:
     booking = key.booking
-    if booking is None:
+    if key.command_id is not None:
+        if key.ordered_by is None:
+            seen = f"taken under unknown command {key.command_id}"
+            yield _about_key(key, IncidentKind.KEY_OUT_WITHOUT_RIGHT, "a command of ours", seen)
+    elif booking is None:
         seen = "taken without a grant" if key.grant_id is None else f"taken under unknown grant {key.grant_id}"
-        yield _about_key(key, IncidentKind.KEY_OUT_WITHOUT_RIGHT, "a grant", seen)
+        yield _about_key(key, IncidentKind.KEY_OUT_WITHOUT_RIGHT, "a grant or a command", seen)
     elif booking.state in FINAL_STATES:
         seen = f"taken under a booking that is {booking.state}"
         yield _about_key(key, IncidentKind.KEY_OUT_WITHOUT_RIGHT, "a booking that holds", seen)

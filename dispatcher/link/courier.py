@@ -1,4 +1,4 @@
-"""What goes out: the newest message per topic, in order, as fast as the broker confirms.
+"""What goes out: the newest message per topic, and every command, in order, as fast as the broker confirms.
 
 Nothing is repeated from here. Desired states and acknowledgements are published again on every connection,
 and by whoever compares them with what the boxes say.
@@ -9,7 +9,7 @@ from typing import Literal
 import structlog
 
 from contract.envelope import RULE_BY_KIND, Signer
-from contract.messages import DispatcherMessage, DispatcherPresence
+from contract.messages import Command, DispatcherMessage, DispatcherPresence
 from contract.topics import TopicRule
 from runtime.clocks import LineClock
 from runtime.link import Link, LinkDown, LinkError, Publication, PublishRefused
@@ -22,7 +22,10 @@ LOG_EVERY_US = 60_000_000  # once a minute: a broker that refuses does so for ev
 
 
 class Courier:
-    """Signs messages and publishes them. Bounded by the number of topics: a newer one replaces an older."""
+    """Signs messages and publishes them. Bounded by the number of topics: a newer one replaces an older.
+
+    A command replaces only itself; of those one of an operator and one request for a report are under way at most.
+    """
 
     def __init__(self, namespace: str, signer: Signer, line_clock: LineClock, steps: Steps) -> None:
         self.failed = 0
@@ -30,7 +33,7 @@ class Courier:
         self._namespace = namespace
         self._signer = signer
         self._line_clock = line_clock
-        self._waiting: dict[str, Publication] = {}
+        self._waiting: dict[tuple[str, str], Publication] = {}
         self._steps = steps
         self._sending = steps.step("courier", self._send_waiting)
         self._link: Link | None = None
@@ -44,7 +47,7 @@ class Courier:
     def send(self, message: DispatcherMessage) -> None:
         """Publish a message soon."""
         publication = self.publication(message)
-        self._put(publication)
+        self._put(publication, message.command if isinstance(message, Command) else "")
 
     def send_signed(self, rule: TopicRule, subject: str, wire: bytes) -> None:
         """Publish soon what was signed before."""
@@ -65,16 +68,17 @@ class Courier:
         link = self._link
         while self._waiting and link is not None:
             now = list(self._waiting)[:AT_ONCE]
-            batch = [self._waiting.pop(topic) for topic in now]
+            batch = [self._waiting.pop(key) for key in now]
             await self._steps.together(self._publish(link, publication) for publication in batch)
 
     def forget(self) -> None:
         """Drop what waits: the connection ended, and its successor starts with everything anew."""
         self._waiting.clear()
 
-    def _put(self, publication: Publication) -> None:
-        self._waiting.pop(publication.topic, None)
-        self._waiting[publication.topic] = publication
+    def _put(self, publication: Publication, of_topic: str = "") -> None:
+        key = (publication.topic, of_topic)
+        self._waiting.pop(key, None)
+        self._waiting[key] = publication
         self._sending.soon()
 
     async def _publish(self, link: Link, publication: Publication) -> None:

@@ -9,10 +9,11 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from contract.messages import Acknowledged, FactBatch, Presence, Reported
+from contract.messages import Acknowledged, CommandReply, FactBatch, Presence, Reported
 from dispatcher.core.ingest import FactOutcome
 from dispatcher.core.rules import FleetRules
 from dispatcher.link.courier import Courier
+from dispatcher.store.commands import keep_outcome
 from dispatcher.store.database import Database
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.ledger import beginning
@@ -27,7 +28,7 @@ WAITING_MAX = 200  # messages of at most 64 KiB: 13 MB, a few seconds of work be
 PER_COMMIT_MAX = 20  # messages; their 2,000 facts take about 4 s (500/s were measured), a box resends after 20
 RETRY_US = 1_000_000  # a database that is locked or full is asked again soon, and not in a spin
 
-Recorded = Presence | Reported | FactBatch
+Recorded = Presence | Reported | FactBatch | CommandReply
 """The messages that change the database."""
 
 
@@ -95,7 +96,7 @@ class IntakeWorker:
     async def _take(self, group: Sequence[Recorded]) -> None:
         """Commit a group. A message that breaks us is dropped."""
         try:
-            taken = await self._database.write(partial(self._store, group))
+            taken, is_news = await self._database.write(partial(self._store, group))
         except OperationalError:
             raise
         except Exception:  # a mistake of ours must not stop the other cabinets' messages
@@ -108,24 +109,33 @@ class IntakeWorker:
         else:
             self.healthy = True
             self._answer(taken)
-            if any(not isinstance(message, Reported) for message in group):
-                self._committed()  # a report alone decides nothing that cannot wait for the next round
+            if is_news:
+                self._committed()
 
-    def _store(self, group: Sequence[Recorded], connection: Connection) -> Taken:
+    def _store(self, group: Sequence[Recorded], connection: Connection) -> tuple[Taken, bool]:
+        """What became of the batches, and whether anything was said that decisions may depend on.
+
+        A report alone decides nothing that cannot wait for the next round, nor does the answer to a request for it.
+        """
         now_ms = self._clock.now_ms()
+        is_news = any(isinstance(message, Presence | FactBatch) for message in group)
         for message in group:
             if isinstance(message, Presence):
                 keep_presence(connection, message, now_ms)
         for message in group:
             if isinstance(message, Reported):  # a broker may deliver an older one again after a newer one
                 keep_reported(connection, message, now_ms)
+            elif isinstance(message, CommandReply):
+                is_news |= keep_outcome(
+                    connection, message.cabinet, message.command, message.outcome, message.reason, now_ms
+                )
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         apply_reports(connection, self._rules, now_ms)
         beginnings = [
             beginning(connection, self._ledger, message) for message in group if isinstance(message, Reported)
         ]
-        return taken.answering(beginnings)
+        return taken.answering(beginnings), is_news
 
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""

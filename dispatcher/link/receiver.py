@@ -55,15 +55,13 @@ class Receiver:
             return
         self.accepted[message.kind] += 1
         match message:
-            case Presence() | Reported() | FactBatch():
+            case Presence() | Reported() | FactBatch() | CommandReply():
                 self._ears.heard(message.cabinet)
                 await self._intake.put(message)
             case TimeRequest():
                 self._ears.heard(message.cabinet)
                 now_ms = self._clock.now_ms()
                 self._courier.send(TimeReply(cabinet=message.cabinet, nonce=message.nonce, at_ms=now_ms))
-            case CommandReply():
-                self._ears.heard(message.cabinet)
             case _:
                 pass  # a dispatcher's own word, handed back by the broker
 

@@ -1,9 +1,14 @@
 """Asks cabinets for a report that a decision waits for: a no-show, a retake hold that is over."""
 
 from collections.abc import Callable, Collection
+from functools import partial
+
+from sqlalchemy import Connection
 
 from contract.messages import Command
 from dispatcher.link.courier import Courier
+from dispatcher.store.commands import next_counter
+from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock
 
 ASK_EVERY_US = 10_000_000  # a box answers within a second; one that cannot say (its clock) is not pressed
@@ -14,16 +19,19 @@ class ReportRequests:
     """Level-triggered: asked again while it waits, whether or not a command was answered."""
 
     def __init__(
-        self, courier: Courier, clock: Clock, line_clock: LineClock, random_bytes: Callable[[int], bytes]
+        self,
+        database: Database,
+        courier: Courier,
+        clocks: tuple[Clock, LineClock],
+        random_bytes: Callable[[int], bytes],
     ) -> None:
+        self._database = database
         self._courier = courier
-        self._clock = clock
-        self._line_clock = line_clock
+        self._clock, self._line_clock = clocks
         self._random_bytes = random_bytes
         self._asked_us: dict[str, int] = {}
-        self._counter = 0
 
-    def ask(self, waiting: Collection[str]) -> None:
+    async def ask(self, waiting: Collection[str]) -> None:
         """Ask the cabinets that were not asked a moment ago."""
         now_us = self._line_clock.now_us()
         self._asked_us = {
@@ -31,18 +39,26 @@ class ReportRequests:
             for cabinet, asked_us in self._asked_us.items()
             if cabinet in waiting and now_us - asked_us < ASK_EVERY_US
         }
-        for cabinet in sorted(set(waiting) - self._asked_us.keys()):
-            self._asked_us[cabinet] = now_us
-            self._courier.send(self._command(cabinet))
-
-    def _command(self, cabinet: str) -> Command:
+        cabinets = sorted(set(waiting) - self._asked_us.keys())
+        if not cabinets:
+            return
         now_ms = self._clock.now_ms()
-        self._counter = max(self._counter + 1, now_ms)
+        counters = await self._database.write(partial(_counters, cabinets=cabinets, now_ms=now_ms))
+        for cabinet in cabinets:
+            self._asked_us[cabinet] = now_us
+            self._courier.send(self._command(cabinet, counters[cabinet], now_ms))
+
+    def _command(self, cabinet: str, counter: int, now_ms: int) -> Command:
         return Command(
             cabinet=cabinet,
             command=self._random_bytes(16).hex(),
-            counter=self._counter,
+            counter=counter,
             action="report_now",
             issued_ms=now_ms,
             expires_ms=now_ms + EXPIRY_MS,
         )
+
+
+def _counters(connection: Connection, cabinets: Collection[str], now_ms: int) -> dict[str, int]:
+    """From the same numbers as operators' commands: no two commands to a cabinet have one number."""
+    return {cabinet: next_counter(connection, cabinet, now_ms) for cabinet in cabinets}

@@ -9,6 +9,7 @@ from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
+from dispatcher.store.commands import is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.readings import keep_reading
@@ -32,16 +33,17 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
         "key_id": fact.key,
         "badge_ref": fact.badge,
     }
-    _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, **who})
+    _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": fact.command, **who})
     _start_rental(at, fact, who)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
     if returned_ms is not None:
         _is_back_already(at, fact, returned_ms)
     elif fact.key is not None:
-        set_key(at.connection, fact.key, state="taken", grant_id=fact.grant, **_place(at, fact))
+        right = {"grant_id": fact.grant, "command_id": fact.command}
+        set_key(at.connection, fact.key, state="taken", **right, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
-    elif fact.grant is None:
+    elif fact.grant is None and not is_known(at.connection, at.cabinet_id, fact.command):
         _unidentified_key_out(at, fact)
 
 
@@ -50,7 +52,7 @@ def _is_told_take(at: Applying, fact: KeyTaken) -> bool:
 
     The slot is empty here too, and the key is known to be out or in another place.
     """
-    if not fact.seen_late or fact.grant is not None:
+    if not fact.seen_late or fact.grant is not None or fact.command is not None:
         return False
     slot = at.slot_state(fact.slot)
     if slot is None or slot.key_present is not False:
@@ -105,7 +107,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     if fact.key is not None:
         at.forget_key_elsewhere(fact.key, fact.slot)
-        set_key(at.connection, fact.key, state="in_slot", grant_id=None, **_place(at, fact))
+        set_key(at.connection, fact.key, state="in_slot", grant_id=None, command_id=None, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
 
 
@@ -205,7 +207,7 @@ def _unidentified_key_out(at: Applying, fact: KeyTaken) -> None:
     discrepancy = Discrepancy(
         IncidentKind.UNIDENTIFIED_KEY_OUT,
         at.subject(fact.slot),
-        expected="a grant",
+        expected="a grant or a command",
         seen=f"a key that nothing had read left slot {fact.slot}",
         cabinet_id=at.cabinet_id,
     )

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, false, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, false, func, or_, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.reconcile import BookingView, KeyView, of_key
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import settle
-from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, key_states, keys
+from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys
 from dispatcher.store.upsert import upsert
 
 KEY_KINDS = (
@@ -23,7 +23,9 @@ KEY_KINDS = (
 
 
 def set_key(connection: Connection, key_id: str, **columns: Any) -> None:
-    """Write where a key is: `state`, `cabinet_id`, `slot`, `identity`, `grant_id`, `badge_ref`, `since_ms`."""
+    """Write where a key is: `state`, `cabinet_id`, `slot`, `identity`, `grant_id`, `command_id`, `badge_ref`,
+    `since_ms`.
+    """
     upsert(connection, key_states, {"key_id": key_id, **columns})
 
 
@@ -66,9 +68,14 @@ _VIEWS = (  # made once: these run for every handover and every two seconds
         bookings.c.key_id.label("booking_key_id"),
         bookings.c.state.label("booking_state"),
         bookings.c.end_ms,
+        commands.c.author,
     )
     .outerjoin(keys, keys.c.id == key_states.c.key_id)
     .outerjoin(bookings, bookings.c.grant_id == key_states.c.grant_id)
+    .outerjoin(
+        commands,
+        and_(commands.c.id == key_states.c.command_id, commands.c.cabinet_id == key_states.c.cabinet_id),
+    )
     .order_by(key_states.c.key_id)
 )
 _ONE = _VIEWS.where(key_states.c.key_id == bindparam("key"))
@@ -79,8 +86,10 @@ _AT_HOME = and_(
 )
 _UNDER_RIGHT = and_(
     key_states.c.state == "taken",
-    bookings.c.key_id == key_states.c.key_id,
-    literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+    or_(
+        and_(bookings.c.key_id == key_states.c.key_id, literally_in(bookings.c.state, LIVE_BOOKING_STATES)),
+        commands.c.id.is_not(None),
+    ),
 )
 _IN_DOUBT = _VIEWS.where(~func.coalesce(_AT_HOME, false()), ~func.coalesce(_UNDER_RIGHT, false()))  # no row: no
 
@@ -104,4 +113,6 @@ def _view(row: Row[Any]) -> KeyView:
         place=(row.cabinet_id, row.slot),
         grant_id=row.grant_id,
         booking=booking,
+        command_id=row.command_id,
+        ordered_by=row.author,
     )

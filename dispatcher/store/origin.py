@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from dispatcher.store.schema import badges, bookings, key_tags, keys, members
+from dispatcher.store.schema import badges, bookings, commands, key_tags, keys, members
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
@@ -40,6 +40,7 @@ SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         # comes back. Changed, either lets the grant of one key open the slot of another.
         keys: ("id", "vehicle_id", "home_cabinet_id", "home_slot", "life_cycle"),
         key_tags: ("key_id", "credential", "valid_from_ms", "valid_until_ms"),
+        commands: ("id", "cabinet_id", "slot", "counter", "action", "issued_ms", "expires_ms"),
     }
 )
 """What a code covers, by table: all that a right is made of. A booking's covers its drivers too."""

@@ -14,22 +14,26 @@ from contract.facts import (
     AccessRefused,
     AgentStarted,
     ClockTrustChanged,
+    CommandDecided,
     DeviceBack,
     DeviceLost,
     DoorClosed,
     DoorOpened,
     EpochStarted,
     Fact,
+    FactsNotDurable,
     GrantCompleted,
     KeyReturned,
     KeyTaken,
     ReleaseFailed,
     UnknownFact,
 )
+from contract.messages import ReplyOutcome
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
+from dispatcher.store.commands import keep_outcome
 from dispatcher.store.handovers import key_returned, key_taken
 from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident, open_subjects
 from dispatcher.store.links import heard_of_clock
@@ -73,6 +77,12 @@ def _grant_completed(at: Applying, fact: GrantCompleted) -> None:
     booking = booking_of_grant(at.connection, fact.grant)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.SECOND_TAP, fact.at_ms)
+
+
+def _command_decided(at: Applying, fact: CommandDecided) -> None:
+    """What the reply says too: one of them gets through."""
+    outcome = ReplyOutcome(fact.outcome)
+    keep_outcome(at.connection, at.cabinet_id, fact.command, outcome, fact.reason, at.received_ms)
 
 
 def _door_opened(at: Applying, fact: DoorOpened) -> None:
@@ -134,6 +144,19 @@ def _device_back(at: Applying, fact: DeviceBack) -> None:
     close_incident(at.connection, IncidentKind.DEVICE_LOST, at.subject(fact.device), at.received_ms)
 
 
+def _facts_not_durable(at: Applying, fact: FactsNotDurable) -> None:
+    """It says that the disk can be written again: what it names is over when it is told."""
+    discrepancy = Discrepancy(
+        IncidentKind.JOURNAL_NOT_DURABLE,
+        at.cabinet_id,
+        expected="every fact durable before what follows from it",
+        seen=f"{fact.count} facts were kept in memory alone, {fact.lost} of them are lost",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
+    close_incident(at.connection, IncidentKind.JOURNAL_NOT_DURABLE, at.cabinet_id, at.received_ms)
+
+
 def _agent_started(at: Applying, _fact: AgentStarted) -> None:
     """An agent that starts tells anew which devices it cannot reach, and may be one that writes better facts.
 
@@ -174,11 +197,13 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         AccessRefused: _access_refused,
         AgentStarted: _agent_started,
         ClockTrustChanged: _clock_trust_changed,
+        CommandDecided: _command_decided,
         DeviceBack: _device_back,
         DeviceLost: _device_lost,
         DoorClosed: _door_closed,
         DoorOpened: _door_opened,
         EpochStarted: _epoch_started,
+        FactsNotDurable: _facts_not_durable,
         GrantCompleted: _grant_completed,
         KeyReturned: key_returned,
         KeyTaken: key_taken,

@@ -63,6 +63,18 @@ def station_by_id(connection: Connection, station_id: str) -> Station | None:
     return _with_content(connection, [StationFields(**row._asdict())])[0]
 
 
+@dataclass(frozen=True, slots=True)
+class CabinetFields:
+    slots: int
+    in_service: bool
+
+
+def cabinet_fields(connection: Connection, cabinet_id: str) -> CabinetFields | None:
+    statement = select(cabinets.c.slots, cabinets.c.life_cycle).where(cabinets.c.id == cabinet_id)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else CabinetFields(row.slots, row.life_cycle == "in_service")
+
+
 def station_exists(connection: Connection, station_id: str) -> bool:
     found = connection.execute(select(stations.c.id).where(stations.c.id == station_id))
     return found.one_or_none() is not None

@@ -141,6 +141,12 @@ def _slots_are_empty(at: _Applying, empty: Collection[int]) -> None:
 
 
 def _move_key(at: _Applying, key_id: str, **columns: Any) -> None:
-    place = {"cabinet_id": at.cabinet_id, "grant_id": None, "badge_ref": None, "since_ms": at.at_ms}
+    place = {
+        "cabinet_id": at.cabinet_id,
+        "grant_id": None,
+        "command_id": None,
+        "badge_ref": None,
+        "since_ms": at.at_ms,
+    }
     set_key(at.connection, key_id, **place, **columns)
     settle_key(at.connection, key_id, at.now_ms)

@@ -54,6 +54,7 @@ LIVE_BOOKING_STATES = tuple(str(state) for state in BookingState if state in HOL
 KEY_PLACES = ("in_slot", "taken", "missing", "elsewhere")
 IDENTITIES = ("read", "presumed", "unknown")
 HANDOVER_KINDS = ("taken", "returned")
+COMMAND_OUTCOMES = ("received", "completed", "refused", "expired", "unanswered")
 
 
 def _table(name: str, *items: SchemaItem, sqlite_autoincrement: bool = False) -> Table:
@@ -261,6 +262,39 @@ cabinet_links = _table(
 report was compared with the projections, once the facts that it includes were there. `clock_trusted`: by the
 newest word about it, report or fact."""
 
+# --- operators' commands
+
+commands = _table(
+    "commands",
+    id_(),
+    ref("cabinet_id", "cabinets.id"),
+    integer("slot", nullable=True),
+    integer("counter"),
+    word("action"),
+    long_text("author"),
+    long_text("reason"),
+    ms("issued_ms"),
+    ms("expires_ms"),
+    word("outcome", nullable=True),
+    word("outcome_reason", nullable=True),
+    ms("answered_ms", nullable=True),
+    origin(),
+    one_of("outcome", COMMAND_OUTCOMES),
+    UniqueConstraint("cabinet_id", "counter"),
+)
+"""`answered_ms`: when its outcome was final; a command without it is open, and is sent again and again."""
+Index(
+    "ix_commands_open",
+    commands.c.cabinet_id,
+    commands.c.counter,
+    sqlite_where=text("answered_ms IS NULL"),
+    postgresql_where=text("answered_ms IS NULL"),
+)
+command_counters = _table(
+    "command_counters", ref("cabinet_id", "cabinets.id", primary_key=True), integer("counter")
+)
+"""The last number given to a command to each cabinet, of whatever action: none is given twice."""
+
 # --- projections of the ledger
 
 slot_states = _table(
@@ -286,9 +320,11 @@ key_states = _table(
     word("grant_id", nullable=True),
     word("badge_ref", nullable=True),
     ms("since_ms"),
+    word("command_id", nullable=True),
     one_of("state", KEY_PLACES),
     one_of("identity", IDENTITIES),
 )
+"""`grant_id`, `command_id`: the right under which it is out."""
 handovers = _table(
     "handovers",
     Column("position", BIG, ForeignKey("facts.position"), primary_key=True, autoincrement=False),
@@ -302,6 +338,7 @@ handovers = _table(
     ms("at_ms"),
     word("identity"),
     flag("wrong_slot"),
+    word("command_id", nullable=True),
     one_of("kind", HANDOVER_KINDS),
     Index(None, "booking_id"),
     Index(None, "key_id", "at_ms"),

@@ -10,14 +10,15 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.incidents import open_subjects, settle
 from dispatcher.store.origin import SIGNED, origin_of
-from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, keys, members
+from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, commands, keys, members
 
-COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str]]] = MappingProxyType(
+COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str | None]]] = MappingProxyType(
     {
         bookings: ("state", LIVE_BOOKING_STATES),
         members: ("standing", ("active",)),
         badges: ("state", ("active",)),
         keys: ("life_cycle", ("in_service",)),
+        commands: ("outcome", (None, "received")),
     }
 )
 """A column and its values with which a row can be part of a right; a table that is not here: always."""
@@ -35,7 +36,7 @@ class Sieve:
         if self._origin.holds(table, row, driver_ids):
             return True
         if could_count(table, row):
-            discrepancy = _discrepancy(table, row)
+            discrepancy = without_origin(table, row)
             self._found[discrepancy.subject] = discrepancy
         return False
 
@@ -98,17 +99,18 @@ def _without_origin_of(connection: Connection, subject: str) -> Iterator[Discrep
     origin = origin_of(connection)
     for row, driver_ids in rows_with_drivers(connection, table, row_id):
         if could_count(table, row) and not origin.holds(table, row, driver_ids):
-            yield _discrepancy(table, row)
+            yield without_origin(table, row)
 
 
-def _discrepancy(table: Table, row: Mapping[Any, Any]) -> Discrepancy:
+def without_origin(table: Table, row: Mapping[Any, Any]) -> Discrepancy:
+    """The incident of a row that would be a right."""
     is_booking = table is bookings
     return Discrepancy(
         IncidentKind.ROW_WITHOUT_ORIGIN,
         subject_of(table, row),
         expected="a row as this program wrote it",
         seen="it carries no code" if row["origin"] is None else "its code does not fit what it says",
-        cabinet_id=row["cabinet_id"] if is_booking else None,
+        cabinet_id=row["cabinet_id"] if is_booking or table is commands else None,
         vehicle_id=row["vehicle_id"] if is_booking else None,
         booking_id=row["id"] if is_booking else None,
     )

@@ -16,6 +16,7 @@ from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     bookings,
     cabinets,
+    commands,
     key_states,
     keys,
     vehicle_readings,
@@ -38,6 +39,8 @@ class VehicleKey:
     """Where it hangs, or hung last."""
     identity: str | None
     since_ms: int | None
+    ordered_by: str | None = None
+    """Who gave the command under which it is out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +151,11 @@ def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, Ve
             key_states.c.cabinet_id,
             key_states.c.identity,
             key_states.c.since_ms,
+            commands.c.author,
         )
         .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
         .outerjoin(key_states, key_states.c.key_id == keys.c.id)
+        .outerjoin(commands, commands.c.id == key_states.c.command_id)
         .where(and_(keys.c.vehicle_id.in_(vehicle_ids), keys.c.life_cycle == "in_service"))
         .order_by(keys.c.vehicle_id, keys.c.id)
     )
@@ -166,6 +171,7 @@ def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, Ve
                 cabinet_id=row["cabinet_id"],
                 identity=row["identity"],
                 since_ms=row["since_ms"],
+                ordered_by=row["author"],
             )
             found.setdefault(row["vehicle_id"], key)
     return found

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Table, select, update
 
 from dispatcher.store.desired import mark_serving_dirty
 from dispatcher.store.origin import SIGNED, origin_of
-from dispatcher.store.schema import bookings, meta
+from dispatcher.store.schema import bookings, commands, meta
 from dispatcher.store.unfounded import could_count, rows_with_drivers, subject_of
 from dispatcher.store.upsert import insert_absent, upsert
 
@@ -50,9 +50,10 @@ def check_origin(connection: Connection) -> None:
 def vouch(connection: Connection) -> dict[str, Vouched]:
     """Sign every row that has no origin, as it stands, and have all rights computed again; by table.
 
-    Bookings that are over stay as they are: no right comes of them any more.
+    Bookings that are over stay as they are: no right comes of them any more. Nobody vouches for a command: it is
+    over within minutes.
     """
-    vouched = {table.name: _vouch_table(connection, table) for table in SIGNED}
+    vouched = {table.name: _vouch_table(connection, table) for table in SIGNED if table is not commands}
     upsert(connection, meta, {"key": ORIGIN_KEY, "value": origin_of(connection).of_database()})
     mark_serving_dirty(connection)
     return vouched

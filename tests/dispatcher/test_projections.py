@@ -13,6 +13,7 @@ from contract.facts import (
     DeviceLost,
     DoorClosed,
     DoorOpened,
+    FactsNotDurable,
     GrantCompleted,
     Identity,
     KeyReturned,
@@ -40,6 +41,7 @@ from dispatcher.store.schema import (
     vehicle_readings,
 )
 from tests.dispatcher.fake_box import FakeBox
+from tests.dispatcher.orders_bench import order
 from tests.dispatcher.small_fleet import (
     CABINET,
     HOUR,
@@ -240,6 +242,41 @@ def test_a_key_taken_under_a_booking_that_is_over_is_an_incident(bench: Bench, s
     bench.take_key(**UNDER_1)
     assert incidents(bench.database) == [(IncidentKind.KEY_OUT_WITHOUT_RIGHT, "key-1", True)]
     assert stored(bench.database).state == state
+
+
+def test_a_key_out_under_an_operators_command_is_no_incident(bench: Bench) -> None:
+    order(bench.database)
+    bench.take_key(command="order-1")
+    assert incidents(bench.database) == []
+    assert bench.row(key_states)["command_id"] == "order-1"
+    assert bench.row(handovers)["command_id"] == "order-1"
+    assert bench.row(rentals)["booking_id"] is None
+    bench.return_key()
+    key = bench.row(key_states)
+    assert (key["state"], key["command_id"]) == ("in_slot", None)
+    bench.take_key()
+    assert incidents(bench.database) == [(IncidentKind.KEY_OUT_WITHOUT_RIGHT, "key-1", True)]
+
+
+def test_a_key_that_nothing_had_read_may_leave_under_a_command(bench: Bench) -> None:
+    order(bench.database, slot=3)
+    bench.take_key(slot=3, key=None, command="order-1")
+    assert incidents(bench.database) == []
+    bench.take_key(slot=3, key=None, command="of-mars")
+    assert incidents(bench.database) == [(IncidentKind.UNIDENTIFIED_KEY_OUT, "cab-a/3", True)]
+
+
+@pytest.mark.parametrize("cabinet", [None, OTHER_CABINET])
+def test_a_command_that_nobody_gave_to_this_cabinet_is_no_right(bench: Bench, cabinet: str | None) -> None:
+    if cabinet is not None:
+        order(bench.database, cabinet_id=cabinet)
+    bench.take_key(command="order-1", seen_late=True)
+    assert incidents(bench.database) == [(IncidentKind.KEY_OUT_WITHOUT_RIGHT, "key-1", True)]
+
+
+def test_a_disk_that_could_not_be_written_for_a_while_is_one_incident_that_is_over(bench: Bench) -> None:
+    bench.tell(FactsNotDurable, count=5, lost=2)
+    assert incidents(bench.database) == [(IncidentKind.JOURNAL_NOT_DURABLE, CABINET, False)]
 
 
 def test_another_key_than_the_grants_is_an_incident_until_it_is_back(bench: Bench) -> None:

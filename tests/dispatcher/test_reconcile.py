@@ -90,6 +90,12 @@ def test_each_thing_that_can_be_wrong_with_a_key_has_its_kind(key: KeyView, foun
     assert of_key(key) == [found]
 
 
+def test_a_key_out_under_a_command_of_ours_is_no_discrepancy() -> None:
+    under = replace(AT_HOME, state="taken", command_id="order-1")
+    assert of_key(replace(under, ordered_by="operators")) == []
+    assert of_key(under) == [IncidentKind.KEY_OUT_WITHOUT_RIGHT]
+
+
 def test_a_key_of_no_fleet_has_no_wrong_slot() -> None:
     assert of_key(replace(AT_HOME, home=None, vehicle_id=None)) == []
 

@@ -1,0 +1,158 @@
+"""Operators' commands: written once, answered once, in the order of their counters. A row of them opens a slot."""
+
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+
+from contract.messages import ReplyOutcome
+from contract.reasons import Reason
+from dispatcher.core.rules import BookingReason
+from dispatcher.store.incidents import open_incident
+from dispatcher.store.origin import origin_of, with_origin
+from dispatcher.store.schema import command_counters, commands
+from dispatcher.store.unfounded import without_origin
+from dispatcher.store.upsert import upsert
+
+RELEASE_SLOT = "release_slot"
+
+
+class CommandOutcome(StrEnum):
+    """What is known of a command."""
+
+    RECEIVED = ReplyOutcome.RECEIVED  # not final
+    COMPLETED = ReplyOutcome.COMPLETED
+    REFUSED = ReplyOutcome.REFUSED
+    EXPIRED = ReplyOutcome.EXPIRED
+    UNANSWERED = "unanswered"  # our own word: its time is over and the box said nothing
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCommand:
+    id: str
+    cabinet_id: str
+    slot: int | None
+    counter: int
+    """Of the cabinet: the box decides in this order."""
+    action: str
+    author: str
+    """The name of a token."""
+    reason: str
+    """Why, in the author's words."""
+    issued_ms: int
+    expires_ms: int
+    outcome: CommandOutcome | None = None
+    """None: nothing was heard of it yet."""
+    outcome_reason: str | None = None
+    answered_ms: int | None = None
+    """When its outcome was final; None: it is open."""
+
+
+def next_counter(connection: Connection, cabinet_id: str, now_ms: int) -> int:
+    """The next number for a command to a cabinet: never one that was given before, whatever our clock does."""
+    statement = select(command_counters.c.counter).where(command_counters.c.cabinet_id == cabinet_id)
+    last = connection.execute(statement.with_for_update()).scalar_one_or_none() or 0
+    counter = max(last + 1, now_ms)
+    upsert(connection, command_counters, {"cabinet_id": cabinet_id, "counter": counter})
+    return counter
+
+
+def insert_command(connection: Connection, command: StoredCommand) -> None:
+    connection.execute(insert(commands).values(with_origin(connection, commands, asdict(command))))
+
+
+def command_by_id(connection: Connection, cabinet_id: str, command_id: str) -> StoredCommand | None:
+    """A command to this cabinet; None also for another's."""
+    row = connection.execute(_ONE, {"command": command_id, "cabinet": cabinet_id}).mappings().one_or_none()
+    return None if row is None else _read(row)
+
+
+def is_known(connection: Connection, cabinet_id: str, command_id: str | None) -> bool:
+    """Whether this program gave the cabinet such a command."""
+    return command_id is not None and command_by_id(connection, cabinet_id, command_id) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCommands:
+    waiting: tuple[StoredCommand, ...]
+    """For an answer, in the order in which their boxes are to decide."""
+    some_are_over: bool
+    """Others are open that must not be sent any more: `close_over` closes them."""
+
+
+def open_commands(connection: Connection, now_ms: int) -> OpenCommands:
+    """All that have no final outcome yet: one read, mostly of nothing."""
+    rows = connection.execute(_OPEN).mappings().all()
+    origin = origin_of(connection) if rows else None
+    waiting = [
+        _read(row)
+        for row in rows
+        if origin is not None and origin.holds(commands, row) and row["expires_ms"] > now_ms
+    ]
+    return OpenCommands(tuple(waiting), len(waiting) < len(rows))
+
+
+def close_over(connection: Connection, now_ms: int) -> None:
+    """Close what is open and must not be sent any more: its time is over, or this program did not write it."""
+    origin = origin_of(connection)
+    for row in connection.execute(_OPEN).mappings().all():
+        if not origin.holds(commands, row):
+            open_incident(connection, without_origin(commands, row), now_ms)
+            _settle(connection, row["id"], CommandOutcome.REFUSED, BookingReason.ROW_WITHOUT_ORIGIN, now_ms)
+        elif row["expires_ms"] <= now_ms:
+            _settle(connection, row["id"], CommandOutcome.UNANSWERED, None, now_ms)
+
+
+def keep_outcome(
+    connection: Connection,
+    cabinet_id: str,
+    command_id: str,
+    outcome: ReplyOutcome,
+    reason: Reason | None,
+    now_ms: int,
+) -> bool:
+    """Keep what a box says of a command; False where that is not news, or not about one of ours.
+
+    The first final word stays: the box repeats it unchanged. Ours, that nothing was heard, gives way to it.
+    """
+    known = command_by_id(connection, cabinet_id, command_id)
+    if known is None or (known.answered_ms is not None and known.outcome is not CommandOutcome.UNANSWERED):
+        return False
+    if outcome is ReplyOutcome.RECEIVED:
+        if known.answered_ms is None:
+            _update(connection, command_id, outcome=CommandOutcome.RECEIVED)
+    elif reason is Reason.OUT_OF_ORDER and known.answered_ms is None and now_ms < known.expires_ms:
+        _number_anew(connection, known, now_ms)
+    else:
+        _settle(connection, command_id, CommandOutcome(outcome), reason, now_ms)
+    return True
+
+
+def _number_anew(connection: Connection, known: StoredCommand, now_ms: int) -> None:
+    """A later command overtook it, so the box decided nothing: it is told again, as the last one."""
+    anew = replace(known, counter=next_counter(connection, known.cabinet_id, now_ms))
+    row = with_origin(connection, commands, asdict(anew))
+    _update(connection, known.id, counter=row["counter"], origin=row["origin"])
+
+
+def _settle(
+    connection: Connection, command_id: str, outcome: CommandOutcome, reason: StrEnum | None, now_ms: int
+) -> None:
+    _update(connection, command_id, outcome=outcome, outcome_reason=reason, answered_ms=now_ms)
+
+
+def _update(connection: Connection, command_id: str, **values: Any) -> None:
+    connection.execute(update(commands).where(commands.c.id == command_id).values(**values))
+
+
+_ONE = select(commands).where(commands.c.id == bindparam("command"), commands.c.cabinet_id == bindparam("cabinet"))
+_OPEN = (  # made once: this is asked whenever anything was written
+    select(commands).where(commands.c.answered_ms.is_(None)).order_by(commands.c.cabinet_id, commands.c.counter)
+)
+
+
+def _read(row: RowMapping) -> StoredCommand:
+    values = {name: value for name, value in row.items() if name != "origin"}
+    outcome = None if row["outcome"] is None else CommandOutcome(row["outcome"])
+    return StoredCommand(**{**values, "outcome": outcome})
