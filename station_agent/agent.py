@@ -323,7 +323,8 @@ class Agent:
             # number in common; to number anew before would tell twice what the ledger has
         elif message.conflict or known_hash not in {None, message.hash}:
             fits = message.conflict and known_hash == message.hash
-            if fits and message.seq < journal.epoch.acknowledged_seq and not self._told_from_start:
+            knows_less = fits and message.seq < journal.epoch.acknowledged_seq
+            if knows_less and journal.depth and not self._told_from_start:
                 self._told_from_start = True  # the answer to a later batch knows less than that to the first will
                 opened.sender.from_start()
                 return
