@@ -58,15 +58,15 @@ def test_hunt_says_which_seed_broke_which_promise_and_how_to_replay_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "hunt.json"
-    words = ["--hours", "1", "--stations", "2", "--faults", "none", "--plant", "acknowledged_before_commit"]
+    words = ["--hours", "2", "--stations", "3", "--faults", "none", "--plant", "window_off_by_the_grace"]
     assert main(["hunt", "--seeds", "2", "--jobs", "1", "--json", str(file), *words]) == 1
     said = capsys.readouterr().out
-    assert "no_fact_lost_or_doubled" in said
-    assert "python -m simulator replay --seed 1 --hours 1 --stations 2 --faults none --plant" in said
+    assert "no_key_leaves_without_a_right" in said
+    assert "python -m simulator replay --seed 1 --hours 2 --stations 3 --faults none --plant" in said
     document = json.loads(file.read_text())
     assert document["seeds"] == [1, 2]
-    assert document["virtual_hours"] == 2
-    assert document["broken_by_promise"]["no_fact_lost_or_doubled"] > 0
+    assert document["virtual_hours"] == 4
+    assert document["broken_by_promise"]["no_key_leaves_without_a_right"] > 0
 
 
 def test_hunt_ends_well_where_nothing_broke(capsys: pytest.CaptureFixture[str]) -> None:
