@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         return run_replay(parsed)
     options = demo_options(parsed)
     from simulator.demo.programs import ProgramEnded  # noqa: PLC0415  # --help needs none of the programs
-    from simulator.demo.run import run_demo  # noqa: PLC0415
+    from simulator.demo.run import run_demo  # noqa: PLC0415  # as above
 
     try:
         return _run(run_demo(options))

@@ -27,7 +27,7 @@ class ApiReason(StrEnum):
     TIME_WITHOUT_OFFSET = TIME_WITHOUT_OFFSET
     BAD_CURSOR = "bad_cursor"
     MISSING_TOKEN = "missing_token"  # noqa: S105  # a reason, no secret
-    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105
+    UNKNOWN_TOKEN = "unknown_token"  # noqa: S105  # as above
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"

@@ -9,13 +9,13 @@ from simulator.hunt.faults.hardware import HARDWARE
 from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
 from simulator.hunt.faults.memory import MEMORY
-from simulator.hunt.faults.menu import HOUR_US, MINUTE_US, SECOND_US, Cast, Fault
+from simulator.hunt.faults.menu import Cast, Fault
 from simulator.hunt.faults.orders import ORDERS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
 from simulator.virtual.spells import Spell, Spells
-from simulator.virtual.timers import Heap
+from simulator.virtual.timers import HOUR_US, MINUTE_US, SECOND_US, Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
 MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY)}

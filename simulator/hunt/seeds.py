@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,12 +66,16 @@ def hunt_many(
                 waiting.add(pool.submit(hunt_one, seed, options, plant))
                 if len(waiting) >= jobs * LATEST_MAX:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in sorted(done, key=lambda one: one.result().seed))
+                    yield from _by_seed(done)
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in sorted(done, key=lambda one: one.result().seed))
+                yield from _by_seed(done)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _by_seed(done: Iterable[Future[SeedResult]]) -> list[SeedResult]:
+    return sorted((future.result() for future in done), key=lambda result: result.seed)
 
 
 def cores() -> int:

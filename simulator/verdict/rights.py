@@ -16,7 +16,7 @@ from simulator.verdict.excuses import Excuses, NoExcuse
 from simulator.verdict.replay import CabinetScene, replay
 from simulator.world.record import Intent, PhysicalFact, What, WorldRecord
 
-EXPLAINED_BY_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
+CARRIED_OUT_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a loaded machine and one lost answer
 PROPAGATES_WITHIN_US = 5_000_000  # a cancelled right leaves its box in about a second; resends come after 20 s
 EDGE_US = 1_000_000  # either answer is right so close to an edge: a tap and its decision are up to 0.5 s apart
@@ -60,7 +60,7 @@ def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str 
     if judge.excuses.ordered(pulse.cabinet, pulse.deed.slot, pulse.moment.line_us):
         return None
     shown = scene.last_badge
-    if shown is None or pulse.moment.line_us - shown.moment.line_us > EXPLAINED_BY_US:
+    if shown is None or pulse.moment.line_us - shown.moment.line_us > CARRIED_OUT_US:
         return "no badge was shown there"
     badge = judge.evidence.badges.get(shown.deed.credential or "")
     if badge is None:

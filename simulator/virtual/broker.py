@@ -64,15 +64,12 @@ class MemoryBroker:
         self.withheld: Callable[[str, str], bool] = _nothing_withheld
         """(client id, topic) -> whether a lying broker keeps this message from this client."""
         self.on_message: Callable[[str, bytes], None] = _unheard
-        self.taken = 0
-        """Messages so far."""
         self._turn: dict[str, count[int]] = defaultdict(count)
 
     def take(self, client_id: str, publication: Publication) -> None:
         """A message arrived here."""
         if not self.is_up:
             return
-        self.taken += 1
         self.on_message(publication.topic, publication.payload)
         if publication.retain:
             self.retained[publication.topic] = publication.payload

@@ -12,9 +12,7 @@ from contextvars import Context
 from itertools import count
 from typing import Any, NoReturn
 
-from simulator.virtual.timers import SAME_INSTANT_MAX, Call, Do, Stuck
-
-SECOND_US = 1_000_000
+from simulator.virtual.timers import SAME_INSTANT_MAX, SECOND_US, Call, Do, Stuck
 
 
 class _FifoTimer(asyncio.TimerHandle):
@@ -24,7 +22,7 @@ class _FifoTimer(asyncio.TimerHandle):
     order: int
 
     def __lt__(self, other: Any) -> bool:
-        mine: bool = (self._when, self.order) < (other._when, other.order)  # type: ignore[attr-defined]
+        mine: bool = (self._when, self.order) < (other._when, other.order)  # type: ignore[attr-defined]  # asyncio's own, not in its stubs
         return mine
 
 
@@ -56,7 +54,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
 
     def forget_timers(self) -> None:
         """Time ends: whatever is due later is not done. What is ready now still is."""
-        self._scheduled.clear()  # type: ignore[attr-defined]
+        self._scheduled.clear()  # type: ignore[attr-defined]  # asyncio's own, not in its stubs
 
     # --- asyncio's side
 
@@ -69,10 +67,10 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         at_us = max(round(when * SECOND_US), self._now_us)
         timer = _FifoTimer(at_us / SECOND_US, callback, args, self, context)
         if at_us == self._now_us:  # in line with what was asked to be called soon
-            self._ready.append(timer)  # type: ignore[attr-defined]
+            self._ready.append(timer)  # type: ignore[attr-defined]  # asyncio's own, not in its stubs
         else:
             timer.order = next(self._orders)
-            heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+            heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # asyncio's own, not in its stubs
             timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # as BaseEventLoop.call_at does
         return timer
 
@@ -95,7 +93,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
             raise Stuck(f"{self._turns} turns at {self.time():.6f} s, and still time does not move")
         return []
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> NoReturn:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> NoReturn:  # type: ignore[override]  # it only raises
         raise RuntimeError(f"threads have no place in virtual time: {func!r} wants one")
 
     def _process_events(self, event_list: list[object]) -> None:
@@ -103,7 +101,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Called after `call_soon_threadsafe`. From our own thread (Ctrl-C) there is nobody to wake."""
-        if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]
+        if threading.get_ident() != self._thread_id:  # type: ignore[attr-defined]  # asyncio's own, not in its stubs
             self._broken = RuntimeError("threads have no place in virtual time: one wants to tell something")
             raise self._broken
 

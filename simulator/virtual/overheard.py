@@ -31,6 +31,10 @@ class Overheard:
 
 def read_payload(wire: bytes) -> dict[str, Any]:
     """The payload of a signed message; the signature is not looked at."""
-    body = wire.split(b".")[1]
-    read: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+    read: dict[str, Any] = json.loads(payload_bytes(wire))
     return read
+
+
+def payload_bytes(wire: bytes) -> bytes:
+    body = wire.split(b".")[1]
+    return base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))

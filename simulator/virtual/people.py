@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.virtual.clocks import TrueClock
@@ -46,7 +46,6 @@ class Surroundings:
     desk: Desk
     acting: bool = True
     """False: nobody begins anything new; whoever stands at a cabinet finishes there."""
-    people: list["Person"] = field(default_factory=list)
 
     def moment(self) -> Moment:
         return Moment(self.clock.now_ms(), self.timers.now_us())
@@ -62,7 +61,6 @@ class Person:
         self._script = script
         self._around = around
         self._rng = rng
-        around.people.append(self)
 
     def begin(self) -> None:
         self._go_on(lambda: next(self._script))

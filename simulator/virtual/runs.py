@@ -12,10 +12,9 @@ from typing import Final
 
 from dispatcher.core.rules import FleetRules
 from simulator.virtual.loop import VirtualTimeLoop
+from simulator.virtual.timers import MINUTE_US
 from simulator.virtual.world import VirtualWorld, heap_world, loop_world
 
-MINUTE_US: Final = 60_000_000
-HOUR_US: Final = 3_600_000_000
 SETTLING_US: Final = 3 * MINUTE_US  # the picture converges within two minutes; one for who still walks away
 
 Course = Callable[[VirtualWorld], Iterator[int]]

@@ -13,11 +13,10 @@ class Killed(BaseException):  # a program that catches `Exception` must not surv
 
 
 class KillSwitch:
-    """Counts a program's effects; armed, it kills at one of them."""
+    """Armed, it kills a program at one of its next effects."""
 
     def __init__(self) -> None:
         self._left: int | None = None
-        self.effects = 0
 
     def arm(self, after: int) -> None:
         """Kill at the effect after so many more; 0: at the very next."""
@@ -28,7 +27,6 @@ class KillSwitch:
 
     def passes(self) -> None:
         """Between two effects. Raises Killed."""
-        self.effects += 1
         if self._left is None:
             return
         if self._left == 0:

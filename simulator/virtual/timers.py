@@ -11,6 +11,10 @@ from typing import Protocol
 
 Do = Callable[[], object]
 
+SECOND_US = 1_000_000
+MINUTE_US = 60 * SECOND_US
+HOUR_US = 60 * MINUTE_US
+
 SAME_INSTANT_MAX = 200_000  # more events than this without time moving: two of them call each other for ever
 
 

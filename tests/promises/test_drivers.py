@@ -9,8 +9,9 @@ from simulator.hunt.scenario import MENU
 from simulator.network.draws import stream
 from simulator.virtual.history import first_difference
 from simulator.virtual.routes import RouteFaults
-from simulator.virtual.runs import HOUR_US, MINUTE_US, Course, on_heap, on_loop, people_act
+from simulator.virtual.runs import Course, on_heap, on_loop, people_act
 from simulator.virtual.spells import Spell
+from simulator.virtual.timers import HOUR_US, MINUTE_US
 from simulator.virtual.world import VirtualWorld
 from simulator.world.record import What
 from tests.promises.histories import told

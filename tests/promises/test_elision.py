@@ -4,7 +4,8 @@ from functools import partial
 
 from simulator.virtual.history import first_difference
 from simulator.virtual.line import Cable
-from simulator.virtual.runs import HOUR_US, MINUTE_US, on_heap, on_loop, people_act
+from simulator.virtual.runs import on_heap, on_loop, people_act
+from simulator.virtual.timers import HOUR_US, MINUTE_US
 from simulator.virtual.world import VirtualWorld
 from simulator.world.record import What
 from tests.promises.histories import told

@@ -1,27 +1,25 @@
 """What the spells of a run explain, and for how long. Each number says why it is not larger."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
 from contract.facts import BadFact
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.verdict.rights import CARRIED_OUT_US
 from simulator.virtual.spells import Touches
+from simulator.virtual.timers import SECOND_US
+from simulator.virtual.world import Order
 from simulator.world.record import PhysicalFact, What
 
-SECOND_US: Final = 1_000_000
-SEES_AGAIN_US: Final = (
-    25 * SECOND_US
-)  # a line is opened again within 10 s, a lost board asked within 10 s, and some
+SEES_AGAIN_US: Final = 25 * SECOND_US  # a line is opened again, a lost board asked, within 10 s each, and some
 SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
 HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
 SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
-CARRIED_OUT_US: Final = 12 * SECOND_US  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
-SILENT_BEFORE_MS: Final = (
-    1_200_000  # a cabinet is called silent at most 15 minutes of quiet after a fault, and some
-)
+SILENT_BEFORE_US: Final = 1200 * SECOND_US  # called silent at most 15 minutes of quiet after a fault, and some
 
 SEEING = frozenset({Touches.BOX, Touches.LOCKS, Touches.READERS})
 OPENING = SEEING | {Touches.CLOCK, Touches.THEFT, Touches.MEMORY}
@@ -56,7 +54,6 @@ class FaultExcuses:
         self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
         self._spells = run.spells
         self._clock = run.world.stage.clock
-        self._orders = run.world.orders
 
     def cannot_know(self, cabinet: str, since_ms: int, at_ms: int) -> bool:
         since_us, at_us = self._clock.at_us(since_ms), self._clock.at_us(at_ms)
@@ -72,9 +69,7 @@ class FaultExcuses:
         soon_us = at_us + 3 * SECOND_US
         if self._spells.near(cabinet, at_us, soon_us, OPENING, echo_us=SEES_AGAIN_US):
             return True
-        if any(
-            o.cabinet == cabinet and o.issued_us <= at_us <= o.expires_us + CARRIED_OUT_US for o in self._orders
-        ):
+        if any(self._orders_at(cabinet, at_us)):
             return True  # its slot stands open under the order
         clock = frozenset({Touches.CLOCK})
         for spell in self._spells.near(cabinet, 0, at_us, clock):  # who lost its clock waits for the centre's word
@@ -123,7 +118,7 @@ class FaultExcuses:
 
     def _told_since_us(self, cabinet: str, at_us: int) -> int:
         """How old news may be that is told at this instant: as old as the silence before it."""
-        from_us = at_us - SILENT_BEFORE_MS * 1000
+        from_us = at_us - SILENT_BEFORE_US
         silences = [spell for spell in self._spells if spell.touches & HEARING]
         for spell in sorted(silences, key=lambda spell: -spell.until_us):
             if spell.covers(cabinet, from_us, at_us):
@@ -139,12 +134,13 @@ class FaultExcuses:
         return self._spells.clear_from(cabinet, since_us, HEARS_US, touches) > until_us
 
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
-        return any(
-            order.cabinet == cabinet
-            and order.slot == slot
-            and order.issued_us <= at_us <= order.expires_us + CARRIED_OUT_US
-            for order in self._run.world.orders
-        )
+        return any(order.slot == slot for order in self._orders_at(cabinet, at_us))
+
+    def _orders_at(self, cabinet: str, at_us: int) -> Iterator[Order]:
+        """Operators' orders that may be carried out there at this instant."""
+        for order in self._run.world.orders:
+            if order.cabinet == cabinet and order.issued_us <= at_us <= order.expires_us + CARRIED_OUT_US:
+                yield order
 
     @cached_property
     def _disturbed(self) -> frozenset[str]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contract.facts import AccessGranted, CommandDecided
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence
+from simulator.verdict.rights import CARRIED_OUT_US
 from simulator.virtual.spells import Touches
 from simulator.world.record import PhysicalFact, What
 
 MEMORY = frozenset({Touches.MEMORY})
-DECIDED_BEFORE_MS = 12_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 LOOK_MS = 1_000
 
 
@@ -31,7 +31,7 @@ def pulses_without_decision(run: Run, evidence: Evidence) -> Iterator[str]:
             continue  # it was decided, and lost later with its card or its power
         at_ms = fact.moment.at_ms
         times = decided[fact.cabinet, deed.slot]
-        if not any(at_ms - DECIDED_BEFORE_MS <= told_ms <= at_ms + LOOK_MS for told_ms in times):
+        if not any(at_ms - CARRIED_OUT_US // 1000 <= told_ms <= at_ms + LOOK_MS for told_ms in times):
             yield f"{fact} without a decision in the ledger"
 
 
@@ -41,7 +41,7 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
     for row in evidence.ledger:
         ledger[row.cabinet, row.epoch].append(row.hash)
     for cabinet, box in run.world.boxes.items():
-        if box.agent is None or box.agent.opened is None:
+        if box.opened is None:
             yield f"{cabinet}: its agent does not run at the end"
             continue
         for epoch, hashes in box.facts_on_disk().items():
@@ -69,5 +69,5 @@ def _is_lost(run: Run, fact: PhysicalFact) -> bool:
     """Whether what was noted of it went with a card that failed, or with both a card and the database."""
     at_us = fact.moment.line_us
     cards = [*run.spells.of("unacknowledged_lost"), *run.spells.of("disk_dead")]
-    gone = any(spell.covers(fact.cabinet, at_us - DECIDED_BEFORE_MS * 1000, at_us) for spell in cards)
+    gone = any(spell.covers(fact.cabinet, at_us - CARRIED_OUT_US, at_us) for spell in cards)
     return gone or run.spells.forgotten_twice(fact.cabinet, at_us)

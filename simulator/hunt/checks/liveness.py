@@ -16,7 +16,7 @@ def not_at_rest(run: Run) -> Iterator[str]:
         for crash in fate.crashes:
             yield f"{name}: the program ended by itself: {crash}"
     for cabinet, box in world.boxes.items():
-        opened = box.agent.opened if box.agent is not None else None
+        opened = box.opened
         if not box.is_alive or opened is None:
             yield f"{cabinet}: the agent does not run"
             continue
@@ -43,7 +43,7 @@ def _not_held(run: Run) -> Iterator[str]:
     """Each box holds the newest wanted state that it was told."""
     told = run.world.told_versions()
     for cabinet, box in run.world.boxes.items():
-        opened = box.agent.opened if box.agent is not None else None
+        opened = box.opened
         if opened is None:
             continue
         held = opened.station.wanted.version

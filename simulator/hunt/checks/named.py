@@ -8,11 +8,9 @@ from simulator.network.wiring import BADGE_READER, RETURN_READER
 from simulator.verdict.evidence import Incident
 from simulator.verdict.rights import Judge
 from simulator.virtual.spells import Spell, Touches
+from simulator.virtual.timers import SECOND_US
 
-SECOND_US: Final = 1_000_000
-NOTICED_US: Final = (
-    25 * SECOND_US
-)  # a reader that does not answer is given up within two, a line within ten seconds
+NOTICED_US: Final = 25 * SECOND_US  # a silent reader is given up within two, a line within ten seconds
 SILENT_US: Final = 460 * SECOND_US  # keepalive 41 s, silence 300 s, a tick within 30 s, and a margin
 CLEAN: Final = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.READERS, Touches.LOCKS, Touches.MEMORY})
 

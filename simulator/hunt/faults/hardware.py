@@ -1,5 +1,6 @@
 """Faults of lines, boards, readers, locks and contacts."""
 
+from collections.abc import Callable
 from functools import partial
 
 from simulator.hunt.faults.menu import Cast, End, Fault
@@ -23,6 +24,20 @@ def _with_cable(cable: Cable, noisy: float = 0.0, cut: float = 0.0) -> End:
     def end() -> None:
         cable.faults.noisy = max(cable.faults.noisy - noisy, 0.0)
         cable.faults.cut = max(cable.faults.cut - cut, 0.0)
+        cable.changed()
+
+    return end
+
+
+def _with_ill_device(cable: Cable, make_ill: Callable[[bool], object]) -> End:
+    cable.rouse()
+    make_ill(True)
+    cable.devices_ill += 1
+    cable.changed()
+
+    def end() -> None:
+        make_ill(False)
+        cable.devices_ill -= 1
         cable.changed()
 
     return end
@@ -54,33 +69,13 @@ def _pulled(cast: Cast) -> End:
 
 
 def _mute_board(cast: Cast) -> End:
-    cable, board = cast.site.locks, cast.rng.choice(cast.site.devices.boards)
-    cable.rouse()
-    board.mute = True
-    cable.devices_ill += 1
-    cable.changed()
-
-    def end() -> None:
-        board.mute = False
-        cable.devices_ill -= 1
-        cable.changed()
-
-    return end
+    board = cast.rng.choice(cast.site.devices.boards)
+    return _with_ill_device(cast.site.locks, partial(setattr, board, "mute"))
 
 
 def _mute_reader(reader: str, cast: Cast) -> End:
-    cable, devices = cast.site.readers, cast.site.devices
-    cable.rouse()
-    devices.set_mute(reader, mute=True)
-    cable.devices_ill += 1
-    cable.changed()
-
-    def end() -> None:
-        devices.set_mute(reader, mute=False)
-        cable.devices_ill -= 1
-        cable.changed()
-
-    return end
+    devices = cast.site.devices
+    return _with_ill_device(cast.site.readers, lambda mute: devices.set_mute(reader, mute=mute))
 
 
 def _mute_badge_reader(cast: Cast) -> End:
@@ -121,18 +116,8 @@ def _stuck_lock(cast: Cast) -> End:
 
 def _spoilt_answers(cast: Cast) -> End:
     """The lock board does what it is told and its answers are garbage: locks open without a word."""
-    cable, (board, _) = cast.site.locks, cast.site.devices.boards
-    cable.rouse()
-    board.bad_crc = True
-    cable.devices_ill += 1
-    cable.changed()
-
-    def end() -> None:
-        board.bad_crc = False
-        cable.devices_ill -= 1
-        cable.changed()
-
-    return end
+    board, _ = cast.site.devices.boards
+    return _with_ill_device(cast.site.locks, partial(setattr, board, "bad_crc"))
 
 
 def _bounce(cast: Cast) -> None:

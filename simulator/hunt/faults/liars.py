@@ -15,12 +15,13 @@ from contract.envelope import Signer
 from contract.messages import Acknowledged, Desired, FactBatch, Grant
 from contract.topics import ACKNOWLEDGED, DESIRED, FACTS, Author, parse_topic
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, desired_states, key_states
-from simulator.hunt.faults.menu import MINUTE_US, SECOND_US, Cast, End, Fault
+from simulator.hunt.faults.menu import Cast, End, Fault
 from simulator.network.draws import stream
 from simulator.network.wiring import BADGE_READER
 from simulator.virtual.people import Person
 from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.spells import Touches
+from simulator.virtual.timers import MINUTE_US, SECOND_US
 from simulator.world.acts import Book, CloseDoor, Pause, Script, ShowCard, StepAway, StepUp, TakeKey, Watch
 from simulator.world.api import BookingRequest
 from simulator.world.demand import GRID_MS

@@ -10,7 +10,7 @@ CENTRE = frozenset({Touches.CENTRE, Touches.WAY})
 
 def _agent_kill(cast: Cast) -> End:
     cast.box.switch.arm(cast.rng.randrange(EFFECTS_MAX))
-    return cast.box.switch.disarm  # type: ignore[no-any-return]
+    return cast.box.switch.disarm
 
 
 def _power_cut(cast: Cast) -> None:

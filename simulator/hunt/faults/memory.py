@@ -2,10 +2,11 @@
 
 from dispatcher.store.ledger import LEDGER_ID
 from dispatcher.store.schema import meta
-from simulator.hunt.faults.menu import SECOND_US, Cast, End, Fault
+from simulator.hunt.faults.menu import Cast, End, Fault
 from simulator.verdict.evidence import read_evidence
 from simulator.virtual.premises import image_of, put_back
 from simulator.virtual.spells import Spell, Touches
+from simulator.virtual.timers import SECOND_US
 
 ECHO_US = 600 * SECOND_US  # what is told again, after what was put back: minutes of facts, resends and reports
 

@@ -3,14 +3,11 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from simulator.virtual.box import VirtualBox
+from simulator.virtual.site import VirtualSite
 from simulator.virtual.spells import Spell, Touches
 from simulator.virtual.world import VirtualWorld
-
-SECOND_US = 1_000_000
-MINUTE_US = 60 * SECOND_US
-HOUR_US = 60 * MINUTE_US
 
 End = Callable[[], None]
 
@@ -26,12 +23,12 @@ class Cast:
     lasts_us: int
 
     @property
-    def box(self) -> Any:
+    def box(self) -> VirtualBox:
         assert self.cabinet is not None, "a fault of one cabinet"
         return self.world.boxes[self.cabinet]
 
     @property
-    def site(self) -> Any:
+    def site(self) -> VirtualSite:
         assert self.cabinet is not None, "a fault of one cabinet"
         return self.world.sites[self.cabinet]
 
@@ -53,7 +50,3 @@ class Fault:
     """Does it; returns how it ends, or None where it is over by itself."""
     everywhere: bool = False
     """Of the network and not of one cabinet."""
-
-
-def nothing_to_end() -> None:
-    """A fault that is over when its time is."""

@@ -6,11 +6,12 @@ from contract.envelope import Signer
 from contract.messages import Command
 from contract.topics import COMMANDS, Author
 from simulator.hunt.faults.liars import THIEF_KEY
-from simulator.hunt.faults.menu import MINUTE_US, SECOND_US, Cast, Fault
+from simulator.hunt.faults.menu import Cast, Fault
 from simulator.network.wiring import slot_numbers
 from simulator.virtual.people import Person
 from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.spells import Touches
+from simulator.virtual.timers import MINUTE_US, SECOND_US
 from simulator.virtual.world import Order
 from simulator.world.acts import CloseDoor, Pause, Script, StepAway, StepUp
 
@@ -22,9 +23,8 @@ def _order(cast: Cast) -> None:
     """An operator orders a slot to be released; somebody who is there shuts it again."""
     command, wire = _signed(cast, cast.world.stage.premises.signer)
     _send(cast, command, wire)
-    cast.later(
-        cast.rng.randrange(1, 50) * SECOND_US, partial(_spread, cast, command, wire)
-    )  # sent again: no answer came
+    again_us = cast.rng.randrange(1, 50) * SECOND_US  # no answer came
+    cast.later(again_us, partial(_spread, cast, command, wire))
 
 
 def _late_order(cast: Cast) -> None:

@@ -14,7 +14,7 @@ from dispatcher.core.ingest import Continues, NumberedFact
 from dispatcher.core.ingest import judge as honest_judge
 from dispatcher.link.intake import IntakeWorker
 from dispatcher.link.publisher import Publisher
-from dispatcher.store import booking_desk, booking_events, handovers, ingest, links, projections, timed
+from dispatcher.store import booking_desk, booking_events, deadlines, handovers, ingest, links, projections, timed
 from dispatcher.store.keys import set_key
 from dispatcher.store.ledger import lock_cursor, move_cursor
 from dispatcher.store.origin import Origin
@@ -97,7 +97,7 @@ def _stale_will_believed() -> Restore:
 
 
 def _no_show_in_silence() -> Restore:
-    return replaced(timed, "complete_until_ms", lambda _connection, _cabinet: 1 << 50)
+    return replaced(deadlines, "complete_until_ms", lambda _connection, _cabinet: 1 << 50)
 
 
 def _retake_hold_forgotten() -> Restore:

@@ -6,6 +6,7 @@ from typing import Any
 from contract.envelope import _read
 from contract.facts import Identity, Purpose
 from simulator.hunt.planted.bug import Bug, Restore, both, replaced
+from simulator.virtual.overheard import payload_bytes
 from station_agent import messages_in
 from station_agent.agent import Agent
 from station_agent.core import model
@@ -127,10 +128,7 @@ def _unknown_badge_let_in() -> Restore:
 
 def _signature_not_checked() -> Restore:
     def verify(wire: bytes, _topic: Any, _find: Callable[[str], Any]) -> Any:
-        import base64  # noqa: PLC0415  # only a bug reads a message so
-
-        body = wire.split(b".")[1]
-        return _read(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))
+        return _read(payload_bytes(wire))
 
     return replaced(messages_in, "verify", verify)
 
