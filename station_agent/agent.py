@@ -226,9 +226,9 @@ class Agent:
         elif told is not None:
             self._put(told)
 
-    async def _on_connected(self, connection: int) -> None:
+    async def _on_connected(self, _connection: int) -> None:
         assert self.opened is not None, "the link runs after the journal is open"
-        await self.outgoing.post(presence(self.config.cabinet, self._boot, connection, online=True))
+        await self.outgoing.post(self.opened.reporter.online())
         await self.outgoing.post(self.opened.reporter.reported())
         self.opened.sender.connected()
         await self._clock_keeper.ask()

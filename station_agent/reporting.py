@@ -15,6 +15,7 @@ from station_agent.outgoing import Outgoing
 VERSION = version("carshare-controller")
 REPORT_EVERY_US = 600_000_000  # the contract: on change, at least every ten minutes
 REPORT_GAP_US = 200_000  # changes within a blink are one report
+UNHEARD_EVERY_US = 15_000_000  # until the dispatcher has heard of this boot: what it hears of it counts for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,31 @@ class Reporter:
     async def _report(self) -> None:
         """Report when something changed, and when nothing did for long."""
         now_us = self._line_clock.now_us()
-        due_us = self._told_us + (REPORT_GAP_US if self._wanted else REPORT_EVERY_US)
-        if now_us >= due_us:
+        if now_us >= self._due_us():
             self._wanted = False
             self._told_us = now_us
-            if self._outgoing.link.connected and not await self._outgoing.post_or_leave(self.reported()):
+            if self._outgoing.link.connected and not await self._publish():
                 self._wanted = True  # what was not published is still to be told
-            due_us = self._told_us + (REPORT_GAP_US if self._wanted else REPORT_EVERY_US)
-        self._reporting.at_us(due_us)
+        self._reporting.at_us(self._due_us())
+
+    def _due_us(self) -> int:
+        if self._wanted:
+            return self._told_us + REPORT_GAP_US
+        return self._told_us + (REPORT_EVERY_US if self._station.wanted.knows_this_boot else UNHEARD_EVERY_US)
+
+    async def _publish(self) -> bool:
+        """A report. Before it goes the presence, while nothing shows that the one of this boot has arrived.
+
+        A broker may lose it with all that it retains, and a boot after a clock that was set back looks older than
+        the one before it: its reports count for nothing until its presence is known.
+        """
+        if not self._station.wanted.knows_this_boot and not await self._outgoing.post_or_leave(self.online()):
+            return False
+        return await self._outgoing.post_or_leave(self.reported())
+
+    def online(self) -> Presence:
+        """That this boot is there, on the present connection."""
+        return presence(self._outgoing.cabinet, self._boot, self._outgoing.link.connection_count, online=True)
 
     def reported(self) -> Reported:
         """The whole observed state, with the next revision."""

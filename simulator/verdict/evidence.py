@@ -104,9 +104,6 @@ class Evidence:
     def ledger_of(self, cabinet: str) -> tuple[LedgerFact, ...]:
         return tuple(fact for fact in self.ledger if fact.cabinet == cabinet)
 
-    def bookings_of(self, key: str) -> tuple[Booking, ...]:
-        return tuple(booking for booking in self.bookings if booking.key == key)
-
 
 def read_evidence(connection: Connection) -> Evidence:
     """Read everything that the verdict needs, in one transaction of the caller."""

@@ -19,6 +19,7 @@ from contract.facts import (
     KeyTaken,
 )
 from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.verdict.excuses import Excuses
 from simulator.world.record import PhysicalFact, What
 
 SAME_LOOK_US = (
@@ -30,18 +31,6 @@ SEEN_WORTH = 1000  # more than all that may have gone unseen at one cabinet toge
 Token = tuple[str, str | int]
 IsBlind = Callable[[int, bool], bool]
 """(time, whether it is wall time in ms rather than line time in us) -> whether the agent may not have seen."""
-
-
-MayBe = Callable[[PhysicalFact, LedgerFact], bool]
-"""Whether a fact of the ledger may tell of this one, by their times."""
-
-
-def _always(_fact: PhysicalFact, _row: LedgerFact) -> bool:
-    return True
-
-
-def _never(_at: int, _is_wall: bool) -> bool:  # the type says which
-    return False
 
 
 _PHYSICAL = {
@@ -77,9 +66,8 @@ def compare(
     physical: Sequence[PhysicalFact],
     evidence: Evidence,
     cabinet: str,
-    is_blind: IsBlind = _never,
-    may_be: MayBe = _always,
-    is_near: MayBe = _always,
+    is_blind: IsBlind,
+    excuses: Excuses,
 ) -> Tally:
     """All facts of one cabinet; what happened while its agent was blind need not be told, or not as it was."""
     happened = [(token, fact) for fact in physical if (token := _token_of_world(fact)) is not None]
@@ -88,10 +76,10 @@ def compare(
     tally = Tally(physical=len(happened), ledger=len(told))
 
     def same(i: int, j: int) -> bool:
-        return happened[i][0] == told[j][0] and may_be(happened[i][1], told[j][1])
+        return happened[i][0] == told[j][0] and excuses.may_tell_of(happened[i][1], told[j][1])
 
     def surely(i: int, j: int) -> bool:
-        return same(i, j) and is_near(happened[i][1], told[j][1])
+        return same(i, j) and excuses.tells_of(happened[i][1], told[j][1])
 
     def worth(i: int) -> int:
         return 1 if is_blind(happened[i][1].moment.line_us, False) else SEEN_WORTH
@@ -101,7 +89,7 @@ def compare(
     for i, j in pairs:
         if is_blind(happened[i][1].moment.line_us, False):
             continue
-        _compare_content(happened[i][1], told[j][1], evidence, tally)
+        _compare_content(happened[i][1], told[j][1], evidence, excuses, tally)
     tally.faults += _gaps(ledger)
     tally.faults += [
         f"{cabinet}: unreadable at position {row.position}: {row.fact}"
@@ -232,14 +220,19 @@ def _within_one_look(
     return not_too_early and not_too_late
 
 
-def _compare_content(fact: PhysicalFact, row: LedgerFact, evidence: Evidence, tally: Tally) -> None:
+def _compare_content(
+    fact: PhysicalFact, row: LedgerFact, evidence: Evidence, excuses: Excuses, tally: Tally
+) -> None:
     """A pair that agrees on kind and place may still name another badge or another key."""
     told = row.fact
     if isinstance(told, AccessGranted | AccessRefused | GrantCompleted) and told.badge is not None:
         credential = evidence.credential_of_ref.get(told.badge)
         if fact.deed.what is What.BADGE_SHOWN and credential != fact.deed.credential:
             tally.faults.append(f"the ledger names badge {told.badge} at position {row.position}: {fact}")
-    if isinstance(told, KeyTaken | KeyReturned) and told.key not in {None, fact.deed.key}:
+    if not isinstance(told, KeyTaken | KeyReturned) or told.key in {None, fact.deed.key}:
+        return
+    assert fact.deed.key is not None, "a handover is of a key"
+    if not excuses.is_disturbed(fact.deed.key):
         tally.faults.append(f"the ledger names key {told.key} at position {row.position}: {fact}")
 
 

@@ -71,13 +71,20 @@ def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str 
     assert pulse.deed.key is not None, "the caller looks at slots that held a key"
     candidates = [
         booking
-        for booking in (*judge.evidence.bookings_of(pulse.deed.key), *judge.lost)
-        if badge.member in booking.people and (booking.cabinet, booking.key) == (pulse.cabinet, pulse.deed.key)
+        for booking in (*judge.evidence.bookings, *judge.lost)
+        if badge.member in booking.people
+        and booking.cabinet == pulse.cabinet
+        and _takes_for(judge, pulse.deed.key, booking.key)
     ]
     faults = [_not_now(judge, booking, shown, pulse, scene) for booking in candidates]
     if None in faults:
         return None
     return "; ".join(fault for fault in faults if fault) or f"{badge.member} has no booking of {pulse.deed.key}"
+
+
+def _takes_for(judge: Judge, hanging: str, booked: str) -> bool:
+    """Whether a box may rightly presume that what hangs there is the booked key."""
+    return hanging == booked or (judge.excuses.is_disturbed(hanging) and judge.excuses.is_disturbed(booked))
 
 
 def _not_now(

@@ -82,8 +82,7 @@ def reach_verdict(judge: Judge, record: WorldRecord, end: Moment) -> Verdict:
     tally = Tally()
     for cabinet in judge.network.cabinets:
         blindness = _blindness(judge, cabinet, end)
-        excuses = judge.excuses
-        tally.add(compare(record.of(cabinet), evidence, cabinet, blindness, excuses.may_tell_of, excuses.tells_of))
+        tally.add(compare(record.of(cabinet), evidence, cabinet, blindness, judge.excuses))
     return Verdict(
         promises={
             "no_key_leaves_without_a_right": _promise(releases_without_right(judge, record)),

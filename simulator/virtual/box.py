@@ -1,6 +1,6 @@
 """One station's computer in virtual time: its agent lives, is killed, loses power, and starts again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from contract.topics import Author
 from simulator.network.draws import stream
@@ -89,13 +89,16 @@ class VirtualBox(Computer):
             found.setdefault(epoch, []).append(after)
         return found
 
-    def oldest_unacknowledged_ms(self) -> int | None:
-        """When, by the box's clock, the oldest fact was noted that the ledger has not confirmed; None: none."""
-        ((at_ms,),) = self.disk.read(
-            "SELECT min(facts.at_ms) FROM facts JOIN epochs ON epochs.number = facts.epoch "
-            "WHERE facts.seq > epochs.acknowledged_seq AND epochs.number = (SELECT max(number) FROM epochs)"
+    def oldest_untold_ms(self, ledger: Container[str]) -> int | None:
+        """When, by the box's clock, the oldest fact of its epoch was noted that the ledger lacks; None: none.
+
+        Args:
+            ledger: the hash after each fact of this cabinet.
+        """
+        facts = self.disk.read(
+            "SELECT at_ms, hash FROM facts WHERE epoch = (SELECT max(number) FROM epochs) ORDER BY seq"
         )
-        return None if at_ms is None else int(at_ms)
+        return next((int(at_ms) for at_ms, after in facts if after not in ledger), None)
 
     def _put_away(self) -> None:
         super()._put_away()

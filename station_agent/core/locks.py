@@ -10,6 +10,7 @@ from station_agent.core.slots import has_key
 
 CONFIRM_MS = 1500  # a pulse of 700 ms, two scans of 200 ms that agree, and as much again
 PULSES_MAX = 3  # a lock that did not move three times is stuck: a person has to look
+PULSED_UNTIL_MS = 8_000  # of the decision: whoever waited longer in front of a shut slot has turned away
 
 
 class Locks:
@@ -33,7 +34,8 @@ class Locks:
     def confirm(self, now: Now) -> None:
         """Pulse again, or give up, what should have opened by now.
 
-        Not while the cabinet is silent: what it did meanwhile is seen when it is back, and decides.
+        Not while the cabinet is silent: what it did meanwhile is seen when it is back, and decides. A slot that
+        is still shut then is given up, and not opened for whoever happens to stand there.
         """
         if not self._devices.is_online(CABINET):
             for release in self._unconfirmed():
@@ -42,7 +44,7 @@ class Locks:
         for release in self._unconfirmed():
             if now.line_ms < release.pulsed_line_ms + CONFIRM_MS:
                 continue
-            if release.pulses < PULSES_MAX:
+            if release.pulses < PULSES_MAX and now.line_ms <= release.decided_line_ms + PULSED_UNTIL_MS:
                 held = has_key(self._picture.slots[release.slot].state)
                 wanted_held = held if release.purpose is Purpose.COMMAND else release.purpose is not Purpose.RETURN
                 assert held is wanted_held, "a movement settles its release"

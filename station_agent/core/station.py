@@ -154,6 +154,7 @@ class Station:
             carried: facts that the ledger never took; they are told again under new numbers.
         """
         self._notebook.last_seq = 0
+        self._handovers.doubt_identities()
         self._notebook.note(now, EpochStarted, why=why)
         for fact in carried:
             self._notebook.repeat(fact)

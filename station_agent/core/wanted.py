@@ -23,6 +23,8 @@ class Wanted:
         self._boot_nonce = boot_nonce
         self.version = 0
         self.high_water = 0
+        self.knows_this_boot = False
+        """Whether what is held was made for this very boot: the dispatcher has heard of it then."""
         self._digest = ""
         self.settings = StationSettings()
         self.keys: dict[str, KeyEntry] = {}
@@ -48,6 +50,7 @@ class Wanted:
     def take(self, desired: Desired, digest: str) -> None:
         """Hold this one from now on."""
         self.version = self.high_water = desired.version
+        self.knows_this_boot = desired.boot_nonce == self._boot_nonce
         self._digest = digest
         self.settings = desired.settings
         self.keys = {entry.key: entry for entry in desired.keys}

@@ -68,6 +68,6 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
 def _is_lost(run: Run, fact: PhysicalFact) -> bool:
     """Whether what was noted of it went with a card that failed, or with both a card and the database."""
     at_us = fact.moment.line_us
-    cards = [*run.spells.of("unacknowledged_lost"), *run.spells.of("disk_dead")]
+    cards = [*run.spells.of("untold_lost"), *run.spells.of("disk_dead")]
     gone = any(spell.covers(fact.cabinet, at_us - CARRIED_OUT_US, at_us) for spell in cards)
     return gone or run.spells.forgotten_twice(fact.cabinet, at_us)

@@ -65,10 +65,11 @@ def _opened_once(run: Run, spell: Spell, kind: str, subject: str, incidents: tup
         for incident in incidents
         if incident.kind == kind
         and incident.subject == subject
-        and spell.from_us <= clock.at_us(incident.opened_ms) <= spell.until_us
+        and clock.at_us(incident.opened_ms) <= spell.until_us
+        and (incident.closed_ms is None or clock.at_us(incident.closed_ms) >= spell.from_us)
     ]
     if len(while_it_lasts) != 1:
-        yield f"{spell}: incident {kind} of {subject} was opened {len(while_it_lasts)} times, expected once"
+        yield f"{spell}: incident {kind} of {subject} was open {len(while_it_lasts)} times, expected once"
         return
     closed_ms = while_it_lasts[0].closed_ms
     if closed_ms is None or clock.at_us(closed_ms) > spell.until_us + 60 * SECOND_US:

@@ -1,7 +1,9 @@
 """What a machine remembers is put back: a dispatcher from its backup, a box from an old image of its card."""
 
+from sqlalchemy import select
+
 from dispatcher.store.ledger import LEDGER_ID
-from dispatcher.store.schema import meta
+from dispatcher.store.schema import facts, meta
 from simulator.hunt.faults.menu import Cast, End, Fault
 from simulator.verdict.evidence import read_evidence
 from simulator.virtual.premises import image_of, put_back
@@ -40,7 +42,7 @@ def _box_restored(cast: Cast) -> End:
 
     def end() -> None:
         box.kill(None)
-        _lose_unacknowledged(cast)
+        _lose_untold(cast)
         box.disk.put_back(image)
         box.boot()
         touches = frozenset({Touches.BOX, Touches.MEMORY, Touches.LOCKS, Touches.READERS, Touches.WAY})
@@ -49,14 +51,19 @@ def _box_restored(cast: Cast) -> End:
     return end
 
 
-def _lose_unacknowledged(cast: Cast) -> None:
-    """What the failed card held and the ledger had not confirmed may be lost: counted apart (promise 3)."""
+def _lose_untold(cast: Cast) -> None:
+    """What the failed card held and the ledger did not is lost: counted apart (promise 3).
+
+    That is what was not acknowledged yet, and what a ledger that was put back had not been told again.
+    """
     world, box = cast.world, cast.box
-    since_ms = box.oldest_unacknowledged_ms()
+    of_cabinet = select(facts.c.hash).where(facts.c.cabinet_id == box.cabinet)
+    ledger = world.database.read_now(lambda connection: frozenset(connection.execute(of_cabinet).scalars()))
+    since_ms = box.oldest_untold_ms(ledger)
     if since_ms is not None:
         since_us = world.stage.clock.at_us(since_ms - box.clock.error_ms)
         touches, now_us = frozenset({Touches.BOX}), world.stage.timers.now_us()
-        lost = Spell("unacknowledged_lost", touches, frozenset({box.cabinet}), since_us, now_us)
+        lost = Spell("untold_lost", touches, frozenset({box.cabinet}), since_us, now_us)
         world.spells.add(lost)
 
 

@@ -3,12 +3,14 @@
 import pytest
 
 from contract.facts import (
+    AccessGranted,
     AccessRefused,
     DeviceLost,
     DoorOpened,
     Identity,
     KeyReturned,
     KeyTaken,
+    Purpose,
     ReleaseFailed,
     VehicleReading,
 )
@@ -355,3 +357,20 @@ def test_a_new_epoch_tells_again_what_the_ledger_never_took() -> None:
     fresh = box.facts[-3:]
     assert [fact.kind for fact in fresh] == ["epoch_started", "door_opened", "key_taken"]
     assert [fact.seq for fact in fresh] == [1, 2, 3]
+
+
+def test_a_box_with_an_older_memory_than_the_ledgers_presumes_what_it_had_read() -> None:
+    box = out()
+    box.tag("tag-1")
+    box.opens(1)
+    box.hang(1)
+    box.shut(1)
+    assert box.station.slot_reports()[0].identity == "read"
+    box._carry_out(box.station.start_epoch(box.now, "hash_conflict", ()))
+    box.reboot()
+    box.see()
+    assert box.station.slot_reports()[0].identity == "presumed"
+    box.forget()
+    box.tag("tag-1")  # it had left since, and another key hangs there
+    fact = box.last(AccessGranted)
+    assert (fact.purpose, fact.slot) == (Purpose.RETURN, 4)

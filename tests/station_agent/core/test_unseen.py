@@ -1,10 +1,19 @@
 """What happens between two sights of a cabinet, and who may profit from it: nobody."""
 
-from contract.facts import AccessGranted, AccessRefused, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
+from contract.facts import (
+    AccessGranted,
+    AccessRefused,
+    Identity,
+    KeyReturned,
+    KeyTaken,
+    Purpose,
+    ReleaseFailed,
+    VehicleReading,
+)
 from contract.reasons import Reason
 from station_agent.core import model
 from station_agent.core.device_events import CabinetLost
-from station_agent.core.locks import PULSES_MAX
+from station_agent.core.locks import PULSED_UNTIL_MS, PULSES_MAX
 from station_agent.core.picture import Picture
 from tests.station_agent.core.box import HOUR_MS, MINUTE_MS, Box
 from tests.station_agent.core.test_handovers import out
@@ -42,6 +51,23 @@ def test_a_lock_that_opens_while_the_cabinet_is_silent_is_known_when_it_is_back(
     box.contacts[1] = (False, True)
     box.see()
     assert box.last(KeyTaken).grant == "booking-1"
+
+
+def test_a_slot_that_is_still_shut_after_a_long_silence_is_given_up_and_not_opened_then() -> None:
+    box = Box()
+    box.grant("booking-1", badge="ann")
+    box.badge("ann")
+    box.event(CabinetLost("no answer"))
+    box.forget()
+    decided_ms = box.line_ms
+    while box.line_ms <= decided_ms + PULSED_UNTIL_MS:
+        box.elapse()
+    box.see()
+    box.elapse()
+    assert (box.last(ReleaseFailed).slot, box.last(ReleaseFailed).pulses) == (1, 1)
+    assert box.released() == []
+    box.badge("ann")  # whoever still waits there taps again
+    assert box.released() == [1]
 
 
 def test_a_tag_read_twice_lights_one_slot() -> None:
