@@ -14,7 +14,7 @@ from station_agent.core.model import Now
 from station_agent.outgoing import Outgoing
 
 CHECK_US = 10_000_000  # the kernel's word costs one system call
-CHECK_UNTRUSTED_US = 1_000_000  # nobody gets a key meanwhile: one small question a second is cheap
+CHECK_UNTRUSTED_US = 1_000_000  # nobody gets a key meanwhile; a question is small where nobody answers
 
 
 class ClockKeeper:
@@ -53,10 +53,10 @@ class ClockKeeper:
 
     async def ask(self) -> None:
         """Ask the dispatcher for the time, where it is time to ask."""
-        line_ms = self._now().line_ms
-        if self.trust.wants_to_ask(line_ms):
+        now = self._now()
+        if self.trust.wants_to_ask(now):
             nonce = self._random_bytes(16).hex()
-            self.trust.asks(line_ms, nonce)
+            self.trust.asks(now.line_ms, nonce)
             await self._outgoing.post_or_leave(TimeRequest(cabinet=self._outgoing.cabinet, nonce=nonce))
 
     async def _check(self) -> None:

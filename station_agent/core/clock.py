@@ -18,6 +18,8 @@ ROUND_TRIP_MAX_MS = 5_000  # a slower answer says too little about now
 OFFSET_MAX_MS = 30_000  # booking windows have allowances of minutes; a wrong hour or day is what must show
 WORD_LASTS_MS = 24 * 3_600_000  # a crystal of 100 ppm drifts 9 s in a day
 ASK_AGAIN_MS = 3_600_000  # well within what the last answer covers
+ASK_UNLIKE_MS = 30_000  # a clock that runs on as it was gets the same answer, unless the dispatcher erred
+SET_MIN_MS = 1_000  # no crystal comes to that in half a minute: somebody set the clock
 STEP_MAX_MS = 300_000  # a kernel slews small errors; grants open five minutes early anyway
 BACK_MAX_MS = 2 * OFFSET_MAX_MS  # so far apart may two clocks be that the dispatcher agreed with
 
@@ -40,6 +42,8 @@ class ClockTrust:
         self._agreed_at_ms: int | None = None
         self._known: Now | None = None
         """A wall time of this boot that was vouched for: the dispatcher's last answer, else the first judged."""
+        self._answered: Now | None = None
+        """What our clock read when the last answer came."""
 
     def kernel_says(self, *, synchronised: bool) -> None:
         """What the kernel says of its clock, until it is asked again."""
@@ -50,16 +54,18 @@ class ClockTrust:
         self._asked = {each: at_ms for each, at_ms in self._asked.items() if line_ms - at_ms <= ROUND_TRIP_MAX_MS}
         self._asked[nonce] = line_ms
 
-    def wants_to_ask(self, line_ms: int) -> bool:
+    def wants_to_ask(self, now: Now) -> bool:
         """Whether the dispatcher should be asked, once it can be."""
-        agreed_ms = self._agreed_at_ms
-        return self.source == "none" or agreed_ms is None or line_ms - agreed_ms >= ASK_AGAIN_MS
+        if self.source != "none" and self._agreed_at_ms is not None:
+            return now.line_ms - self._agreed_at_ms >= ASK_AGAIN_MS
+        return self._answered is None or self._may_be_answered_otherwise(now, self._answered)
 
     def answered(self, now: Now, reply: TimeReply) -> None:
         """A signed answer came. One to another question, or a late one, changes nothing."""
         asked_ms = self._asked.pop(reply.nonce, None)
         if asked_ms is None or now.line_ms - asked_ms > ROUND_TRIP_MAX_MS:
             return
+        self._answered = now
         self.offset_ms = reply.at_ms - now.wall_ms
         self._known = Now(reply.at_ms, now.line_ms)
         self.mark_ms = min(self.mark_ms, reply.at_ms)
@@ -83,8 +89,15 @@ class ClockTrust:
             return True
         if self._known is None:
             return False
-        gained_ms = (now.line_ms - self._known.line_ms) * self._speed
-        return abs(now.wall_ms - self._known.wall_ms - gained_ms) > STEP_MAX_MS * self._speed
+        return self._set_by_ms(self._known, now) > STEP_MAX_MS * self._speed
+
+    def _may_be_answered_otherwise(self, now: Now, answered: Now) -> bool:
+        was_set = self._set_by_ms(answered, now) > SET_MIN_MS * self._speed
+        return was_set or now.line_ms - answered.line_ms >= ASK_UNLIKE_MS
+
+    def _set_by_ms(self, known: Now, now: Now) -> float:
+        """How far the wall clock is, either way, from where the line clock has carried a known time."""
+        return abs(now.wall_ms - known.wall_ms - (now.line_ms - known.line_ms) * self._speed)
 
     def _voucher(self, now: Now) -> Source:
         if self._synchronised:

@@ -12,9 +12,11 @@ from contract.reasons import Reason
 from station_agent.core import model
 from station_agent.core.clock import (
     ASK_AGAIN_MS,
+    ASK_UNLIKE_MS,
     BACK_MAX_MS,
     OFFSET_MAX_MS,
     ROUND_TRIP_MAX_MS,
+    SET_MIN_MS,
     STEP_MAX_MS,
     WORD_LASTS_MS,
     ClockTrust,
@@ -108,15 +110,34 @@ def test_an_answer_counts_once() -> None:
 def test_it_asks_until_answered_then_once_an_hour_and_at_once_when_it_is_not_trusted() -> None:
     watch = Watch()
     watch.source()
-    assert watch.trust.wants_to_ask(watch.line_ms)
+    assert watch.trust.wants_to_ask(watch.now)
     watch.ask()
     watch.pass_time(ASK_AGAIN_MS - 1)
-    assert not watch.trust.wants_to_ask(watch.line_ms)
+    assert not watch.trust.wants_to_ask(watch.now)
     watch.step(HOUR_MS)
-    assert watch.trust.wants_to_ask(watch.line_ms)
+    assert watch.trust.wants_to_ask(watch.now)
     watch.step(-HOUR_MS)
     watch.pass_time(1)
-    assert watch.trust.wants_to_ask(watch.line_ms)
+    assert watch.trust.wants_to_ask(watch.now)
+
+
+def test_an_answer_that_contradicts_is_asked_for_again_after_half_a_minute_or_once_the_clock_is_set() -> None:
+    watch = Watch(synchronised=False, error_ms=HOUR_MS)
+    watch.ask()
+    assert not watch.trust.wants_to_ask(watch.now)
+    watch.pass_time(ASK_UNLIKE_MS - 1)
+    assert not watch.trust.wants_to_ask(watch.now)
+    watch.step(-SET_MIN_MS - 1)
+    assert watch.trust.wants_to_ask(watch.now)
+    watch.step(SET_MIN_MS + 1)
+    watch.pass_time(1)
+    assert watch.trust.wants_to_ask(watch.now)
+
+
+def test_a_question_that_nobody_answered_is_asked_again_at_the_next_look() -> None:
+    watch = Watch(synchronised=False, error_ms=HOUR_MS)
+    watch.ask(round_trip_ms=ROUND_TRIP_MAX_MS + 1)
+    assert watch.trust.wants_to_ask(watch.now)
 
 
 @pytest.mark.parametrize("step_ms", [STEP_MAX_MS + 1, -STEP_MAX_MS - 1, 12 * HOUR_MS, -12 * HOUR_MS])
