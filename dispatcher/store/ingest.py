@@ -14,6 +14,7 @@ from contract.messages import Acknowledged, FactBatch
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.core.ingest import (
     Continues,
+    Cursor,
     DoesNotFit,
     FactOutcome,
     NumberedFact,
@@ -35,7 +36,6 @@ from dispatcher.store.ledger import (
     is_newest,
     lock_cursor,
     move_cursor,
-    watermark,
 )
 from dispatcher.store.projections import apply
 
@@ -85,12 +85,14 @@ class Intake:
                 return acknowledgement(self.ledger, batch.cabinet, common, conflict=True)
         else:
             outcomes[FactOutcome.DUPLICATE] += verdict.known
-            self._append(connection, batch, verdict, outcomes)
-        return watermark(connection, self.ledger, batch)
+            if verdict.new:
+                cursor = self._append(connection, batch, verdict, outcomes)
+        return acknowledgement(self.ledger, batch.cabinet, cursor)
 
     def _append(
         self, connection: Connection, batch: FactBatch, verdict: Continues, outcomes: Counter[FactOutcome]
-    ) -> None:
+    ) -> Cursor:
+        """Append what is new of a batch, and move its cursor, which nobody else can: it is locked."""
         complete_ms = 0
         facts = [(fact, read(fact)) for fact in verdict.new]
         told = self._told_before(connection, batch, facts)
@@ -98,8 +100,7 @@ class Intake:
             outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told)
             outcomes[outcome] += 1
             complete_ms = max(complete_ms, trusted_ms)
-        if verdict.new:
-            move_cursor(connection, batch, verdict.new[-1], complete_ms)
+        return move_cursor(connection, batch, verdict.new[-1], complete_ms)
 
     def _told_before(
         self, connection: Connection, batch: FactBatch, facts: Sequence[tuple[NumberedFact, Meaning]]

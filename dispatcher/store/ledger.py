@@ -3,7 +3,18 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Connection,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch, Reported
@@ -39,18 +50,24 @@ def ledger_id(connection: Connection, random_bytes: Callable[[int], bytes]) -> s
     return str(connection.execute(select(meta.c.value).where(meta.c.key == LEDGER_ID)).scalar_one())
 
 
+_THIS = (cursors.c.cabinet_id == bindparam("this_cabinet"), cursors.c.epoch == bindparam("this_epoch"))
+_KNOWN = select(cursors.c.epoch, cursors.c.seq, cursors.c.hash).where(*_THIS)
+_LOCKED = _KNOWN.with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
+
+
 def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
     """The cursor of a batch's epoch, locked for this transaction; made where the epoch is new."""
-    statement = (
-        select(cursors.c.epoch, cursors.c.seq, cursors.c.hash)
-        .where(cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
-        .with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
-    )
-    known = connection.execute(statement).one_or_none()
+    this = _this(batch)
+    known = connection.execute(_LOCKED, this).one_or_none()
     if known is None:
         _insert_cursor(connection, batch)
-        known = connection.execute(statement).one()
+        known = connection.execute(_LOCKED, this).one()
     return Cursor(*known)
+
+
+def _this(message: FactBatch | Reported) -> dict[str, str]:
+    """The epoch that a message is of, as the statements here name it."""
+    return {"this_cabinet": message.cabinet, "this_epoch": message.epoch}
 
 
 def _insert_cursor(connection: Connection, batch: FactBatch) -> None:
@@ -101,6 +118,9 @@ def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collecti
     return {content(text): position for position, text in connection.execute(statement)}
 
 
+_APPEND = insert(facts)
+
+
 def append(
     connection: Connection,
     batch: FactBatch,
@@ -121,35 +141,42 @@ def append(
         "hash": fact.hash,
         "repeats": repeats,
     }
-    inserted = connection.execute(insert(facts).values(row)).inserted_primary_key
+    inserted = connection.execute(_APPEND, row).inserted_primary_key
     assert inserted is not None, "both databases return the key of a row inserted alone"
     return int(inserted[0])
 
 
-def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> None:
-    """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time.
+def _move() -> Update:
+    of_cabinet = cursors.alias()
+    newest = (
+        select(func.max(of_cabinet.c.number))
+        .where(of_cabinet.c.cabinet_id == bindparam("this_cabinet"))
+        .scalar_subquery()
+    )
+    complete_ms: BindParameter[int] = bindparam("until_ms", type_=BigInteger)
+    return (
+        update(cursors)
+        .where(*_THIS)
+        .values(
+            seq=bindparam("to_seq"),
+            hash=bindparam("to_hash"),
+            number=case((cursors.c.number < newest, newest + 1), else_=cursors.c.number),
+            complete_ms=case((cursors.c.complete_ms < complete_ms, complete_ms), else_=cursors.c.complete_ms),
+        )
+    )
+
+
+_MOVE = _move()
+
+
+def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> Cursor:
+    """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time. The cursor there.
 
     The epoch becomes the cabinet's newest: of two copies of a box, the one that speaks is the one to wait for.
     """
-    where = (cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch)
-    all_of_cabinet = cursors.alias()
-    newest = (
-        select(func.max(all_of_cabinet.c.number))
-        .where(all_of_cabinet.c.cabinet_id == batch.cabinet)
-        .scalar_subquery()
-    )
-    number = case((cursors.c.number < newest, newest + 1), else_=cursors.c.number)
-    connection.execute(update(cursors).where(*where).values(seq=last.seq, hash=last.hash, number=number))
-    later = (*where, cursors.c.complete_ms < complete_ms)
-    connection.execute(update(cursors).where(*later).values(complete_ms=complete_ms))
-
-
-def watermark(connection: Connection, ledger: str, batch: FactBatch) -> Acknowledged:
-    """What a batch is answered with, unless it contradicts the ledger."""
-    statement = select(cursors.c.epoch, cursors.c.seq, cursors.c.hash).where(
-        cursors.c.cabinet_id == batch.cabinet, cursors.c.epoch == batch.epoch
-    )
-    return acknowledgement(ledger, batch.cabinet, Cursor(*connection.execute(statement).one()))
+    to = {"to_seq": last.seq, "to_hash": last.hash, "until_ms": complete_ms}
+    connection.execute(_MOVE, _this(batch) | to)
+    return Cursor(batch.epoch, last.seq, last.hash)
 
 
 def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool = False) -> Acknowledged:
@@ -164,8 +191,7 @@ def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknow
 
     It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
     """
-    known = select(cursors.c.seq).where(cursors.c.cabinet_id == reported.cabinet, cursors.c.epoch == reported.epoch)
-    if reported.seq == 0 or connection.execute(known).one_or_none() is not None:
+    if reported.seq == 0 or connection.execute(_KNOWN, _this(reported)).one_or_none() is not None:
         return None
     return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
 

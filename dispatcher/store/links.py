@@ -8,8 +8,8 @@ from contract.messages import Presence, Reported
 from dispatcher.core.ingest import heard_ms
 from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report, speaks_from_later
 from dispatcher.store.desired import mark_dirty, told_version
-from dispatcher.store.readings import keep_reading
-from dispatcher.store.schema import cabinet_links, cabinets, cursors, keys
+from dispatcher.store.readings import keep_readings
+from dispatcher.store.schema import cabinet_links, cabinets, cursors
 from dispatcher.store.tampering import settle_tampering
 from dispatcher.store.upsert import insert_absent
 
@@ -61,9 +61,10 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         values |= _online_by(reported, now_ms)
         mark_dirty(connection, reported.cabinet)
     _update(connection, reported.cabinet, values)
-    _keep_readings(connection, reported, at_ms)
+    keep_readings(connection, reported, at_ms)
     settle_tampering(connection, reported, now_ms)
-    if reported.desired_version > told_version(connection, reported.cabinet):
+    news = reported.desired_version != known.desired_version_held
+    if news and reported.desired_version > told_version(connection, reported.cabinet):
         mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
     return True
 
@@ -125,30 +126,29 @@ def registered_keys(connection: Connection) -> dict[str, str]:
     return {row.id: row.public_key for row in connection.execute(_REGISTERED)}
 
 
-def _keep_readings(connection: Connection, reported: Reported, at_ms: int) -> None:
-    """Signals of the vehicles whose keys live in this cabinet: a box has no say on others."""
-    if not reported.vehicles:
-        return
-    living = select(keys.c.vehicle_id).where(keys.c.home_cabinet_id == reported.cabinet)
-    own = frozenset(connection.execute(living).scalars())
-    for state in reported.vehicles:
-        if state.vehicle in own:
-            keep_reading(connection, state.vehicle, at_ms, state.reading)
-
-
 def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoot | None:
     if nonce is None or boot_ms is None or count is None:
         return None
     return KnownBoot(nonce, boot_ms, count)
 
 
+_LOCKED = (
+    select(*(column for column in cabinet_links.c if column is not cabinet_links.c.reported))
+    .where(cabinet_links.c.cabinet_id == bindparam("cabinet"))
+    .with_for_update()
+)
+_THIS = update(cabinet_links).where(cabinet_links.c.cabinet_id == bindparam("cabinet"))
+
+
 def _locked_link(connection: Connection, cabinet_id: str) -> Row[Any]:
-    row = {"cabinet_id": cabinet_id, "online": False, "reported_applied": True}
-    insert_absent(connection, cabinet_links, row)
-    statement = select(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id).with_for_update()
-    return connection.execute(statement).one()
+    known = connection.execute(_LOCKED, {"cabinet": cabinet_id}).one_or_none()
+    if known is None:
+        insert_absent(
+            connection, cabinet_links, {"cabinet_id": cabinet_id, "online": False, "reported_applied": True}
+        )
+        known = connection.execute(_LOCKED, {"cabinet": cabinet_id}).one()
+    return known
 
 
 def _update(connection: Connection, cabinet_id: str, values: dict[str, Any]) -> None:
-    statement = update(cabinet_links).where(cabinet_links.c.cabinet_id == cabinet_id)
-    connection.execute(statement.values(values))
+    connection.execute(_THIS, {"cabinet": cabinet_id, **values})

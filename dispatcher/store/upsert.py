@@ -1,30 +1,39 @@
 """`INSERT ... ON CONFLICT`, the one statement that SQLAlchemy spells once per dialect."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 Row = Mapping[str, Any]
+Insert = sqlite.Insert | postgresql.Insert
 
 
 def upsert(connection: Connection, table: Table, row: Row, update: Sequence[str] | None = None) -> None:
     """Insert a row, or where its primary key exists set the columns `update` (all others, where absent)."""
-    statement = _insert(connection, table).values(dict(row))
-    key = [column.name for column in table.primary_key]
-    names = [name for name in row if name not in key] if update is None else update
-    changed = {name: row[name] for name in names}  # `excluded` says the same and is slow to build
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+    changed = tuple(row) if update is None else tuple(update)
+    connection.execute(_upsert(connection.dialect.name, table, changed), row)
 
 
 def insert_absent(connection: Connection, table: Table, row: Row) -> bool:
     """Insert a row unless a unique constraint is in the way; whether it was inserted."""
-    statement = _insert(connection, table).values(dict(row)).on_conflict_do_nothing()
-    return connection.execute(statement).rowcount > 0
+    return connection.execute(_insert_absent(connection.dialect.name, table), row).rowcount > 0
 
 
-def _insert(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+@cache  # one for each table and set of columns that the code names: to build it costs more than to execute it
+def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
+    statement = _insert(dialect, table)
+    key = [column.name for column in table.primary_key]
+    values = {name: statement.excluded[name] for name in changed if name not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=values)
+
+
+@cache
+def _insert_absent(dialect: str, table: Table) -> Insert:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def _insert(dialect: str, table: Table) -> Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
