@@ -170,10 +170,10 @@ class Dispatcher:
         now_ms = self._around.clock.now_ms()
         try:
             self.keyring.replace(await self.database.read(registered_keys))
-            waiting = await self.database.write(
+            awaited = await self.database.write(
                 partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
             )
-            await self._requests.ask(waiting)
+            await self._requests.ask(awaited.by_decisions, awaited.offline)
             due_ms = await self.database.read(partial(next_due_ms, rules=self._setup.rules, now_ms=now_ms))
             if tick % FIGURES_EVERY_TICKS == 0:
                 self.figures = await self.database.read(partial(figures, now_ms=now_ms))
@@ -188,7 +188,7 @@ class Dispatcher:
         else:
             self.timed_work_ok = True
             self._due_ms = due_ms if due_ms is not None else NEVER_MS
-            if waiting:
+            if awaited.by_decisions:
                 self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
             self.publisher.wake()
 

@@ -1,4 +1,4 @@
-"""Asks cabinets for a report that a decision waits for: a no-show, a retake hold that is over."""
+"""Asks cabinets for a report: where a decision waits for it, and where nobody knows that they are back."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -12,6 +12,7 @@ from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock
 
 ASK_EVERY_US = 10_000_000  # a box answers within a second; one that cannot say (its clock) is not pressed
+ASK_OFFLINE_US = 30_000_000  # the "online" of a box that is back can be lost with all that its broker remembered
 EXPIRY_MS = 60_000  # the report is of use whenever it comes, the command is not: the next one asks again
 
 
@@ -31,15 +32,21 @@ class ReportRequests:
         self._random_bytes = random_bytes
         self._asked_us: dict[str, int] = {}
 
-    async def ask(self, waiting: Collection[str]) -> None:
-        """Ask the cabinets that were not asked a moment ago."""
+    async def ask(self, waiting: Collection[str], offline: Collection[str] = ()) -> None:
+        """Ask the cabinets that were not asked a moment ago.
+
+        Args:
+            waiting: those whose word a decision waits for.
+            offline: those that are, as far as anybody told.
+        """
         now_us = self._line_clock.now_us()
+        every_us = dict.fromkeys(offline, ASK_OFFLINE_US) | dict.fromkeys(waiting, ASK_EVERY_US)
         self._asked_us = {
             cabinet: asked_us
             for cabinet, asked_us in self._asked_us.items()
-            if cabinet in waiting and now_us - asked_us < ASK_EVERY_US
+            if now_us - asked_us < every_us.get(cabinet, 0)
         }
-        cabinets = sorted(set(waiting) - self._asked_us.keys())
+        cabinets = sorted(every_us.keys() - self._asked_us.keys())
         if not cabinets:
             return
         now_ms = self._clock.now_ms()

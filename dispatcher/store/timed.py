@@ -36,17 +36,27 @@ class Hearing:
     """Kept from one call to the next."""
 
 
-def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> frozenset[str]:
-    """All timed work, in one transaction; the cabinets whose word a decision waits for."""
+class Awaited(NamedTuple):
+    """Cabinets whose report is wanted."""
+
+    by_decisions: frozenset[str]
+    offline: frozenset[str]
+    """As far as they told, which once they did: the word that they are back may be lost."""
+
+
+def run_timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> Awaited:
+    """All timed work, in one transaction; whose word is waited for."""
     apply_reports(connection, rules, now_ms)
     past = past_deadlines(connection, rules, now_ms)
-    return decide(connection, rules, past, now_ms) | _reconcile(connection, rules, hearing, past, now_ms)
+    undecided = decide(connection, rules, past, now_ms)
+    awaited = _reconcile(connection, rules, hearing, past, now_ms)
+    return awaited._replace(by_decisions=undecided | awaited.by_decisions)
 
 
 def _reconcile(
     connection: Connection, rules: FleetRules, hearing: Hearing, past: Iterable[PastDeadline], now_ms: int
-) -> frozenset[str]:
-    """Make the open incidents what the picture shows; the cabinets whose word one of them waits for."""
+) -> Awaited:
+    """Make the open incidents what the picture shows; whose word one of them waits for."""
     known = open_incidents(connection)
     overdue, waiting = _overdue(connection, rules, past, known)
     picture = Picture(
@@ -57,7 +67,9 @@ def _reconcile(
     )
     settle_among(connection, reconcile(picture, rules, now_ms), known, now_ms)
     close_aged(connection, known, now_ms)
-    return waiting
+    return Awaited(
+        waiting, frozenset(cabinet.cabinet_id for cabinet in picture.cabinets if cabinet.online is False)
+    )
 
 
 def _overdue(

@@ -296,6 +296,8 @@ class Station:
     def _desired_arrived(self, now: Now, arrived: DesiredArrived) -> None:
         outcome = self.wanted.judge(arrived)
         self.desired_outcomes[outcome] += 1
+        if outcome in {DesiredOutcome.REPEATED, DesiredOutcome.OLDER}:
+            self._notebook.then(Report())  # who sends it does not know what is held here: the report was lost
         if outcome is not DesiredOutcome.TAKEN:
             return
         self.wanted.take(arrived.desired, arrived.digest)

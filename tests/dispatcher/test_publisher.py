@@ -209,6 +209,20 @@ async def test_a_cabinet_that_a_decision_waits_for_is_asked_for_its_report_now_a
     assert all(command.expires_ms > command.issued_ms for command in asked)
 
 
+async def test_a_cabinet_that_is_offline_is_asked_less_often_whether_it_is_back() -> None:
+    post, clock, link, steps = courier()
+    requests = ReportRequests(new_database(), post, (clock, clock), counted_bytes())
+    task = asyncio.create_task(steps.run())
+    for _ in range(7):  # at 0, 10, ... 60 s
+        await requests.ask({CABINET}, {CABINET, OTHER_CABINET})
+        await eventually(lambda: not post.waiting)
+        clock.pass_s(10)
+    task.cancel()
+    asked: list[Any] = link.heard(Command)
+    assert [command.cabinet for command in asked].count(CABINET) == 7
+    assert [command.cabinet for command in asked].count(OTHER_CABINET) == 3
+
+
 async def test_a_round_that_breaks_is_counted_and_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object) -> int:
         raise TypeError("nobody foresaw this")

@@ -239,8 +239,8 @@ def test_a_key_is_not_overdue_while_its_cabinet_may_have_a_return_to_tell() -> N
     box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", grant="grant-1", badge="ref-1")
     take(database, box.batch())
     late_ms = END_MS + 11 * MINUTE
-    waiting = database.write_now(lambda c: run_timed(c, RULES, hearing(cab_a=1, cab_b=1), late_ms))
-    assert (waiting, incidents(database)) == (frozenset({CABINET}), [])
+    awaited = database.write_now(lambda c: run_timed(c, RULES, hearing(cab_a=1, cab_b=1), late_ms))
+    assert (awaited.by_decisions, incidents(database)) == (frozenset({CABINET}), [])
     reported(database, box, late_ms)
     run(database, late_ms)
     assert incidents(database) == [(IncidentKind.KEY_OVERDUE, "booking-1", True)]
