@@ -287,8 +287,8 @@ class Agent:
                     self.hardware.indicate(reader, signal)
                 case model.Reply(reply):
                     self._answer(reply)
-                case model.Report():
-                    opened.reporter.want()
+                case model.Report(at_once):
+                    opened.reporter.want(at_once=at_once)
                 case _:
                     assert_never(effect)
 

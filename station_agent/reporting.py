@@ -15,6 +15,7 @@ from station_agent.outgoing import Outgoing
 VERSION = version("carshare-controller")
 REPORT_EVERY_US = 600_000_000  # the contract: on change, at least every ten minutes
 REPORT_GAP_US = 200_000  # changes within a blink are one report
+HANDOVER_US = 3_000_000  # door, key, door: facts tell each at once, one report sums them up
 UNHEARD_EVERY_US = 15_000_000  # until the dispatcher has heard of this boot: what it hears of it counts for nothing
 
 
@@ -55,7 +56,8 @@ class Reporter:
         self._outgoing = outgoing
         self._clock, self._line_clock = clocks
         self._revision = 0
-        self._wanted = False
+        self._wanted_us: int | None = None
+        """By when a change is to be reported; None: nothing has changed."""
         self._told_us = self._line_clock.now_us() - REPORT_GAP_US
         self._reporting = steps.step("report", self._report)
         self._reporting.soon()
@@ -68,24 +70,25 @@ class Reporter:
         self._place = (self._journal.epoch.epoch, self._journal.epoch.last_seq)
         self._desired = (station.wanted.version, station.wanted.high_water)
 
-    def want(self) -> None:
-        """Something changed."""
-        self._wanted = True
+    def want(self, *, at_once: bool) -> None:
+        """Something changed; not `at_once` where facts tell of it as well."""
+        due_us = self._line_clock.now_us() + (0 if at_once else HANDOVER_US)
+        self._wanted_us = due_us if self._wanted_us is None else min(due_us, self._wanted_us)
         self._reporting.soon()
 
     async def _report(self) -> None:
         """Report when something changed, and when nothing did for long."""
         now_us = self._line_clock.now_us()
         if now_us >= self._due_us():
-            self._wanted = False
+            self._wanted_us = None
             self._told_us = now_us
             if self._outgoing.link.connected and not await self._publish():
-                self._wanted = True  # what was not published is still to be told
+                self._wanted_us = now_us  # what was not published is still to be told
         self._reporting.at_us(self._due_us())
 
     def _due_us(self) -> int:
-        if self._wanted:
-            return self._told_us + REPORT_GAP_US
+        if self._wanted_us is not None:
+            return max(self._wanted_us, self._told_us + REPORT_GAP_US)
         return self._told_us + (REPORT_EVERY_US if self._station.wanted.knows_this_boot else UNHEARD_EVERY_US)
 
     async def _publish(self) -> bool:

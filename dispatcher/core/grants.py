@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from contract.credentials import credential_digest
 from contract.limits import fit_desired
@@ -16,6 +17,7 @@ from dispatcher.core.windows import DAY_MS
 KEPT_PAST_END_MS = 6 * 3_600_000  # a box tells "too late" from "no booking"; nobody comes later than this
 TAGS_MAX = 4  # contract.messages.KeyEntry
 BADGES_MAX = 200  # contract.messages.Grant
+KEY_ENTRIES_KEPT = 16_384  # 30 cabinets x 75 keys are 2,250; each is about 500 bytes
 UNNUMBERED = 1  # contents are compared under one version: only a difference makes a new one
 
 
@@ -124,7 +126,9 @@ def desired_content(
             version=UNNUMBERED,
             boot_nonce=box.boot_nonce,
             badges=tuple(_badge_entries(box, known)),
-            keys=tuple(_key_entry(box, key) for key in sorted(fleet, key=lambda key: key.key_id)),
+            keys=tuple(
+                _key_entry(box.cabinet_id, box.digest_key, key) for key in sorted(fleet, key=lambda key: key.key_id)
+            ),
             grants=grants,
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
             blocked=tuple(
@@ -172,13 +176,15 @@ def _badge_entries(box: Box, badges: Iterable[Badge]) -> Iterable[BadgeEntry]:
         yield BadgeEntry(ref=badge.ref, digest=credential_digest(box.digest_key, badge.credential))
 
 
-def _key_entry(box: Box, key: FleetKey) -> KeyEntry:
-    digests = [credential_digest(box.digest_key, text) for text in sorted(key.credentials)[:TAGS_MAX]]
+@lru_cache(KEY_ENTRIES_KEPT)
+def _key_entry(cabinet_id: str, digest_key: bytes, key: FleetKey) -> KeyEntry:
+    """Each box is told of every key again and again, and hardly one of them changes."""
+    digests = [credential_digest(digest_key, text) for text in sorted(key.credentials)[:TAGS_MAX]]
     return KeyEntry(
         key=key.key_id,
         vehicle=key.vehicle_id,
         tag_digests=tuple(digests),
-        home_slot=key.home_slot if key.home_cabinet_id == box.cabinet_id else None,
+        home_slot=key.home_slot if key.home_cabinet_id == cabinet_id else None,
     )
 
 

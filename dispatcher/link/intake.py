@@ -118,13 +118,15 @@ class IntakeWorker:
         A report alone decides nothing that cannot wait for the next round, nor does the answer to a request for it.
         """
         now_ms = self._clock.now_ms()
+        of_new_epochs = []
         is_news = any(isinstance(message, Presence | FactBatch) for message in group)
         for message in group:
             if isinstance(message, Presence):
                 keep_presence(connection, message, now_ms)
         for message in group:
             if isinstance(message, Reported):  # a broker may deliver an older one again after a newer one
-                keep_reported(connection, message, now_ms)
+                if not keep_reported(connection, message, now_ms).epoch_is_known:
+                    of_new_epochs.append(message)
             elif isinstance(message, CommandReply):
                 is_news |= keep_outcome(
                     connection, message.cabinet, message.command, message.outcome, message.reason, now_ms
@@ -132,9 +134,7 @@ class IntakeWorker:
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         apply_reports(connection, self._rules, now_ms)
-        beginnings = [
-            beginning(connection, self._ledger, message) for message in group if isinstance(message, Reported)
-        ]
+        beginnings = [beginning(connection, self._ledger, message) for message in of_new_epochs]
         return taken.answering(beginnings), is_news
 
     def _answer(self, taken: Taken) -> None:

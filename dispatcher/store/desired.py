@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from contract.credentials import cabinet_digest_key
@@ -62,16 +64,15 @@ class DesiredMaker:
             return 0
         fleet = fleet_keys(connection, now_ms)
         without_origin = [*fleet.without_origin]
-        for cabinet_id in due:
-            box = Box(
-                cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), _boot_nonce(connection, cabinet_id)
-            )
+        for stored in due:
+            cabinet_id = stored.cabinet_id
+            box = Box(cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), stored.boot_nonce)
             try:
                 with connection.begin_nested():
                     material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
                     without_origin += material.without_origin
                     desired = desired_content(box, material, fleet.keys, self.rules, now_ms)
-                    self._store(connection, desired, material, now_ms)
+                    self._store(connection, desired, material, stored, now_ms)
             except OperationalError:
                 raise  # the database cannot now: nothing is wrong with this cabinet
             except ValueError as error:  # a row that the contract refuses, or too large without any grant
@@ -83,25 +84,17 @@ class DesiredMaker:
             settle_rows(connection, without_origin, now_ms)
         return len(due)
 
-    def _store(self, connection: Connection, desired: Desired, material: Material, now_ms: int) -> None:
+    def _store(
+        self, connection: Connection, desired: Desired, material: Material, stored: Row[Any], now_ms: int
+    ) -> None:
         digest = content_digest(desired)
-        stored = connection.execute(
-            select(desired_states.c.version, desired_states.c.digest).where(
-                desired_states.c.cabinet_id == desired.cabinet
-            )
-        ).one()
-        held = (
-            connection.execute(
-                select(cabinet_links.c.desired_version_held).where(cabinet_links.c.cabinet_id == desired.cabinet)
-            ).scalar_one_or_none()
-            or 0
-        )
+        held = stored.desired_version_held or 0
         if stored.digest == digest and held <= stored.version:
             _computed(connection, desired.cabinet, now_ms, refused=None)
             _keep_grants(connection, desired.model_copy(update={"version": stored.version}), material)
             return
         if held > stored.version:  # our database was put back: what the box holds under that number is not known
-            connection.execute(delete(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet))
+            connection.execute(_NO_GRANTS, {"cabinet": desired.cabinet})
         version = next_version(stored.version, held, now_ms)
         if version > COUNT_MAX:
             raise ValueError(f"version: expected at most {COUNT_MAX}, the box holds {held}")
@@ -112,9 +105,7 @@ class DesiredMaker:
             "wire": self.sign(numbered).decode(),
             "grants_left_out": desired.grants_left_out,
         }
-        where = desired_states.c.cabinet_id == desired.cabinet
-        connection.execute(update(desired_states).where(where).values(values))
-        _computed(connection, desired.cabinet, now_ms, refused=None)
+        _computed(connection, desired.cabinet, now_ms, refused=None, **values)
         _keep_grants(connection, numbered, material)
 
 
@@ -132,17 +123,20 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
     upsert(connection, desired_states, row, update=("dirty",))
 
 
+_VERSION = select(desired_states.c.version).where(desired_states.c.cabinet_id == bindparam("cabinet"))
+_UNKNOWN = select(cabinets.c.id).where(
+    cabinets.c.life_cycle != "retired", cabinets.c.id.not_in(select(desired_states.c.cabinet_id))
+)
+
+
 def told_version(connection: Connection, cabinet_id: str) -> int:
     """The version of a cabinet's stored desired; 0: there is none."""
-    statement = select(desired_states.c.version).where(desired_states.c.cabinet_id == cabinet_id)
-    return connection.execute(statement).scalar_one_or_none() or 0
+    return connection.execute(_VERSION, {"cabinet": cabinet_id}).scalar_one_or_none() or 0
 
 
 def mark_unknown_dirty(connection: Connection) -> None:
     """Mark every cabinet in use that has no desired state yet."""
-    known = select(desired_states.c.cabinet_id)
-    statement = select(cabinets.c.id).where(cabinets.c.life_cycle != "retired", cabinets.c.id.not_in(known))
-    for cabinet_id in connection.execute(statement).scalars().all():
+    for cabinet_id in connection.execute(_UNKNOWN).scalars().all():
         mark_dirty(connection, cabinet_id)
 
 
@@ -180,33 +174,39 @@ def wire_of(connection: Connection, cabinet_ids: Collection[str]) -> dict[str, t
     return {row.cabinet_id: (row.version, row.wire) for row in connection.execute(statement)}
 
 
-def _due(connection: Connection, stale_ms: int, limit: int) -> Sequence[str]:
-    statement = (
-        select(desired_states.c.cabinet_id)
-        .where(or_(desired_states.c.dirty, desired_states.c.computed_ms < stale_ms))
-        .order_by(desired_states.c.dirty.desc(), desired_states.c.computed_ms, desired_states.c.cabinet_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # replicas share the work; SQLite has one writer
+_DUE: Select[Any] = (
+    select(
+        desired_states.c.cabinet_id,
+        desired_states.c.version,
+        desired_states.c.digest,
+        cabinet_links.c.boot_nonce,
+        cabinet_links.c.desired_version_held,
     )
-    return connection.execute(statement).scalars().all()
+    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
+    .where(or_(desired_states.c.dirty, desired_states.c.computed_ms < bindparam("stale_ms")))
+    .order_by(desired_states.c.dirty.desc(), desired_states.c.computed_ms, desired_states.c.cabinet_id)
+    .limit(bindparam("at_most"))
+    .with_for_update(of=desired_states, skip_locked=True)  # replicas share the work; SQLite has one writer
+)
+_THIS = update(desired_states).where(desired_states.c.cabinet_id == bindparam("cabinet"))
+_GRANTS = select(desired_grants).where(desired_grants.c.cabinet_id == bindparam("cabinet"))
+_NO_GRANTS = delete(desired_grants).where(desired_grants.c.cabinet_id == bindparam("cabinet"))
 
 
-def _boot_nonce(connection: Connection, cabinet_id: str) -> str | None:
-    statement = select(cabinet_links.c.boot_nonce).where(cabinet_links.c.cabinet_id == cabinet_id)
-    return connection.execute(statement).scalar_one_or_none()
+def _due(connection: Connection, stale_ms: int, limit: int) -> Sequence[Row[Any]]:
+    return connection.execute(_DUE, {"stale_ms": stale_ms, "at_most": limit}).all()
 
 
-def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: str | None) -> None:
-    where = desired_states.c.cabinet_id == cabinet_id
-    values = {"computed_ms": now_ms, "dirty": False, "refused": refused}
-    connection.execute(update(desired_states).where(where).values(values))
+def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: str | None, **values: Any) -> None:
+    done = {"computed_ms": now_ms, "dirty": False, "refused": refused}
+    connection.execute(_THIS, {"cabinet": cabinet_id, **done, **values})
 
 
 def _keep_grants(connection: Connection, desired: Desired, material: Material) -> None:
     """Which grants it carries; one in the same form as before keeps the version that first carried it."""
-    statement = select(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet)
-    since = {(row.grant_id, row.digest): row.since_version for row in connection.execute(statement)}
-    connection.execute(delete(desired_grants).where(desired_grants.c.cabinet_id == desired.cabinet))
+    this = {"cabinet": desired.cabinet}
+    known = [row._asdict() for row in connection.execute(_GRANTS, this)]
+    since = {(row["grant_id"], row["digest"]): row["since_version"] for row in known}
     booking_versions = {right.grant_id: right.booking_version for right in material.rights}
     rows = []
     for grant in desired.grants:
@@ -220,5 +220,8 @@ def _keep_grants(connection: Connection, desired: Desired, material: Material) -
                 "booking_version": booking_versions[grant.grant],
             }
         )
+    if sorted(rows, key=itemgetter("grant_id")) == sorted(known, key=itemgetter("grant_id")):
+        return
+    connection.execute(_NO_GRANTS, this)
     if rows:
         connection.execute(insert(desired_grants), rows)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Exists, Select, exists, insert, select, update
 
 from dispatcher.core.incidents import KINDS, Discrepancy, Found, IncidentKind
 from dispatcher.store.schema import incidents
@@ -127,6 +127,13 @@ def open_subjects(connection: Connection, kind: IncidentKind, cabinet_id: str | 
     if cabinet_id is not None:
         statement = statement.where(incidents.c.cabinet_id == cabinet_id)
     return frozenset(connection.execute(statement).scalars())
+
+
+def some_are_open(kind: IncidentKind, cabinet_id: Any) -> Exists:
+    """For a select: whether a cabinet, by a column or a parameter, has any of a kind open."""
+    return exists().where(
+        incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.cabinet_id == cabinet_id
+    )
 
 
 def all_incidents(connection: Connection) -> tuple[Incident, ...]:

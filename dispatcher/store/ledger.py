@@ -187,7 +187,7 @@ def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool
 
 
 def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknowledged | None:
-    """What a box is told whose epoch the ledger has never met; None where it has.
+    """What a box is told whose epoch the ledger had never met before this transaction; None where it has since.
 
     It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
     """

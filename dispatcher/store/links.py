@@ -1,22 +1,33 @@
 """What each cabinet says of itself: presence and report, the newest of each by the box's own count."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, exists, select, update
 
 from contract.messages import Presence, Reported
+from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.ingest import heard_ms
 from dispatcher.core.presence import KnownBoot, is_stale_presence, is_stale_report, speaks_from_later
 from dispatcher.store.desired import mark_dirty, told_version
+from dispatcher.store.incidents import some_are_open
 from dispatcher.store.readings import keep_readings
 from dispatcher.store.schema import cabinet_links, cabinets, cursors
 from dispatcher.store.tampering import settle_tampering
 from dispatcher.store.upsert import insert_absent
 
 
+class Kept(NamedTuple):
+    """What became of a report."""
+
+    is_newest: bool
+    """False: it is older than what is known, and changed nothing."""
+    epoch_is_known: bool
+    """Whether the ledger has met the epoch that it speaks of."""
+
+
 def keep_presence(connection: Connection, presence: Presence, now_ms: int) -> bool:
     """Keep a presence; False for one that is older than what is known, such as a late last will."""
-    known = _locked_link(connection, presence.cabinet)
+    known = _locked_link(connection, presence.cabinet, "")
     if is_stale_presence(presence, _boot(known.boot_nonce, known.boot_ms, known.connection)):
         return False
     values: dict[str, Any] = {
@@ -35,12 +46,12 @@ def keep_presence(connection: Connection, presence: Presence, now_ms: int) -> bo
     return True
 
 
-def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bool:
-    """Keep a report; False for one that is older than what is known."""
-    known = _locked_link(connection, reported.cabinet)
+def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> Kept:
+    """Keep a report, unless it is older than what is known."""
+    known = _locked_link(connection, reported.cabinet, reported.epoch)
     held = _boot(known.reported_boot_nonce, known.reported_boot_ms, known.reported_revision)
     if is_stale_report(reported, held, known.boot_nonce):
-        return False
+        return Kept(is_newest=False, epoch_is_known=known.epoch_is_known)
     at_ms = heard_ms(reported.at_ms, now_ms, clock_trusted=reported.clock_trusted)
     values: dict[str, Any] = {
         "reported": reported.model_dump_json(),
@@ -62,11 +73,11 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> bo
         mark_dirty(connection, reported.cabinet)
     _update(connection, reported.cabinet, values)
     keep_readings(connection, reported, at_ms)
-    settle_tampering(connection, reported, now_ms)
+    settle_tampering(connection, reported, now_ms, some_are_open=known.some_are_tampered)
     news = reported.desired_version != known.desired_version_held
     if news and reported.desired_version > told_version(connection, reported.cabinet):
         mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
-    return True
+    return Kept(is_newest=True, epoch_is_known=known.epoch_is_known)
 
 
 def heard_of_clock(connection: Connection, cabinet_id: str, *, trusted: bool) -> None:
@@ -132,21 +143,28 @@ def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoo
     return KnownBoot(nonce, boot_ms, count)
 
 
-_LOCKED = (
-    select(*(column for column in cabinet_links.c if column is not cabinet_links.c.reported))
+_LOCKED: Select[Any] = (  # all that a report is compared with, in one read
+    select(
+        *(column for column in cabinet_links.c if column is not cabinet_links.c.reported),
+        exists()
+        .where(cursors.c.cabinet_id == bindparam("cabinet"), cursors.c.epoch == bindparam("epoch"))
+        .label("epoch_is_known"),
+        some_are_open(IncidentKind.READER_TAMPERED, bindparam("cabinet")).label("some_are_tampered"),
+    )
     .where(cabinet_links.c.cabinet_id == bindparam("cabinet"))
-    .with_for_update()
+    .with_for_update(of=cabinet_links)
 )
 _THIS = update(cabinet_links).where(cabinet_links.c.cabinet_id == bindparam("cabinet"))
 
 
-def _locked_link(connection: Connection, cabinet_id: str) -> Row[Any]:
-    known = connection.execute(_LOCKED, {"cabinet": cabinet_id}).one_or_none()
+def _locked_link(connection: Connection, cabinet_id: str, epoch: str) -> Row[Any]:
+    this = {"cabinet": cabinet_id, "epoch": epoch}
+    known = connection.execute(_LOCKED, this).one_or_none()
     if known is None:
         insert_absent(
             connection, cabinet_links, {"cabinet_id": cabinet_id, "online": False, "reported_applied": True}
         )
-        known = connection.execute(_LOCKED, {"cabinet": cabinet_id}).one()
+        known = connection.execute(_LOCKED, this).one()
     return known
 
 

@@ -1,11 +1,13 @@
 """Reads what a cabinet's desired state is made of. A row without an origin is named, and is no material."""
 
 from collections import defaultdict
+from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
+from dispatcher.store.columns import literally_in
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badges,
@@ -17,6 +19,30 @@ from dispatcher.store.schema import (
     vehicles,
 )
 from dispatcher.store.unfounded import Sieve
+
+_VALID_TAGS = select(key_tags).where(  # made once, all of these: they run after every change of a right
+    key_tags.c.valid_from_ms <= bindparam("now_ms"),
+    or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > bindparam("now_ms")),
+)
+_FLEET = (
+    select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"))
+    .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
+    .where(keys.c.life_cycle == "in_service")
+    .order_by(keys.c.id)
+)
+_HOLDING = (
+    select(bookings)
+    .where(
+        bookings.c.cabinet_id == bindparam("cabinet"),
+        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+        bookings.c.start_ms <= bindparam("until_ms"),
+    )
+    .order_by(bookings.c.start_ms, bookings.c.grant_id)
+)
+_DRIVERS = select(booking_drivers).where(booking_drivers.c.booking_id.in_(bindparam("bookings", expanding=True)))
+_PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
+_ACTIVE = select(members).where(members.c.id.in_(_PEOPLE), members.c.standing == "active")
+_OF_PEOPLE = select(badges).where(badges.c.member_id.in_(_PEOPLE)).order_by(badges.c.ref)
 
 
 def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
@@ -35,19 +61,9 @@ def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
     """
     sieve = Sieve(connection)
     tags: dict[str, list[str]] = defaultdict(list)
-    valid = select(key_tags).where(
-        key_tags.c.valid_from_ms <= now_ms,
-        or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > now_ms),
-    )
-    for tag in connection.execute(valid).mappings():
+    for tag in connection.execute(_VALID_TAGS, {"now_ms": now_ms}).mappings():
         if sieve.passes(key_tags, tag):
             tags[tag["key_id"]].append(tag["credential"])
-    statement = (
-        select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"))
-        .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
-        .where(keys.c.life_cycle == "in_service")
-        .order_by(keys.c.id)
-    )
     found = tuple(
         FleetKey(
             key_id=row["id"],
@@ -57,25 +73,15 @@ def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
             credentials=tuple(tags[row["id"]]),
             blocked=row["vehicle_life_cycle"] != "in_service",
         )
-        for row in connection.execute(statement).mappings()
+        for row in connection.execute(_FLEET).mappings()
     )
     return Fleet(found, sieve.kept)
 
 
 def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int) -> tuple[Right, ...]:
-    statement = (
-        select(bookings)
-        .where(
-            bookings.c.cabinet_id == cabinet_id,
-            bookings.c.state.in_(LIVE_BOOKING_STATES),
-            bookings.c.start_ms <= until_ms,
-        )
-        .order_by(bookings.c.start_ms, bookings.c.grant_id)
-    )
-    rows = connection.execute(statement).mappings().all()
+    rows = connection.execute(_HOLDING, {"cabinet": cabinet_id, "until_ms": until_ms}).mappings().all()
     drivers: dict[str, list[str]] = defaultdict(list)
-    of_these = select(booking_drivers).where(booking_drivers.c.booking_id.in_([row["id"] for row in rows]))
-    for driver in connection.execute(of_these):
+    for driver in connection.execute(_DRIVERS, {"bookings": [row["id"] for row in rows]}):
         drivers[driver.booking_id].append(driver.member_id)
     return tuple(
         Right(
@@ -94,15 +100,13 @@ def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int
 
 
 def _in_standing(connection: Connection, sieve: Sieve, people: list[str]) -> frozenset[str]:
-    statement = select(members).where(members.c.id.in_(people), members.c.standing == "active")
-    rows = connection.execute(statement).mappings()
+    rows = connection.execute(_ACTIVE, {"people": people}).mappings()
     return frozenset(row["id"] for row in rows if sieve.passes(members, row))
 
 
 def _badges(connection: Connection, sieve: Sieve, people: list[str]) -> tuple[Badge, ...]:
-    statement = select(badges).where(badges.c.member_id.in_(people)).order_by(badges.c.ref)
     return tuple(
         Badge(row["ref"], row["member_id"], row["credential"], revoked=row["state"] == "revoked")
-        for row in connection.execute(statement).mappings()
+        for row in connection.execute(_OF_PEOPLE, {"people": people}).mappings()
         if sieve.passes(badges, row)
     )

@@ -4,11 +4,11 @@ Facts tell what moved; only the report tells what hangs where since before the f
 gone though no fact says so.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, bindparam, or_, select, update
 
 from contract.messages import Reported, SlotState
 from dispatcher.core.booking_states import BookingEvent
@@ -16,9 +16,9 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
 from dispatcher.store.handovers import end_rental
-from dispatcher.store.incidents import close_incident, open_subjects
+from dispatcher.store.incidents import close_incident, open_subjects, some_are_open
 from dispatcher.store.isolation import isolated
-from dispatcher.store.keys import key_state, set_key, settle_key
+from dispatcher.store.keys import set_key, settle_key
 from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
 from dispatcher.store.upsert import upsert
 
@@ -29,6 +29,7 @@ _NEW = (  # made once: it is asked with every commit
         cabinet_links.c.reported_ms,
         cabinet_links.c.reported_seq,
         cursors.c.seq,
+        some_are_open(IncidentKind.SLOT_OPENED_WITHOUT_DECISION, cabinet_links.c.cabinet_id).label("some_sprang"),
     )
     .join(
         cursors,
@@ -41,15 +42,27 @@ _NEW = (  # made once: it is asked with every commit
 )
 
 
+_DONE = (
+    update(cabinet_links).where(cabinet_links.c.cabinet_id == bindparam("cabinet")).values(reported_applied=True)
+)
+_SLOTS = select(slot_states).where(slot_states.c.cabinet_id == bindparam("cabinet"))
+_NAMED = key_states.c.key_id.in_(bindparam("keys", expanding=True))
+_KEYS = (
+    select(key_states)
+    .where(or_(key_states.c.cabinet_id == bindparam("cabinet"), _NAMED))
+    .order_by(key_states.c.slot, key_states.c.key_id)
+)
+
+
 def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> None:
     """Compare each new report with the projections, as soon as the facts that it includes are applied."""
     for row in connection.execute(_NEW).all():
         if row.seq == row.reported_seq:  # facts that came after it know better
             with isolated(connection, "report_not_applied", cabinet=row.cabinet_id):
                 reported = Reported.model_validate_json(row.reported)
-                _apply_report(_Applying(connection, rules, now_ms, reported.cabinet, row.reported_ms), reported)
-        done = update(cabinet_links).where(cabinet_links.c.cabinet_id == row.cabinet_id)
-        connection.execute(done.values(reported_applied=True))
+                applying = _Applying(connection, rules, now_ms, reported.cabinet, row.reported_ms)
+                _apply_report(applying, reported, some_sprang=row.some_sprang)
+        connection.execute(_DONE, {"cabinet": row.cabinet_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +77,28 @@ class _Applying:
     """When the report was true, as far as can be said."""
 
 
-def _apply_report(at: _Applying, reported: Reported) -> None:
+def _apply_report(at: _Applying, reported: Reported, *, some_sprang: bool) -> None:
     seen = [slot for slot in reported.slots if slot.key_present is not None]
     _keep_slots(at, seen)
-    _close_shut(at, seen)
-    for slot in seen:  # first where keys are: one that hangs elsewhere is not missing
-        if slot.key_present and slot.key is not None:
-            _key_hangs(at, slot, slot.key)
-    _slots_are_empty(at, {slot.slot for slot in seen if not slot.key_present})
+    if some_sprang:
+        _close_shut(at, seen)
+    hanging = [(slot, slot.key) for slot in seen if slot.key_present and slot.key is not None]
+    known = _known_keys(at, [key for _slot, key in hanging])
+    moved = [_key_hangs(at, slot, key, known.get(key)) for slot, key in hanging]
+    if any(moved):  # first where keys are: one that hangs elsewhere is not missing
+        known = _known_keys(at, ())
+    _slots_are_empty(at, {slot.slot for slot in seen if not slot.key_present}, known.values())
+
+
+def _known_keys(at: _Applying, named: Sequence[str]) -> dict[str, Row[Any]]:
+    """Those of a cabinet and those that are named, by key, in the order of their slots."""
+    rows = at.connection.execute(_KEYS, {"cabinet": at.cabinet_id, "keys": list(named)})
+    return {row.key_id: row for row in rows}
 
 
 def _keep_slots(at: _Applying, seen: Sequence[SlotState]) -> None:
     """Write the slots that are not as they were known: most reports change one of them."""
-    known = {
-        row.slot: row._asdict()
-        for row in at.connection.execute(select(slot_states).where(slot_states.c.cabinet_id == at.cabinet_id))
-    }
+    known = {row.slot: row._asdict() for row in at.connection.execute(_SLOTS, {"cabinet": at.cabinet_id})}
     for slot in seen:
         columns: dict[str, Any] = {
             "key_present": slot.key_present,
@@ -103,19 +122,19 @@ def _close_shut(at: _Applying, seen: list[SlotState]) -> None:
         close_incident(at.connection, kind, subject, at.now_ms)
 
 
-def _key_hangs(at: _Applying, slot: SlotState, key_id: str) -> None:
-    """Where a key hangs that no fact spoke of. Against a fact only a tag that was read counts."""
-    known = key_state(at.connection, key_id)
+def _key_hangs(at: _Applying, slot: SlotState, key_id: str, known: Row[Any] | None) -> bool:
+    """Where a key hangs that no fact spoke of; whether it does. Against a fact only a tag that was read counts."""
     if known is not None:
         here = known.state == "in_slot" and known.cabinet_id == at.cabinet_id
         if here and known.slot == slot.slot:
-            return
+            return False
         if slot.identity != "read" and known.state != "missing" and not here:
-            return
+            return False
         if known.state == "taken":
             _return_unheard(at, key_id, known.grant_id)
     columns = {"state": "in_slot", "slot": slot.slot, "identity": slot.identity or "unknown"}
     _move_key(at, key_id, **columns)
+    return True
 
 
 def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
@@ -128,15 +147,10 @@ def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
     end_rental(at.connection, rentals.c.key_id == key_id, at.at_ms, None)
 
 
-def _slots_are_empty(at: _Applying, empty: Collection[int]) -> None:
+def _slots_are_empty(at: _Applying, empty: Collection[int], known: Iterable[Row[Any]]) -> None:
     """Keys that hung there by our picture are gone, though no fact says so."""
-    hanging = (
-        select(key_states.c.key_id, key_states.c.slot)
-        .where(key_states.c.state == "in_slot", key_states.c.cabinet_id == at.cabinet_id)
-        .order_by(key_states.c.slot, key_states.c.key_id)
-    )
-    for row in at.connection.execute(hanging).all():
-        if row.slot in empty:
+    for row in known:
+        if row.state == "in_slot" and row.cabinet_id == at.cabinet_id and row.slot in empty:
             _move_key(at, row.key_id, state="missing", slot=row.slot, identity="unknown")
 
 

@@ -9,13 +9,15 @@ from dispatcher.store.incidents import close_incident, open_incident, open_subje
 KIND = IncidentKind.READER_TAMPERED
 
 
-def settle_tampering(connection: Connection, reported: Reported, now_ms: int) -> None:
-    """Open and close the incidents of one cabinet's readers.
+def settle_tampering(connection: Connection, reported: Reported, now_ms: int, *, some_are_open: bool) -> None:
+    """Open and close the incidents of one cabinet's readers; `some_are_open`: it has any open.
 
     A reader that was torn off the wall answers no more: its incident stays open while it is away.
     """
     tampered = {_subject(reported, state.device): state.device for state in reported.devices if state.tampered}
     away = {_subject(reported, state.device) for state in reported.devices if not state.online}
+    if not tampered and not some_are_open:
+        return
     known = open_subjects(connection, KIND, reported.cabinet)
     for subject in sorted(tampered.keys() - known):
         discrepancy = Discrepancy(

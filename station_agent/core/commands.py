@@ -137,5 +137,5 @@ class Commands:
         if now.wall_ms >= command.expires_ms:
             self._answer(command, ReplyOutcome.EXPIRED, Reason.EXPIRED)
         else:
-            self._notebook.then(Report())
+            self._notebook.then(Report(at_once=True))
             self._answer(command, ReplyOutcome.COMPLETED, None)

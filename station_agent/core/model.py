@@ -119,5 +119,8 @@ class Reply:
 class Report:
     """The observed state has changed: publish it."""
 
+    at_once: bool = False
+    """No fact tells of it, and somebody waits for it."""
+
 
 Effect = Journal | KeepDesired | ReleaseSlot | Indicate | Reply | Report

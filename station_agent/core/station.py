@@ -297,7 +297,7 @@ class Station:
         outcome = self.wanted.judge(arrived)
         self.desired_outcomes[outcome] += 1
         if outcome in {DesiredOutcome.REPEATED, DesiredOutcome.OLDER}:
-            self._notebook.then(Report())  # who sends it does not know what is held here: the report was lost
+            self._notebook.then(Report(at_once=True))  # who sends it does not know what is held: a report was lost
         if outcome is not DesiredOutcome.TAKEN:
             return
         self.wanted.take(arrived.desired, arrived.digest)
@@ -308,7 +308,8 @@ class Station:
             if grant not in self.wanted.grants and now.wall_ms - use.taken_ms > USES_KEPT_MS
         ]:
             del self._picture.uses[grant]
-        self._notebook.then(KeepDesired(arrived.wire, arrived.desired.version, arrived.digest), Report())
+        self._notebook.then(KeepDesired(arrived.wire, arrived.desired.version, arrived.digest))
+        self._notebook.then(Report(at_once=True))
 
     def _judge_clock(self, now: Now, event: Event) -> None:
         if isinstance(event, ClockRead):

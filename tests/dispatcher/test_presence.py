@@ -95,7 +95,7 @@ def tell(database: Database, *messages: Presence | Reported, now_ms: int = NOW_M
         if isinstance(message, Presence):
             kept.append(database.write_now(partial(keep_presence, presence=message, now_ms=now_ms)))
         else:
-            kept.append(database.write_now(partial(keep_reported, reported=message, now_ms=now_ms)))
+            kept.append(database.write_now(partial(keep_reported, reported=message, now_ms=now_ms)).is_newest)
             database.write_now(lambda c: apply_reports(c, RULES, now_ms))
     return kept
 

@@ -330,7 +330,7 @@ def test_only_a_newer_wanted_state_is_taken(outcome: str) -> None:
     if outcome == "conflicting":
         arrived = model.DesiredArrived(arrived.desired, arrived.wire, "other")
     held = box.station.wanted.version
-    said = [] if outcome == "conflicting" else [model.Report()]  # what is held: who sent it does not know
+    said = [] if outcome == "conflicting" else [model.Report(at_once=True)]  # its sender does not know what is held
     assert box.handle(arrived) == said
     assert box.station.wanted.version == held
     assert box.station.desired_outcomes[DesiredOutcome(outcome)] == 1
