@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from typing import NamedTuple
 
 import structlog
 from joserfc.jwk import OKPKey
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from contract.envelope import Signer
@@ -15,7 +17,7 @@ from contract.messages import DispatcherPresence
 from dispatcher.core.rules import FleetRules
 from dispatcher.link.courier import Courier
 from dispatcher.link.hearing import Ears
-from dispatcher.link.intake import IntakeWorker
+from dispatcher.link.intake import Change, IntakeWorker
 from dispatcher.link.keyring import KeyRing
 from dispatcher.link.orders import Orders
 from dispatcher.link.publisher import Publisher
@@ -23,19 +25,20 @@ from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.rejects import Rejects
 from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
 from dispatcher.store.database import Database
-from dispatcher.store.desired import DesiredMaker
+from dispatcher.store.desired import DesiredMaker, was_marked
 from dispatcher.store.due import next_due_ms
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
-from dispatcher.store.timed import run_timed
+from dispatcher.store.timed import Awaited, Hearing, run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
 from runtime.steps import Steps
 
 VERSION = version("carshare-controller")
 TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
-FIGURES_EVERY_TICKS = 7  # about 15 s, Prometheus' own usual scrape interval
+NEWS_US = 5_000_000  # while facts come: what a fact itself shows is decided with it
+FIGURES_EVERY_TICKS = 4  # 20 s where something goes on: about Prometheus' own usual scrape interval
 NEVER_MS = 1 << 62
 QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
@@ -97,7 +100,7 @@ class Dispatcher:
             (clock, line_clock),
             setup.rules,
             ledger,
-            committed=self.changed,
+            committed=self._taken_in,
             steps=around.steps,
         )
         self.receiver = Receiver(
@@ -155,10 +158,18 @@ class Dispatcher:
         self.publisher.wake()
         self.orders.wake()
 
+    def _taken_in(self, change: Change) -> None:
+        self._has_news |= change.is_news
+        if change.is_wanted:
+            self.publisher.wake()
+        if change.is_news:
+            self.orders.answered()
+
     async def _keep_time(self) -> None:
         """Every two seconds, where there is anything to look at."""
         now_us = self._around.line_clock.now_us()
-        if self._has_news or self._around.clock.now_ms() >= self._due_ms or now_us - self._ticked_us >= QUIET_US:
+        quiet_us = NEWS_US if self._has_news else QUIET_US
+        if self._around.clock.now_ms() >= self._due_ms or now_us - self._ticked_us >= quiet_us:
             self._has_news = False
             self._ticked_us = now_us
             await self.tick(self._ticks)
@@ -168,15 +179,13 @@ class Dispatcher:
     async def tick(self, tick: int) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""
         now_ms = self._around.clock.now_ms()
+        counts = tick % FIGURES_EVERY_TICKS == 0
+        hearing, rules = self.ears.now(), self._setup.rules
         try:
-            self.keyring.replace(await self.database.read(registered_keys))
-            awaited = await self.database.write(
-                partial(run_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
-            )
+            work = partial(_timed, rules=rules, hearing=hearing, now_ms=now_ms)
+            awaited, is_wanted = await self.database.write(work)
             await self._requests.ask(awaited.by_decisions, awaited.offline)
-            due_ms = await self.database.read(partial(next_due_ms, rules=self._setup.rules, now_ms=now_ms))
-            if tick % FIGURES_EVERY_TICKS == 0:
-                self.figures = await self.database.read(partial(figures, now_ms=now_ms))
+            ahead = await self.database.read(partial(_look_ahead, rules=rules, now_ms=now_ms, counts=counts))
         except OperationalError as error:
             self.ticks_failed += 1
             self.timed_work_ok = False
@@ -187,10 +196,31 @@ class Dispatcher:
             log.exception("timed_work_failed")
         else:
             self.timed_work_ok = True
-            self._due_ms = due_ms if due_ms is not None else NEVER_MS
+            self.keyring.replace(ahead.keys)
+            self.figures = ahead.figures or self.figures
+            self._due_ms = ahead.due_ms if ahead.due_ms is not None else NEVER_MS
             if awaited.by_decisions:
                 self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
-            self.publisher.wake()
+            if is_wanted:
+                self.publisher.wake()
+
+
+class _Ahead(NamedTuple):
+    """What a tick reads after its work."""
+
+    keys: dict[str, str]
+    due_ms: int | None
+    figures: Figures | None
+
+
+def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> tuple[Awaited, bool]:
+    """Timed work, and whether a cabinet is to be told something else by it."""
+    return run_timed(connection, rules, hearing, now_ms), was_marked(connection)
+
+
+def _look_ahead(connection: Connection, rules: FleetRules, now_ms: int, *, counts: bool) -> _Ahead:
+    keys, due_ms = registered_keys(connection), next_due_ms(connection, rules, now_ms)
+    return _Ahead(keys, due_ms, figures(connection, now_ms) if counts else None)
 
 
 async def open_dispatcher(setup: Setup, around: Surroundings) -> Dispatcher:

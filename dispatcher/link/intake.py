@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.link.courier import Courier
 from dispatcher.store.commands import keep_outcome
 from dispatcher.store.database import Database
+from dispatcher.store.desired import was_marked
 from dispatcher.store.ingest import Intake, Taken
 from dispatcher.store.ledger import beginning
 from dispatcher.store.links import keep_presence, keep_reported
@@ -32,6 +34,15 @@ Recorded = Presence | Reported | FactBatch | CommandReply
 """The messages that change the database."""
 
 
+class Change(NamedTuple):
+    """What a commit may have changed for others."""
+
+    is_news: bool
+    """Something was said that timed work decides by."""
+    is_wanted: bool
+    """A cabinet is to be told something else."""
+
+
 class IntakeWorker:
     """Takes messages in and answers facts, one commit at a time.
 
@@ -45,7 +56,7 @@ class IntakeWorker:
         clocks: tuple[Clock, LineClock],
         rules: FleetRules,
         ledger: str,
-        committed: Callable[[], None],
+        committed: Callable[[Change], None],
         steps: Steps,
     ) -> None:
         self.outcomes: Counter[FactOutcome] = Counter()
@@ -96,7 +107,7 @@ class IntakeWorker:
     async def _take(self, group: Sequence[Recorded]) -> None:
         """Commit a group. A message that breaks us is dropped."""
         try:
-            taken, is_news = await self._database.write(partial(self._store, group))
+            taken, change = await self._database.write(partial(self._store, group))
         except OperationalError:
             raise
         except Exception:  # a mistake of ours must not stop the other cabinets' messages
@@ -109,11 +120,10 @@ class IntakeWorker:
         else:
             self.healthy = True
             self._answer(taken)
-            if is_news:
-                self._committed()
+            self._committed(change)
 
-    def _store(self, group: Sequence[Recorded], connection: Connection) -> tuple[Taken, bool]:
-        """What became of the batches, and whether anything was said that decisions may depend on.
+    def _store(self, group: Sequence[Recorded], connection: Connection) -> tuple[Taken, Change]:
+        """What became of the batches, and what else changed.
 
         A report alone decides nothing that cannot wait for the next round, nor does the answer to a request for it.
         """
@@ -135,7 +145,7 @@ class IntakeWorker:
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         apply_reports(connection, self._rules, now_ms)
         beginnings = [beginning(connection, self._ledger, message) for message in of_new_epochs]
-        return taken.answering(beginnings), is_news
+        return taken.answering(beginnings), Change(is_news, was_marked(connection))
 
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""

@@ -36,8 +36,13 @@ class Orders:
         self._working = steps.step("orders", self._work)
 
     def wake(self) -> None:
-        """A command may be new, or answered: look at once."""
+        """A command may be new: look at once."""
         self._working.soon()
+
+    def answered(self) -> None:
+        """A cabinet spoke, maybe of a command that is under way."""
+        if self._sent_us:
+            self._working.soon()
 
     def connected(self) -> None:
         """A new connection: what was under way may be lost."""

@@ -30,6 +30,8 @@ from dispatcher.store.upsert import upsert
 
 log = structlog.get_logger()
 
+_MARKED = "desired state marked dirty"
+
 REASON_CHARACTERS_MAX = 500  # a pydantic error of a few lines, for the operator
 
 
@@ -121,6 +123,12 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
         "grants_left_out": 0,
     }
     upsert(connection, desired_states, row, update=("dirty",))
+    connection.info[_MARKED] = True
+
+
+def was_marked(connection: Connection) -> bool:
+    """Whether anything was marked over this connection since this was last asked; rather once too often."""
+    return bool(connection.info.pop(_MARKED, False))
 
 
 _VERSION = select(desired_states.c.version).where(desired_states.c.cabinet_id == bindparam("cabinet"))

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect
 
-from dispatcher.store.database import WRITING, open_engine
+from dispatcher.store.database import open_engine, writing
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -34,7 +34,7 @@ def pending(url: str) -> tuple[str, ...]:
 
 def migrate_engine(engine: Engine) -> tuple[str, ...]:
     """`migrate` over an engine: the only way for a database in memory."""
-    with engine.execution_options(**WRITING).begin() as connection:
+    with writing(engine) as connection:
         todo = _pending(connection)
         if todo:
             config = _config()
