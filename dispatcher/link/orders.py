@@ -21,6 +21,7 @@ from runtime.steps import Steps
 log = structlog.get_logger()
 
 RESEND_US = 10_000_000  # several times the worst link delay simulated (2 s each way); a box answers in milliseconds
+QUIET_US = 30_000_000  # while none is open: for one that another program wrote and did not send
 LOOK_US = 2_000_000  # while one is open: so late at most it is sent again, or its time declared over
 
 
@@ -63,7 +64,7 @@ class Orders:
         except Exception:  # a mistake of ours: the next round may do better
             self.failed += 1
             log.exception("orders_round_failed")
-        self._working.at_us(self._line_clock.now_us() + (LOOK_US if is_open else RESEND_US))
+        self._working.at_us(self._line_clock.now_us() + (LOOK_US if is_open else QUIET_US))
 
     async def _round(self) -> bool:
         """Whether any command is open after it."""

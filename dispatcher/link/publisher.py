@@ -24,6 +24,7 @@ from runtime.steps import Steps
 log = structlog.get_logger()
 
 RESEND_US = 10_000_000  # several times the worst link delay simulated (2 s each way); a box answers in milliseconds
+QUIET_US = 30_000_000  # while every box holds what it should: for what another program left undone
 RECOMPUTE_MS = 900_000  # grants enter the horizon and leave it by time alone: a quarter of an hour is exact enough
 AT_ONCE = 10  # cabinets per transaction: about 50 ms, so that facts do not wait behind a whole fleet
 WIRES_AT_ONCE = 20  # at most 342 KiB each
@@ -71,23 +72,26 @@ class Publisher:
         self._connected = False
 
     async def _work(self) -> None:
-        """A round whenever woken, and every `RESEND_US`."""
+        """A round whenever woken, and now and then."""
+        again_us = RESEND_US
         try:
-            await self._round()
+            if await self._round():
+                again_us = QUIET_US
         except OperationalError as error:
             log.warning("desired_not_computed", reason=str(error.orig))
         except Exception:  # a mistake of ours: the next round may do better, and facts still want answers
             self.failed += 1
             log.exception("publisher_round_failed")
-        self._working.at_us(self._line_clock.now_us() + RESEND_US)
+        self._working.at_us(self._line_clock.now_us() + again_us)
 
-    async def _round(self) -> None:
+    async def _round(self) -> bool:
+        """Whether every box says that it holds what it should."""
         work = await self._database.read(self._to_do)
         if work.compute:
             await self._compute()
             work = await self._database.read(self._to_do)
         if not self._connected:
-            return
+            return False
         if self._connected_anew:
             self._connected_anew = False
             try:
@@ -97,6 +101,7 @@ class Publisher:
                 raise
         else:
             await self._tell(work.unlike)
+        return not work.unlike
 
     async def _tell_everything(self) -> None:
         self._sent.clear()

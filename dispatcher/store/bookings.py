@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.isolation import undone_if_it_fails
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import booking_drivers, booking_history, bookings
@@ -78,7 +79,7 @@ class BookingFilter:
 def insert_booking(connection: Connection, booking: Booking) -> bool:
     """Write a new booking; False where the database says that the vehicle is not free."""
     try:
-        with connection.begin_nested():  # PostgreSQL gives up the transaction otherwise
+        with undone_if_it_fails(connection):  # PostgreSQL gives up the transaction otherwise
             connection.execute(insert(bookings).values(_row(connection, booking)))
     except IntegrityError as error:
         _raise_unless_overlap(error)
@@ -93,7 +94,7 @@ def update_booking(connection: Connection, booking: Booking) -> bool:
     row = _row(connection, replace(booking, version=booking.version + 1))
     del row["id"]
     try:
-        with connection.begin_nested():
+        with undone_if_it_fails(connection):
             connection.execute(update(bookings).where(bookings.c.id == booking.id).values(row))
     except IntegrityError as error:
         _raise_unless_overlap(error)

@@ -49,10 +49,16 @@ class StoredCommand:
     """When its outcome was final; None: it is open."""
 
 
+_LAST_COUNTER = (
+    select(command_counters.c.counter)
+    .where(command_counters.c.cabinet_id == bindparam("cabinet"))
+    .with_for_update()
+)
+
+
 def next_counter(connection: Connection, cabinet_id: str, now_ms: int) -> int:
     """The next number for a command to a cabinet: never one that was given before, whatever our clock does."""
-    statement = select(command_counters.c.counter).where(command_counters.c.cabinet_id == cabinet_id)
-    last = connection.execute(statement.with_for_update()).scalar_one_or_none() or 0
+    last = connection.execute(_LAST_COUNTER, {"cabinet": cabinet_id}).scalar_one_or_none() or 0
     counter = max(last + 1, now_ms)
     upsert(connection, command_counters, {"cabinet_id": cabinet_id, "counter": counter})
     return counter

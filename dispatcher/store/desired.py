@@ -22,7 +22,7 @@ from dispatcher.core.grants import (
     next_version,
 )
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.isolation import isolated
+from dispatcher.store.isolation import isolated, undone_if_it_fails
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.unfounded import settle_rows
@@ -70,7 +70,7 @@ class DesiredMaker:
             cabinet_id = stored.cabinet_id
             box = Box(cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), stored.boot_nonce)
             try:
-                with connection.begin_nested():
+                with undone_if_it_fails(connection):
                     material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
                     without_origin += material.without_origin
                     desired = desired_content(box, material, fleet.keys, self.rules, now_ms)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, case, func, select
 
 from dispatcher.store.schema import bookings, cabinet_links, cabinets, desired_states, incidents
 
@@ -28,34 +28,41 @@ class Figures:
     grants_left_out: int = 0
 
 
+_OPEN_BY_KIND = (
+    select(incidents.c.kind, func.count()).where(incidents.c.closed_ms.is_(None)).group_by(incidents.c.kind)
+)
+_BOOKINGS_BY_STATE = select(bookings.c.state, func.count()).group_by(bookings.c.state)
+_IN_SERVICE = cabinets.c.life_cycle == "in_service"
+_HELD = func.coalesce(cabinet_links.c.desired_version_held, 0)
+_OUTDATED = (
+    select(func.count(), func.min(desired_states.c.version))
+    .outerjoin_from(desired_states, cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
+    .where(desired_states.c.version > _HELD)
+)
+_CABINETS = (
+    select(func.count(), func.count(case((cabinet_links.c.online, 1))))
+    .select_from(cabinets.outerjoin(cabinet_links, cabinets.c.id == cabinet_links.c.cabinet_id))
+    .where(_IN_SERVICE)
+)
+_DESIRED = select(
+    func.count(desired_states.c.refused), func.coalesce(func.sum(desired_states.c.grants_left_out), 0)
+)
+
+
 def figures(connection: Connection, now_ms: int) -> Figures:
     """Count."""
-    by_kind = select(incidents.c.kind, func.count()).where(incidents.c.closed_ms.is_(None))
-    by_state = select(bookings.c.state, func.count())
-    in_service = cabinets.c.life_cycle == "in_service"
-    online = (
-        select(func.count())
-        .select_from(cabinet_links.join(cabinets, cabinets.c.id == cabinet_links.c.cabinet_id))
-        .where(cabinet_links.c.online, in_service)
-    )
-    held = func.coalesce(cabinet_links.c.desired_version_held, 0)
-    outdated = (
-        select(func.count(), func.min(desired_states.c.version))
-        .outerjoin_from(desired_states, cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
-        .where(desired_states.c.version > held)
-    )
-    count, oldest_ms = connection.execute(outdated).one()
-    left_out = select(func.coalesce(func.sum(desired_states.c.grants_left_out), 0))
-    refused = select(func.count()).select_from(desired_states).where(desired_states.c.refused.is_not(None))
+    outdated, oldest_ms = connection.execute(_OUTDATED).one()
+    in_service, online = connection.execute(_CABINETS).one()
+    refused, left_out = connection.execute(_DESIRED).one()
     return Figures(
-        open_incidents=_counts(connection, by_kind.group_by(incidents.c.kind)),
-        bookings=_counts(connection, by_state.group_by(bookings.c.state)),
-        cabinets=connection.execute(select(func.count()).select_from(cabinets).where(in_service)).scalar_one(),
-        cabinets_online=connection.execute(online).scalar_one(),
-        desired_outdated=count,
-        desired_lag_s=max(now_ms - oldest_ms, 0) / 1000 if count else 0.0,  # versions are unix milliseconds
-        desired_refused=connection.execute(refused).scalar_one(),
-        grants_left_out=int(connection.execute(left_out).scalar_one()),
+        open_incidents=_counts(connection, _OPEN_BY_KIND),
+        bookings=_counts(connection, _BOOKINGS_BY_STATE),
+        cabinets=in_service,
+        cabinets_online=online,
+        desired_outdated=outdated,
+        desired_lag_s=max(now_ms - oldest_ms, 0) / 1000 if outdated else 0.0,  # versions are unix milliseconds
+        desired_refused=refused,
+        grants_left_out=int(left_out),
     )
 
 

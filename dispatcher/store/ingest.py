@@ -28,6 +28,7 @@ from dispatcher.core.ingest import (
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident
+from dispatcher.store.isolation import undone_if_it_fails
 from dispatcher.store.ledger import (
     acknowledgement,
     append,
@@ -144,7 +145,7 @@ class Intake:
     ) -> str | None:
         """Append and apply a fact; why not, where that fails: signed and chained, it is no reason to stop."""
         try:
-            with connection.begin_nested():
+            with undone_if_it_fails(connection):
                 position = append(connection, batch, fact, meaning, self.now_ms)
                 at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
                 apply(at, meaning.model_copy(update={"at_ms": happened_ms(meaning, self.now_ms)}))
