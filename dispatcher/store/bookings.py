@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
@@ -76,16 +76,26 @@ class BookingFilter:
     """Only those that start before this instant."""
 
 
+_THIS = update(bookings).where(bookings.c.id == bindparam("this"))
+_BY_ID: Select[Any] = select(bookings).where(bookings.c.id == bindparam("this"))
+_LOCKED = _BY_ID.with_for_update()  # SQLite has one writer, its transactions begin with the lock: left out there
+_DRIVERS = (
+    select(booking_drivers)
+    .where(booking_drivers.c.booking_id.in_(bindparam("bookings", expanding=True)))
+    .order_by(booking_drivers.c.booking_id, booking_drivers.c.member_id)
+)
+
+
 def insert_booking(connection: Connection, booking: Booking) -> bool:
     """Write a new booking; False where the database says that the vehicle is not free."""
     try:
         with undone_if_it_fails(connection):  # PostgreSQL gives up the transaction otherwise
-            connection.execute(insert(bookings).values(_row(connection, booking)))
+            connection.execute(insert(bookings), _row(connection, booking))
     except IntegrityError as error:
         _raise_unless_overlap(error)
         return False
     for driver_id in booking.driver_ids:
-        connection.execute(insert(booking_drivers).values(booking_id=booking.id, member_id=driver_id))
+        connection.execute(insert(booking_drivers), {"booking_id": booking.id, "member_id": driver_id})
     return True
 
 
@@ -95,7 +105,7 @@ def update_booking(connection: Connection, booking: Booking) -> bool:
     del row["id"]
     try:
         with undone_if_it_fails(connection):
-            connection.execute(update(bookings).where(bookings.c.id == booking.id).values(row))
+            connection.execute(_THIS, {"this": booking.id, **row})
     except IntegrityError as error:
         _raise_unless_overlap(error)
         return False
@@ -120,7 +130,7 @@ def add_history(
 ) -> None:
     text = json.dumps(detail, separators=(",", ":"), sort_keys=True)
     row = {"booking_id": booking_id, "at_ms": at_ms, "what": what, "author": author, "detail": text}
-    connection.execute(insert(booking_history).values(row))
+    connection.execute(insert(booking_history), row)
 
 
 def history_page(connection: Connection, booking_id: str, request: PageRequest) -> Page[HistoryEntry]:
@@ -133,10 +143,7 @@ def history_page(connection: Connection, booking_id: str, request: PageRequest) 
 
 def booking_by_id(connection: Connection, booking_id: str, *, lock: bool = False) -> Booking | None:
     """One booking. `lock`: nobody else changes it before the end of this transaction."""
-    statement = select(bookings).where(bookings.c.id == booking_id)
-    if lock:  # SQLite has one writer, its transactions begin with the lock: SQLAlchemy leaves this out there
-        statement = statement.with_for_update()
-    found = _read(connection, statement)
+    found = _read(connection, _LOCKED if lock else _BY_ID, {"this": booking_id})
     return found[0] if found else None
 
 
@@ -164,8 +171,8 @@ def _filtered(wanted: BookingFilter) -> Select[Any]:
     return statement
 
 
-def _read(connection: Connection, statement: Select[Any]) -> list[Booking]:
-    rows = connection.execute(statement).all()
+def _read(connection: Connection, statement: Select[Any], values: Mapping[str, Any] | None = None) -> list[Booking]:
+    rows = connection.execute(statement, values or {}).all()
     drivers_of = _drivers(connection, [row.id for row in rows])
     return [_booking(row._asdict(), tuple(drivers_of[row.id]), origin_of(connection)) for row in rows]
 
@@ -178,12 +185,7 @@ def _booking(row: dict[str, Any], driver_ids: tuple[str, ...], origin: Origin) -
 
 
 def _drivers(connection: Connection, booking_ids: Sequence[str]) -> dict[str, list[str]]:
-    statement = (
-        select(booking_drivers)
-        .where(booking_drivers.c.booking_id.in_(booking_ids))
-        .order_by(booking_drivers.c.booking_id, booking_drivers.c.member_id)
-    )
     drivers_of: dict[str, list[str]] = defaultdict(list)
-    for row in connection.execute(statement):
+    for row in connection.execute(_DRIVERS, {"bookings": booking_ids}):
         drivers_of[row.booking_id].append(row.member_id)
     return drivers_of

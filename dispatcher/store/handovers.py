@@ -154,7 +154,7 @@ def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, 
         "at_ms": fact.at_ms,
         "identity": fact.identity,
     }
-    at.connection.execute(insert(handovers).values(row))
+    at.connection.execute(insert(handovers), row)
 
 
 def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
         "odometer_start_m": reading.odometer_m if reading is not None else None,
         "energy_start_percent": reading.energy_percent if reading is not None else None,
     }
-    at.connection.execute(insert(rentals).values(row))
+    at.connection.execute(insert(rentals), row)
 
 
 def _end_rental(connection: Connection, fact: KeyReturned, booking_id: str | None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Exists, Select, exists, insert, select, update
+from sqlalchemy import Connection, Exists, Select, bindparam, exists, insert, select, update
 
 from dispatcher.core.incidents import KINDS, Discrepancy, Found, IncidentKind
 from dispatcher.store.schema import incidents
@@ -24,6 +24,11 @@ class OpenIncident(NamedTuple):
 
 
 _OPEN = select(*(incidents.c[name] for name in OpenIncident._fields)).where(incidents.c.closed_ms.is_(None))
+_OPEN_ONE = _OPEN.where(incidents.c.kind == bindparam("kind"), incidents.c.subject == bindparam("subject"))
+_OPEN_SUBJECTS = select(incidents.c.subject).where(
+    incidents.c.closed_ms.is_(None), incidents.c.kind == bindparam("kind")
+)
+_OPEN_SUBJECTS_THERE = _OPEN_SUBJECTS.where(incidents.c.cabinet_id == bindparam("cabinet"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +128,8 @@ def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str
 
 def open_subjects(connection: Connection, kind: IncidentKind, cabinet_id: str | None = None) -> frozenset[str]:
     """The subjects of a kind's open incidents, everywhere or of one cabinet."""
-    statement = select(incidents.c.subject).where(incidents.c.closed_ms.is_(None), incidents.c.kind == kind)
-    if cabinet_id is not None:
-        statement = statement.where(incidents.c.cabinet_id == cabinet_id)
-    return frozenset(connection.execute(statement).scalars())
+    statement = _OPEN_SUBJECTS if cabinet_id is None else _OPEN_SUBJECTS_THERE
+    return frozenset(connection.execute(statement, {"kind": kind, "cabinet": cabinet_id}).scalars())
 
 
 def some_are_open(kind: IncidentKind, cabinet_id: Any) -> Exists:
@@ -143,9 +146,8 @@ def all_incidents(connection: Connection) -> tuple[Incident, ...]:
 
 
 def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> OpenIncident | None:
-    statement = _OPEN.where(incidents.c.kind == kind, incidents.c.subject == subject)
-    found = _read(connection, statement)
-    return found[0] if found else None
+    row = connection.execute(_OPEN_ONE, {"kind": kind, "subject": subject}).first()
+    return None if row is None else OpenIncident(*row)
 
 
 def _open_or_update(
@@ -162,7 +164,7 @@ def _open_or_update(
             "severity": KINDS[discrepancy.kind].severity,
             "opened_ms": now_ms,
         }
-        connection.execute(insert(incidents).values(opened | told))
+        connection.execute(insert(incidents), opened | told)
     elif (row.expected, row.seen) != (discrepancy.expected, discrepancy.seen):
         connection.execute(update(incidents).where(incidents.c.id == row.id).values(told))
 

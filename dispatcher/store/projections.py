@@ -70,7 +70,7 @@ def _keep_refusal(at: Applying, fact: AccessRefused | ReleaseFailed, reason: str
         "badge_ref": badge,
         "grant_id": fact.grant,
     }
-    at.connection.execute(insert(refusals).values(row))
+    at.connection.execute(insert(refusals), row)
 
 
 def _grant_completed(at: Applying, fact: GrantCompleted) -> None:
