@@ -24,6 +24,9 @@ LEAD_MAX_MS = LEAD_MIN[1] * MINUTE_MS
 FIRST_WAVE_GRID_STEPS = (0, 0, 0, 1, 1, 2, 3, 4)  # a busy morning: a third of the fleet at the first step
 DURATION_MIN = (60, 60, 60, 75, 75, 90, 90, 120, 180)  # at least an hour; most errands are short
 GAP_MIN = (0, 0, 15, 15, 30, 30, 45, 60)  # between the end of one booking and the next start
+DAY_MS = 1440 * MINUTE_MS
+NIGHT_MS = (15 * 60 * MINUTE_MS, 23 * 60 * MINUTE_MS)  # after the first start at seven: from 22 to 6 people sleep
+AT_NIGHT = 0.1  # of those who would start then
 
 CANCELS = 0.05
 NEVER_COMES = 0.05
@@ -83,7 +86,15 @@ class Demand:
             yield _first_of_the_day(plan) if opens_the_day and number == 1 else plan
             if rng.random() < RIVALS:
                 yield self._rival(rng, plan, pool.next_member())
-            start_ms = end_ms + rng.choice(GAP_MIN) * MINUTE_MS
+            start_ms = self._by_day(rng, end_ms + rng.choice(GAP_MIN) * MINUTE_MS)
+
+    def _by_day(self, rng: random.Random, start_ms: int) -> int:
+        """The same start, or one early in the morning after."""
+        night_begins_ms, night_ends_ms = NIGHT_MS
+        into_day_ms = (start_ms - self._first_ms) % DAY_MS
+        if not night_begins_ms <= into_day_ms < night_ends_ms or rng.random() < AT_NIGHT:
+            return start_ms
+        return start_ms - into_day_ms + night_ends_ms + rng.choice(FIRST_WAVE_GRID_STEPS) * self._grid_ms
 
     def _draw(
         self, rng: random.Random, vehicle: Vehicle, number: int, member: Member, window: tuple[int, int]

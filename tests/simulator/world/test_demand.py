@@ -163,3 +163,11 @@ def test_a_bag_is_forgotten_only_where_the_hold_leaves_time_for_it() -> None:
         if plan.forgets_bag_ms is not None:
             hold_ms = min(plan.return_at_ms + RULES.retake_hold_s * 1000, plan.end_ms) - plan.return_at_ms
             assert plan.forgets_bag_ms < hold_ms
+
+
+def test_few_start_at_night_and_the_next_morning_is_a_rush_again() -> None:
+    days = [plan for plan in plans_of_a_morning(seed=1, hours=48) if not plan.name.endswith("rival")]
+    by_hour = Counter(f"{to_utc(plan.start_ms).astimezone(LILLE):%d %H}" for plan in days)
+    night = sum(count for hour, count in by_hour.items() if hour[-2:] in {"23", "00", "01", "02", "03", "04", "05"})
+    assert 0 < night < len(days) / 25
+    assert by_hour["03 06"] >= 20
