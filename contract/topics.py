@@ -6,6 +6,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 NAMESPACE_PATTERN = re.compile(r"^[a-z0-9][a-z0-9-]{0,31}$")
 MAJOR = "v1"
@@ -70,12 +71,16 @@ TOPICS = (
 )
 
 
+TOPICS_KEPT = 4096  # nine of each of 30 cabinets are 270; whoever invents more pushes the oldest out
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedTopic:
     rule: TopicRule
     subject: str
 
 
+@lru_cache(TOPICS_KEPT)
 def parse_topic(topic: str, namespace: str) -> ParsedTopic | None:
     """Which rule a topic falls under and for whom; None for a topic that is not ours."""
     prefix = f"{namespace}/{MAJOR}/"

@@ -38,7 +38,7 @@ from runtime.steps import Steps
 VERSION = version("carshare-controller")
 TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
 NEWS_US = 5_000_000  # while facts come: what a fact itself shows is decided with it
-FIGURES_EVERY_TICKS = 4  # 20 s where something goes on: about Prometheus' own usual scrape interval
+LOOK_US = 15_000_000  # keys and figures: Prometheus' own usual scrape interval
 NEVER_MS = 1 << 62
 QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
@@ -79,7 +79,8 @@ class Dispatcher:
         self.ledger = ledger
         self.ticks_failed = 0
         self.timed_work_ok = True
-        self._ticks = 0
+        self._looked_us: int | None = None
+        """When keys and figures were read."""
         self._ticked_us = 0
         self._due_ms = 0
         """When timed work has something to decide next, by the wall clock."""
@@ -172,20 +173,20 @@ class Dispatcher:
         if self._around.clock.now_ms() >= self._due_ms or now_us - self._ticked_us >= quiet_us:
             self._has_news = False
             self._ticked_us = now_us
-            await self.tick(self._ticks)
-            self._ticks += 1
+            await self.tick()
         self._timing.at_us(now_us + TICK_US)
 
-    async def tick(self, tick: int) -> None:
+    async def tick(self) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""
-        now_ms = self._around.clock.now_ms()
-        counts = tick % FIGURES_EVERY_TICKS == 0
-        hearing, rules = self.ears.now(), self._setup.rules
+        now_ms, now_us = self._around.clock.now_ms(), self._around.line_clock.now_us()
+        work = partial(_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
         try:
-            work = partial(_timed, rules=rules, hearing=hearing, now_ms=now_ms)
-            awaited, is_wanted = await self.database.write(work)
-            await self._requests.ask(awaited.by_decisions, awaited.offline)
-            ahead = await self.database.read(partial(_look_ahead, rules=rules, now_ms=now_ms, counts=counts))
+            done = await self.database.write(work)
+            await self._requests.ask(done.awaited.by_decisions, done.awaited.offline)
+            if self._looked_us is None or now_us - self._looked_us >= LOOK_US:
+                keys, self.figures = await self.database.read(partial(_look, now_ms=now_ms))
+                self.keyring.replace(keys)
+                self._looked_us = now_us
         except OperationalError as error:
             self.ticks_failed += 1
             self.timed_work_ok = False
@@ -196,31 +197,30 @@ class Dispatcher:
             log.exception("timed_work_failed")
         else:
             self.timed_work_ok = True
-            self.keyring.replace(ahead.keys)
-            self.figures = ahead.figures or self.figures
-            self._due_ms = ahead.due_ms if ahead.due_ms is not None else NEVER_MS
-            if awaited.by_decisions:
+            self._due_ms = done.due_ms if done.due_ms is not None else NEVER_MS
+            if done.awaited.by_decisions:
                 self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
-            if is_wanted:
+            if done.is_wanted:
                 self.publisher.wake()
 
 
-class _Ahead(NamedTuple):
-    """What a tick reads after its work."""
+class _Done(NamedTuple):
+    """What came of timed work."""
 
-    keys: dict[str, str]
+    awaited: Awaited
+    is_wanted: bool
+    """A cabinet is to be told something else."""
     due_ms: int | None
-    figures: Figures | None
+    """When there is more to decide."""
 
 
-def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> tuple[Awaited, bool]:
-    """Timed work, and whether a cabinet is to be told something else by it."""
-    return run_timed(connection, rules, hearing, now_ms), was_marked(connection)
+def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> _Done:
+    awaited = run_timed(connection, rules, hearing, now_ms)
+    return _Done(awaited, was_marked(connection), next_due_ms(connection, rules, now_ms))
 
 
-def _look_ahead(connection: Connection, rules: FleetRules, now_ms: int, *, counts: bool) -> _Ahead:
-    keys, due_ms = registered_keys(connection), next_due_ms(connection, rules, now_ms)
-    return _Ahead(keys, due_ms, figures(connection, now_ms) if counts else None)
+def _look(connection: Connection, now_ms: int) -> tuple[dict[str, str], Figures]:
+    return registered_keys(connection), figures(connection, now_ms)
 
 
 async def open_dispatcher(setup: Setup, around: Surroundings) -> Dispatcher:

@@ -129,10 +129,10 @@ class IntakeWorker:
         """
         now_ms = self._clock.now_ms()
         of_new_epochs = []
-        is_news = any(isinstance(message, Presence | FactBatch) for message in group)
+        is_news = False
         for message in group:
             if isinstance(message, Presence):
-                keep_presence(connection, message, now_ms)
+                is_news |= keep_presence(connection, message, now_ms)
         for message in group:
             if isinstance(message, Reported):  # a broker may deliver an older one again after a newer one
                 if not keep_reported(connection, message, now_ms).epoch_is_known:
@@ -143,6 +143,7 @@ class IntakeWorker:
                 )
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
+        is_news |= any(outcome is not FactOutcome.DUPLICATE for outcome in taken.outcomes.elements())
         apply_reports(connection, self._rules, now_ms)
         beginnings = [beginning(connection, self._ledger, message) for message in of_new_epochs]
         return taken.answering(beginnings), Change(is_news, was_marked(connection))

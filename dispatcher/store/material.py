@@ -1,13 +1,15 @@
 """Reads what a cabinet's desired state is made of. A row without an origin is named, and is no material."""
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
 from dispatcher.store.columns import literally_in
+from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badges,
@@ -20,6 +22,7 @@ from dispatcher.store.schema import (
 )
 from dispatcher.store.unfounded import Sieve
 
+FLEETS_KEPT = 4
 _VALID_TAGS = select(key_tags).where(  # made once, all of these: they run after every change of a right
     key_tags.c.valid_from_ms <= bindparam("now_ms"),
     or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > bindparam("now_ms")),
@@ -47,7 +50,7 @@ _OF_PEOPLE = select(badges).where(badges.c.member_id.in_(_PEOPLE)).order_by(badg
 
 def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
     """The bookings of a cabinet that hold and start by `until_ms`, with the people and badges they name."""
-    sieve = Sieve(connection)
+    sieve = Sieve(origin_of(connection))
     rights = _rights(connection, sieve, cabinet_id, until_ms)
     people = sorted({member for right in rights for member in right.member_ids})
     in_standing, badges_of_people = _in_standing(connection, sieve, people), _badges(connection, sieve, people)
@@ -59,21 +62,28 @@ def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
 
     One whose row has no origin has no home: it can be brought back, and a box presumes it nowhere.
     """
-    sieve = Sieve(connection)
+    tags = connection.execute(_VALID_TAGS, {"now_ms": now_ms}).all()
+    return _fleet(origin_of(connection), tuple(tags), tuple(connection.execute(_FLEET).all()))
+
+
+@lru_cache(FLEETS_KEPT)
+def _fleet(origin: Origin, valid_tags: tuple[Row[Any], ...], rows: tuple[Row[Any], ...]) -> Fleet:
+    """Rows that are what they were make the fleet that they made."""
+    sieve = Sieve(origin)
     tags: dict[str, list[str]] = defaultdict(list)
-    for tag in connection.execute(_VALID_TAGS, {"now_ms": now_ms}).mappings():
-        if sieve.passes(key_tags, tag):
-            tags[tag["key_id"]].append(tag["credential"])
+    for tag in valid_tags:
+        if sieve.passes(key_tags, tag._mapping):  # noqa: SLF001  # public: so named to hide no column
+            tags[tag.key_id].append(tag.credential)
     found = tuple(
         FleetKey(
-            key_id=row["id"],
-            vehicle_id=row["vehicle_id"],
-            home_cabinet_id=row["home_cabinet_id"] if sieve.passes(keys, row) else None,
-            home_slot=row["home_slot"],
-            credentials=tuple(tags[row["id"]]),
-            blocked=row["vehicle_life_cycle"] != "in_service",
+            key_id=row.id,
+            vehicle_id=row.vehicle_id,
+            home_cabinet_id=row.home_cabinet_id if sieve.passes(keys, row._mapping) else None,  # noqa: SLF001
+            home_slot=row.home_slot,
+            credentials=tuple(tags[row.id]),
+            blocked=row.vehicle_life_cycle != "in_service",
         )
-        for row in connection.execute(_FLEET).mappings()
+        for row in rows
     )
     return Fleet(found, sieve.kept)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, Table, select
 
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.incidents import open_subjects, settle
-from dispatcher.store.origin import SIGNED, origin_of
+from dispatcher.store.origin import SIGNED, Origin, origin_of
 from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, commands, keys, members
 
 COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str | None]]] = MappingProxyType(
@@ -27,8 +27,8 @@ COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str | None]]] = MappingProxyTyp
 class Sieve:
     """Lets rows pass that have an origin; of the others it keeps those that would have been part of a right."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._origin = origin_of(connection)
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
         self._found: dict[str, Discrepancy] = {}
 
     def passes(self, table: Table, row: RowMapping, driver_ids: Sequence[str] = ()) -> bool:

@@ -65,6 +65,8 @@ class MemoryBroker:
         """(client id, topic) -> whether a lying broker keeps this message from this client."""
         self.on_message: Callable[[str, bytes], None] = _unheard
         self._turn: dict[str, count[int]] = defaultdict(count)
+        self._readers: dict[str, tuple[MemoryLink, ...]] = {}
+        """By topic, for as long as the same clients are connected."""
 
     def take(self, client_id: str, publication: Publication) -> None:
         """A message arrived here."""
@@ -78,7 +80,11 @@ class MemoryBroker:
     def spread(self, topic: str, payload: bytes, sender: str | None = None) -> None:
         """Hand a message to whoever subscribes to its topic; without a sender, the broker itself made it up."""
         shared: dict[str, list[MemoryLink]] = {}
-        for link in tuple(self.sessions.values()):
+        readers = self._readers.get(topic)
+        if readers is None:
+            readers = tuple(link for link in self.sessions.values() if link.groups_for(topic, own=False))
+            self._readers[topic] = readers
+        for link in readers:
             groups = link.groups_for(topic, own=link.client_id == sender)
             if None in groups:
                 link.hand(Incoming(topic, payload, 1, retained=False))
@@ -91,6 +97,7 @@ class MemoryBroker:
     def welcome(self, link: "MemoryLink") -> None:
         """A client is connected: it gets what is retained."""
         self.sessions[link.client_id] = link
+        self._readers.clear()
         for topic, payload in tuple(self.retained.items()):
             if None in link.groups_for(topic, own=False):  # MQTT 5: none for a shared subscription
                 link.hand(Incoming(topic, payload, 1, retained=True))
@@ -98,7 +105,7 @@ class MemoryBroker:
     def gone(self, link: "MemoryLink", will: Publication | None) -> None:
         """A connection ended without a farewell."""
         if self.sessions.get(link.client_id) is link:
-            del self.sessions[link.client_id]
+            self.left(link)
             if will is not None:
                 self.take(link.client_id, will)
 
@@ -106,12 +113,14 @@ class MemoryBroker:
         """A client said goodbye."""
         if self.sessions.get(link.client_id) is link:
             del self.sessions[link.client_id]
+            self._readers.clear()
 
     def restart(self, down_us: int) -> None:
         """Everything is forgotten; clients find the connection closed."""
         self.is_up = False
         self.retained.clear()
         links, self.sessions = list(self.sessions.values()), {}
+        self._readers.clear()
         for link in links:
             link.lose(LinkEnd.LOST)
         self.timers.call_at(self.timers.now_us() + down_us, self._up)

@@ -14,7 +14,6 @@ from dispatcher import dispatcher as dispatcher_module
 from dispatcher.api.counters import ApiCounters
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
-from dispatcher.dispatcher import FIGURES_EVERY_TICKS
 from dispatcher.link.hearing import Ears
 from dispatcher.metrics import health, monitored, readiness
 from dispatcher.store.deadlines import MARGIN_MS
@@ -60,7 +59,7 @@ async def test_a_booking_from_the_desk_to_the_box_and_back_until_it_is_complete(
         assert stored(bench.database).state is BookingState.RETURNED
         box.now_ms += 10 * MINUTE + MARGIN_MS
         bench.clock.ms += 10 * MINUTE + MARGIN_MS
-        await bench.dispatcher.tick(1)
+        await bench.dispatcher.tick()
         await eventually(lambda: bench.link.heard(Command))  # the hold is over: how do you stand?
         await bench.tell(box.report())
         await eventually(lambda: len(bench.dispatcher.intake) == 0)
@@ -75,8 +74,8 @@ def _grants(message: Any) -> tuple[Any, ...]:
 
 
 async def _tick_until(bench: Running, state: BookingState) -> None:
-    for number in range(100):
-        await bench.dispatcher.tick(number)
+    for _ in range(100):
+        await bench.dispatcher.tick()
         if stored(bench.database).state is state:
             return
         await asyncio.sleep(0)
@@ -90,7 +89,7 @@ async def test_a_cabinet_that_falls_silent_while_we_listen_is_an_incident() -> N
         await bench.tell(box.presence(online=False))
         await eventually(lambda: len(bench.dispatcher.intake) == 0)
         bench.clock.pass_s(RULES.cabinet_silent_s + 1)
-        await bench.dispatcher.tick(1)
+        await bench.dispatcher.tick()
         found = {(kind, subject) for kind, subject, _ in incidents(bench.database)}
         assert (IncidentKind.CABINET_SILENT, CABINET) in found
 
@@ -100,9 +99,9 @@ async def test_a_cabinet_is_not_blamed_for_our_own_deafness() -> None:
         await bench.tell(FakeBox().presence())
         bench.link.disconnect()
         bench.clock.pass_s(24 * 3600)
-        await bench.dispatcher.tick(1)
+        await bench.dispatcher.tick()
         await bench.link.connect()
-        await bench.dispatcher.tick(2)
+        await bench.dispatcher.tick()
         assert incidents(bench.database) == []
 
 
@@ -132,11 +131,11 @@ async def test_timed_work_that_the_database_refuses_is_tried_again_and_seen_in_h
 
     bench.database.write = refuse  # type: ignore[assignment,method-assign]
     with capture_logs() as logs:
-        await bench.dispatcher.tick(1)
+        await bench.dispatcher.tick()
     assert [log["event"] for log in logs] == ["timed_work_failed"]
     assert [check.name for check in health(bench.dispatcher) if not check.ok] == ["timed_work"]
     bench.database.write = write  # type: ignore[method-assign]
-    await bench.dispatcher.tick(2)
+    await bench.dispatcher.tick()
     assert all(check.ok for check in health(bench.dispatcher))
 
 
@@ -177,7 +176,7 @@ async def test_the_metrics_show_what_happens() -> None:
         await tell_facts(bench, box, 1)
         await bench.link.deliver("nothing/of/ours", b"garbage")
         bench.clock.pass_s(30)
-        await bench.dispatcher.tick(FIGURES_EVERY_TICKS)
+        await bench.dispatcher.tick()
         seen = await metrics(bench)
     assert seen['dispatcher_ingest_facts_total{outcome="applied"}'] == 2
     assert seen['dispatcher_messages_rejected_total{fault="wrong_topic"}'] == 1
@@ -213,7 +212,7 @@ async def test_timed_work_that_breaks_is_counted_and_tried_again(monkeypatch: py
     bench = await made(new_database())
     with monkeypatch.context() as patched:
         patched.setattr(dispatcher_module, "run_timed", broken)
-        await bench.dispatcher.tick(1)
+        await bench.dispatcher.tick()
     assert (bench.dispatcher.ticks_failed, bench.dispatcher.timed_work_ok) == (1, False)
-    await bench.dispatcher.tick(2)
+    await bench.dispatcher.tick()
     assert bench.dispatcher.timed_work_ok

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from contract.envelope import BadMessage, EnvelopeFault
 from contract.messages import CommandReply, Presence, ReplyOutcome, TimeReply, TimeRequest
 from contract.topics import FACTS, PRESENCE, TIME, Author
+from dispatcher.dispatcher import LOOK_US
 from dispatcher.link import receiver
 from dispatcher.link.rejects import TOPIC_CHARACTERS_MAX, Rejects
 from dispatcher.store.schema import cabinet_links, cabinets, facts
@@ -96,7 +97,8 @@ async def test_a_cabinet_whose_key_was_replaced_is_believed_under_the_new_one_on
     async with running() as bench:
         replace = update(cabinets).where(cabinets.c.id == CABINET).values(public_key=public_text(77))
         bench.database.write_now(lambda connection: connection.execute(replace))
-        await bench.dispatcher.tick(1)
+        bench.clock.pass_s(LOOK_US / 1e6)
+        await bench.dispatcher.tick()
         await bench.tell(FakeBox().presence())
         assert rejected(bench) == {EnvelopeFault.BAD_SIGNATURE: 1}
         new = signer(Author.AGENT, CABINET, 77).sign(FakeBox().presence())
@@ -109,7 +111,8 @@ async def test_a_cabinet_without_a_usable_key_is_not_believed(change: dict[str, 
     async with running() as bench:
         values = update(cabinets).where(cabinets.c.id == CABINET).values(change)
         bench.database.write_now(lambda connection: connection.execute(values))
-        await bench.dispatcher.tick(1)
+        bench.clock.pass_s(LOOK_US / 1e6)
+        await bench.dispatcher.tick()
         await bench.tell(FakeBox().presence())
         assert rejected(bench) == {EnvelopeFault.UNKNOWN_AUTHOR: 1}
 
