@@ -117,7 +117,6 @@ class _Stage:
             world.open()
             stack.callback(world.close)
             running = await stack.enter_async_context(self._programs(ports))
-            self._tell_where(running)
             await self._live(world, running)
             verdict = await self._settled_verdict(world)
         return verdict, time.perf_counter() - began_s, (self._clock.now_ms() - began_ms) / 1000
@@ -156,6 +155,7 @@ class _Stage:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        self._tell_where(running)  # which says that Ctrl-C ends it: from here on it does
         live = LiveLine(self._clock)
         world.record.on_fact = live.on_fact
         meter = Meter(running.processes[1:])
