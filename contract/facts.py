@@ -58,7 +58,7 @@ class EpochStarted(FactBase):
     """The first fact of every epoch."""
 
     kind: Literal["epoch_started"] = "epoch_started"
-    why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict"]
+    why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"]
 
 
 class AgentStarted(FactBase):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import assert_never
+from typing import Literal, assert_never
 
 import structlog
 
@@ -316,32 +316,37 @@ class Agent:
         if message.epoch != journal.epoch.epoch:
             return  # of an epoch that ended
         known_hash = await self._around.executor.run(partial(journal.hash_at, message.seq))
+        lowered = message.seq < journal.epoch.acknowledged_seq
         if message.seq > journal.epoch.last_seq:
             if journal.depth == 0:
-                await self._start_epoch(opened, beyond=True, common_seq=journal.epoch.last_seq)
+                await self._start_epoch(opened, "acknowledged_beyond_sent", journal.epoch.last_seq)
             # else this box was put back: what it has to tell differs from the ledger's, whose answer names the last
             # number in common; to number anew before would tell twice what the ledger has
         elif message.conflict or known_hash not in {None, message.hash}:
             fits = message.conflict and known_hash == message.hash
-            knows_less = fits and message.seq < journal.epoch.acknowledged_seq
-            if knows_less and journal.depth and not self._told_from_start:
+            if fits and lowered and journal.depth and not self._told_from_start:
                 self._told_from_start = True  # the answer to a later batch knows less than that to the first will
                 opened.sender.from_start()
                 return
             common_seq = message.seq if fits else journal.epoch.acknowledged_seq
-            await self._start_epoch(opened, beyond=False, common_seq=common_seq)
+            await self._start_epoch(opened, "hash_conflict", common_seq)
+        elif lowered and await self._around.executor.run(partial(journal.has_forgotten, message.seq + 1)):
+            await self._start_epoch(opened, "facts_forgotten", message.seq)  # it was put back to long ago
         else:
             await opened.sender.acknowledged(message)
 
-    async def _start_epoch(self, opened: Opened, *, beyond: bool, common_seq: int) -> None:
+    async def _start_epoch(
+        self,
+        opened: Opened,
+        why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"],
+        common_seq: int,
+    ) -> None:
         """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
         journal, run = opened.journal, self._around.executor.run
         if not opened.station.durable or not await run(journal.settle):
             return  # the ledger says it again when there is room to write
         ended = journal.epoch
-        self._log.error(
-            "epoch_starts", beyond_sent=beyond, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq
-        )
+        self._log.error("epoch_starts", why=why, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq)
         try:
             texts = await run(partial(journal.texts_after, common_seq))
         except CannotNow as error:
@@ -349,9 +354,7 @@ class Agent:
             return
         facts = (parse_fact(text) for text in texts)
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
-        first, *others = opened.station.start_epoch(
-            self._now(), "acknowledged_beyond_sent" if beyond else "hash_conflict", carried
-        )
+        first, *others = opened.station.start_epoch(self._now(), why, carried)
         assert isinstance(first, model.Journal), "facts come before actions"
         epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
         if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):

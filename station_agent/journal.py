@@ -150,6 +150,16 @@ class Journal:
         rows = self._rows_from(seq, 1)
         return rows[0].hash if rows and rows[0].seq == seq else None
 
+    def has_forgotten(self, seq: int) -> bool:
+        """Whether fact `seq` of this epoch was journalled and then deleted; False where that cannot be read now."""
+        try:
+            first_seq = self._database.first_seq(self._epoch)
+        except CannotNow as error:
+            self._database_trouble = str(error)
+            return False
+        kept_from = first_seq if first_seq is not None else self._epoch.last_seq + 1
+        return 0 < seq <= self._epoch.last_seq - len(self._waiting) and seq < kept_from
+
     def acknowledge(self, seq: int) -> None:
         """Remember how far the ledger has our facts; it may have fewer than before, after a restore.
 
@@ -181,10 +191,10 @@ class Journal:
         return True
 
     def forget(self, before_ms: int) -> int:
-        """Delete acknowledged facts from the oldest on, up to the first that is younger than `before_ms`.
+        """Delete acknowledged facts from the oldest on, up to the last that was surely noted before `before_ms`.
 
-        A box's clock may have been wrong for a while, so the order of numbers decides and not the times alone.
-        The last acknowledged fact stays, for its hash. Returns how many went.
+        A box's clock may have been wrong for a while: only a time that somebody vouched for says how old a fact
+        is, and that all before it are older. The last acknowledged fact stays, for its hash. Returns how many went.
         """
         if not self.settle():
             return 0  # the emergency journal continues the database's last fact: it has to stay

@@ -146,17 +146,23 @@ class JournalDatabase:
     def forget(self, epoch: Epoch, before_ms: int) -> int:
         """Delete acknowledged facts; see `Journal.forget`."""
         with self._transaction():
-            (young,) = self._connection.execute(
-                "SELECT min(seq) FROM facts WHERE epoch = ? AND at_ms >= ?", (epoch.number, before_ms)
+            old = self._connection.execute(
+                "SELECT epoch, seq FROM facts WHERE at_ms < ? AND json_extract(text, '$.clock_trusted') "
+                "ORDER BY epoch DESC, seq DESC LIMIT 1",
+                (before_ms,),
             ).fetchone()
-            keep_from = min(epoch.acknowledged_seq, (young or epoch.last_seq + 1) - 1)
-            gone = self._connection.execute(
-                "DELETE FROM facts WHERE epoch = ? AND seq < ?", (epoch.number, keep_from)
-            ).rowcount
-            gone += self._connection.execute(
-                "DELETE FROM facts WHERE epoch < ? AND at_ms < ?", (epoch.number, before_ms)
-            ).rowcount
-        return gone
+            if old is None:
+                return 0
+            keep_from = min(old, (epoch.number, epoch.acknowledged_seq))
+            return self._connection.execute("DELETE FROM facts WHERE (epoch, seq) < (?, ?)", keep_from).rowcount
+
+    def first_seq(self, epoch: Epoch) -> int | None:
+        """The number of the oldest fact of an epoch that is kept; None: none is."""
+        with _sorted_errors():
+            (seq,) = self._connection.execute(
+                "SELECT min(seq) FROM facts WHERE epoch = ?", (epoch.number,)
+            ).fetchone()
+        return None if seq is None else int(seq)
 
     def checkpoint(self, mode: str) -> None:
         """Fold the write-ahead log back."""

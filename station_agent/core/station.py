@@ -143,10 +143,10 @@ class Station:
     def start_epoch(
         self,
         now: Now,
-        why: Literal["acknowledged_beyond_sent", "hash_conflict"],
+        why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"],
         carried: tuple[Fact, ...],
     ) -> list[Effect]:
-        """Number anew from 1: the ledger and this box disagree about the past.
+        """Number anew from 1: the ledger and this box disagree about the past, or miss a part of it together.
 
         Args:
             now: the time of the first fact.
@@ -154,7 +154,8 @@ class Station:
             carried: facts that the ledger never took; they are told again under new numbers.
         """
         self._notebook.last_seq = 0
-        self._handovers.doubt_identities()
+        if why != "facts_forgotten":
+            self._handovers.doubt_identities()
         self._notebook.note(now, EpochStarted, why=why)
         for fact in carried:
             self._notebook.repeat(fact)

@@ -99,15 +99,42 @@ def test_only_old_acknowledged_facts_are_forgotten(tmp_path: Path) -> None:
 
 def test_a_time_out_of_order_makes_no_hole(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.sqlite")
-    times = (5000, 5000, 0, 0, 5000, 5000)  # a boot without a clock in between
-    journal.append(
-        tuple(DoorClosed(seq=n, at_ms=at_ms, clock_trusted=True, slot=1) for n, at_ms in enumerate(times, 1)), "{}"
-    )
+    journal.append(told_at(5000, 5000, 0, 0, 5000, 5000), "{}")  # a boot without a clock in between
     journal.acknowledge(6)
     assert journal.forget(before_ms=1000) == 0
     batch = journal.batch(1)
     assert batch is not None
     assert batch.last_seq == 6
+    journal.close()
+
+
+def told_at(*times_ms: int) -> tuple[DoorClosed, ...]:
+    """Facts of these times; nobody vouches for 0."""
+    return tuple(
+        DoorClosed(seq=number, at_ms=at_ms, clock_trusted=at_ms > 0, slot=1)
+        for number, at_ms in enumerate(times_ms, 1)
+    )
+
+
+def test_what_a_box_without_a_clock_noted_is_as_old_as_what_comes_after_it(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(told_at(0, 0, 5000, 6000), "{}")  # an epoch that began before the clock was right
+    journal.acknowledge(4)
+    assert journal.forget(before_ms=1000) == 0
+    assert not journal.has_forgotten(1)
+    assert journal.forget(before_ms=5500) == 2
+    assert [journal.has_forgotten(seq) for seq in (0, 1, 2, 3, 4, 5)] == [False, True, True, False, False, False]
+    journal.close()
+
+
+def test_facts_of_an_epoch_that_ended_are_forgotten_with_it(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    journal.append(told_at(1000, 2000, 3000), "{}")
+    journal.start_epoch("b" * 32, 2000, told_at(0, 5000, 6000), "{}")
+    assert journal.forget(before_ms=2500) == 1
+    assert journal.forget(before_ms=5500) == 2, "nothing of the new epoch is acknowledged"
+    journal.acknowledge(3)
+    assert journal.forget(before_ms=5500) == 1
     journal.close()
 
 
