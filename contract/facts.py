@@ -59,6 +59,10 @@ class EpochStarted(FactBase):
 
     kind: Literal["epoch_started"] = "epoch_started"
     why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"]
+    after_epoch: Nonce | None = None
+    """The epoch that it goes on from; None: nothing before it is kept, or can be told."""
+    after_seq: Count = 0
+    """How many facts of `after_epoch` count: a ledger that lacks some of them asks for these first."""
 
 
 class AgentStarted(FactBase):

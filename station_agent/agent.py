@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Literal, assert_never
+from typing import assert_never
 
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
-from contract.facts import Fact, UnknownFact, parse_fact
+from contract.facts import Fact
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
@@ -36,10 +36,10 @@ from station_agent.core.device_events import CardRead, DeviceEvent
 from station_agent.core.picture import Picture
 from station_agent.core.station import Station, StationSetup
 from station_agent.drivers.base import MakeLine
+from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
-from station_agent.journal_database import CannotNow
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
@@ -77,6 +77,7 @@ class Opened:
     station: Station
     sender: FactSender
     reporter: Reporter
+    epochs: Epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,6 @@ class Agent:
         self._trouble = ""
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
-        self._told_from_start = False
-        """Whether the ledger was asked, in this conflict, to compare from the last number that it had confirmed."""
         self.opened: Opened | None = None
         own_key = public_key_from_text(public_key_text(keys.signing))
         own = VerifyKey(Author.AGENT, config.cabinet, own_key)
@@ -201,7 +200,21 @@ class Agent:
         reporter = Reporter(
             self._boot, station, journal, self.outgoing, (around.clock, around.line_clock), around.steps
         )
-        return Opened(journal, station, sender, reporter)
+        epochs = Epochs(
+            (journal, station, sender),
+            self.outgoing,
+            (around.clock, around.line_clock),
+            around.executor,
+            around.random_bytes,
+            self._carry_on,
+            self._log,
+        )
+        return Opened(journal, station, sender, reporter, epochs)
+
+    async def _carry_on(self, effects: list[model.Effect]) -> None:
+        """What a new epoch leaves to be done."""
+        assert self.opened is not None, "it is begun after the journal is open"
+        await self._carry_out(self.opened, effects, None)
 
     def _restore(self, station: Station, held: HeldDesired) -> None:
         """The wanted state from before the reboot, if its signature still holds under today's keys."""
@@ -257,7 +270,7 @@ class Agent:
     async def _handle(self, opened: Opened, stamped: _Stamped) -> None:
         match stamped.what:
             case Acknowledged():
-                await self._acknowledged(opened, stamped.what)
+                await opened.epochs.acknowledged(stamped.what)
             case TimeReply():
                 self._clock_keeper.answered(stamped.what)
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
@@ -309,60 +322,6 @@ class Agent:
             self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     # --- the centre's words
-
-    async def _acknowledged(self, opened: Opened, message: Acknowledged) -> None:
-        """Move the watermark; where ledger and journal disagree about the past, start a new epoch."""
-        journal = opened.journal
-        if message.epoch != journal.epoch.epoch:
-            return  # of an epoch that ended
-        known_hash = await self._around.executor.run(partial(journal.hash_at, message.seq))
-        lowered = message.seq < journal.epoch.acknowledged_seq
-        if message.seq > journal.epoch.last_seq:
-            if journal.depth == 0:
-                await self._start_epoch(opened, "acknowledged_beyond_sent", journal.epoch.last_seq)
-            # else this box was put back: what it has to tell differs from the ledger's, whose answer names the last
-            # number in common; to number anew before would tell twice what the ledger has
-        elif message.conflict or known_hash not in {None, message.hash}:
-            fits = message.conflict and known_hash == message.hash
-            if fits and lowered and journal.depth and not self._told_from_start:
-                self._told_from_start = True  # the answer to a later batch knows less than that to the first will
-                opened.sender.from_start()
-                return
-            common_seq = message.seq if fits else journal.epoch.acknowledged_seq
-            await self._start_epoch(opened, "hash_conflict", common_seq)
-        elif lowered and await self._around.executor.run(partial(journal.has_forgotten, message.seq + 1)):
-            await self._start_epoch(opened, "facts_forgotten", message.seq)  # it was put back to long ago
-        else:
-            await opened.sender.acknowledged(message)
-
-    async def _start_epoch(
-        self,
-        opened: Opened,
-        why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"],
-        common_seq: int,
-    ) -> None:
-        """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
-        journal, run = opened.journal, self._around.executor.run
-        if not opened.station.durable or not await run(journal.settle):
-            return  # the ledger says it again when there is room to write
-        ended = journal.epoch
-        self._log.error("epoch_starts", why=why, common_seq=common_seq, was=ended.epoch, at_seq=ended.last_seq)
-        try:
-            texts = await run(partial(journal.texts_after, common_seq))
-        except CannotNow as error:
-            self._log.error("epoch_not_started", why=str(error))
-            return
-        facts = (parse_fact(text) for text in texts)
-        carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
-        first, *others = opened.station.start_epoch(self._now(), why, carried)
-        assert isinstance(first, model.Journal), "facts come before actions"
-        epoch, created_ms = self._around.random_bytes(16).hex(), self._around.clock.now_ms()
-        if not await run(partial(journal.start_epoch, epoch, created_ms, first.facts, first.picture)):
-            opened.station.epoch_not_started(ended.last_seq)
-            return
-        self._told_from_start = False
-        opened.sender.new_epoch()
-        await self._carry_out(opened, others, None)
 
     def _answer(self, reply: CommandReply) -> None:
         self._replies.append(reply)  # where there are too many, the oldest goes: its author asks again

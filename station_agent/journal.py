@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from contract.chain import genesis_hash, next_hash
-from contract.facts import Fact
+from contract.facts import EpochStarted, Fact, parse_fact
 from contract.limits import BATCH_BYTES_MAX, FACT_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
 from station_agent.emergency import EmergencyJournal, Known, Saved
@@ -31,6 +31,17 @@ class HeldDesired:
     wire: bytes
     version: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """What there is to tell of an epoch that ended. Nothing at all: it is another journal's."""
+
+    batch: FactBatch | None = None
+    is_complete: bool = False
+    """The ledger has all of it that counts."""
+    is_forgotten: bool = False
+    """What it lacks next is not kept any more."""
 
 
 class Journal:
@@ -126,6 +137,10 @@ class Journal:
         hash_before = self.hash_at(first_seq - 1)
         if not rows or rows[0].seq != first_seq or hash_before is None:
             return None
+        return self._batch_of(self._epoch, hash_before, rows)
+
+    def _batch_of(self, epoch: Epoch, hash_before: str, rows: Sequence[Row]) -> FactBatch:
+        """As many as one message may carry."""
         texts: list[str] = []
         size = 0
         for row in rows:
@@ -135,9 +150,9 @@ class Journal:
             texts.append(row.text)
         return FactBatch(
             cabinet=self._database.cabinet,
-            epoch=self._epoch.epoch,
-            epoch_created_ms=self._epoch.created_ms,
-            first_seq=first_seq,
+            epoch=epoch.epoch,
+            epoch_created_ms=epoch.created_ms,
+            first_seq=rows[0].seq,
             hash_before=hash_before,
             facts=tuple(texts),
             last_hash=rows[len(texts) - 1].hash,
@@ -159,6 +174,38 @@ class Journal:
             return False
         kept_from = first_seq if first_seq is not None else self._epoch.last_seq + 1
         return 0 < seq <= self._epoch.last_seq - len(self._waiting) and seq < kept_from
+
+    def older_batch(self, epoch: str, seq: int) -> Older:
+        """What to tell of an epoch that ended, to a ledger that has `seq` facts of it. Raises CannotNow."""
+        ended = self._database.epoch_of(epoch)
+        started = self._first_fact(ended.number + 1) if ended is not None else None
+        if ended is None or started is None or started.after_epoch != epoch:
+            return Older()
+        missing = started.after_seq - seq
+        if missing <= 0:
+            return Older(is_complete=True)
+        rows = self._database.rows_from(ended, seq + 1, min(missing, FACTS_PER_BATCH_MAX))
+        hash_before = self._database.hash_at(ended, seq)
+        if hash_before is None or not rows or rows[0].seq != seq + 1:
+            return Older(is_forgotten=True)
+        return Older(self._batch_of(ended, hash_before, rows))
+
+    def goes_on_from(self, common_seq: int) -> tuple[str, int] | None:
+        """What a new epoch names as the one before it, where ledger and journal share so much of this one.
+
+        Nothing shared: it goes on from where this one did. Raises CannotNow.
+        """
+        if common_seq > 0:
+            return self._epoch.epoch, common_seq
+        started = self._first_fact(self._epoch.number)
+        if started is None or started.after_epoch is None:
+            return None
+        return started.after_epoch, started.after_seq
+
+    def _first_fact(self, number: int) -> EpochStarted | None:
+        text = self._database.first_text(number)
+        fact = parse_fact(text) if text is not None else None
+        return fact if isinstance(fact, EpochStarted) else None
 
     def acknowledge(self, seq: int) -> None:
         """Remember how far the ledger has our facts; it may have fewer than before, after a restore.

@@ -156,6 +156,27 @@ class JournalDatabase:
             keep_from = min(old, (epoch.number, epoch.acknowledged_seq))
             return self._connection.execute("DELETE FROM facts WHERE (epoch, seq) < (?, ?)", keep_from).rowcount
 
+    def epoch_of(self, name: str) -> Epoch | None:
+        """An epoch of this journal; None for another's."""
+        with _sorted_errors():
+            row = self._connection.execute("SELECT number FROM epochs WHERE epoch = ?", (name,)).fetchone()
+            return None if row is None else self._load_epoch(row[0])
+
+    def hash_at(self, epoch: Epoch, seq: int) -> str | None:
+        """The hash after a fact of an epoch; None where it is not kept."""
+        if seq == 0:
+            return genesis_hash(self.cabinet, epoch.epoch)
+        rows = self.rows_from(epoch, seq, 1)
+        return rows[0].hash if rows and rows[0].seq == seq else None
+
+    def first_text(self, number: int) -> str | None:
+        """The first fact of an epoch, by the epoch's number; None where it is not kept."""
+        with _sorted_errors():
+            row = self._connection.execute(
+                "SELECT text FROM facts WHERE epoch = ? AND seq = 1", (number,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     def first_seq(self, epoch: Epoch) -> int | None:
         """The number of the oldest fact of an epoch that is kept; None: none is."""
         with _sorted_errors():
@@ -195,9 +216,12 @@ class JournalDatabase:
     def _insert_epoch(self, epoch: str, created_ms: int) -> None:
         self._connection.execute("INSERT INTO epochs (epoch, created_ms) VALUES (?, ?)", (epoch, created_ms))
 
-    def _load_epoch(self) -> Epoch:
+    def _load_epoch(self, number: int | None = None) -> Epoch:
+        """The newest, or that of a number."""
         number, epoch, created_ms, acknowledged_seq = self._connection.execute(
-            "SELECT number, epoch, created_ms, acknowledged_seq FROM epochs ORDER BY number DESC LIMIT 1"
+            "SELECT number, epoch, created_ms, acknowledged_seq FROM epochs WHERE number = coalesce(?, number) "
+            "ORDER BY number DESC LIMIT 1",
+            (number,),
         ).fetchone()
         row = self._connection.execute(
             "SELECT seq, hash FROM facts WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (number,)

@@ -19,6 +19,7 @@ from dispatcher.core.ingest import (
     FactOutcome,
     NumberedFact,
     content,
+    first_cursor,
     happened_ms,
     judge,
     last_common,
@@ -35,6 +36,7 @@ from dispatcher.store.ledger import (
     contents_elsewhere,
     hash_at,
     is_newest,
+    known_cursor,
     lock_cursor,
     move_cursor,
 )
@@ -74,6 +76,10 @@ class Intake:
         return Taken(tuple(acknowledged), outcomes)
 
     def _take_one(self, connection: Connection, batch: FactBatch, outcomes: Counter[FactOutcome]) -> Acknowledged:
+        incomplete = _incomplete_before(connection, batch)
+        if incomplete is not None:  # this ledger was put back: what happened before is told first
+            outcomes[FactOutcome.AHEAD] += len(batch.facts)
+            return acknowledgement(self.ledger, batch.cabinet, incomplete)
         cursor = lock_cursor(connection, batch)
         known_hash = partial(hash_at, connection, batch.cabinet, batch.epoch)
         verdict = judge(batch, cursor, known_hash)
@@ -177,3 +183,18 @@ class Intake:
         )
         open_incident(connection, discrepancy, self.now_ms)
         return FactOutcome.UNREADABLE
+
+
+def _incomplete_before(connection: Connection, batch: FactBatch) -> Cursor | None:
+    """How far the ledger has the epoch that a new one goes on from, where it lacks facts of that."""
+    if batch.first_seq > 1:
+        return None
+    known = known_cursor(connection, batch.cabinet, batch.epoch)
+    if known is not None and known.seq > 0:
+        return None
+    started = read(NumberedFact(1, batch.facts[0], ""))
+    if not isinstance(started, EpochStarted) or started.after_epoch is None:
+        return None
+    cursor = known_cursor(connection, batch.cabinet, started.after_epoch)
+    cursor = cursor or first_cursor(batch.cabinet, started.after_epoch)
+    return cursor if cursor.seq < started.after_seq else None

@@ -65,9 +65,15 @@ def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
     return Cursor(*known)
 
 
-def _this(message: FactBatch | Reported) -> dict[str, str]:
-    """The epoch that a message is of, as the statements here name it."""
-    return {"this_cabinet": message.cabinet, "this_epoch": message.epoch}
+def known_cursor(connection: Connection, cabinet_id: str, epoch: str) -> Cursor | None:
+    """How far the ledger has an epoch; None: it has never met it."""
+    row = connection.execute(_KNOWN, {"this_cabinet": cabinet_id, "this_epoch": epoch}).one_or_none()
+    return None if row is None else Cursor(*row)
+
+
+def _this(batch: FactBatch) -> dict[str, str]:
+    """A batch's epoch, as the statements here name it."""
+    return {"this_cabinet": batch.cabinet, "this_epoch": batch.epoch}
 
 
 def _insert_cursor(connection: Connection, batch: FactBatch) -> None:
@@ -191,7 +197,7 @@ def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknow
 
     It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
     """
-    if reported.seq == 0 or connection.execute(_KNOWN, _this(reported)).one_or_none() is not None:
+    if reported.seq == 0 or known_cursor(connection, reported.cabinet, reported.epoch) is not None:
         return None
     return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
 

@@ -1,6 +1,8 @@
 """One station's computer in virtual time: its agent lives, is killed, loses power, and starts again."""
 
-from collections.abc import Callable, Container
+import json
+from collections.abc import Callable
+from itertools import pairwise
 
 from contract.topics import Author
 from simulator.network.draws import stream
@@ -79,26 +81,31 @@ class VirtualBox(Computer):
         for reader in self.site.devices.readers.values():
             reader.power_cycle()
 
-    def facts_on_disk(self) -> dict[str, list[str]]:
-        """By epoch, the hash after each fact, as the disk has them: the world's own look, not the agent's word."""
-        found: dict[str, list[str]] = {}
-        for epoch, after in self.disk.read(
-            "SELECT epochs.epoch, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
-            "ORDER BY facts.epoch, facts.seq"
+    def facts_on_disk(self) -> dict[str, dict[int, str]]:
+        """By epoch and number, the hash after each fact that counts: the world's own look, not the agent's word.
+
+        Of an epoch that ended count those that the next one goes on from; none, where that names no epoch.
+        """
+        found: dict[str, dict[int, str]] = {}
+        goes_on_from: dict[str, tuple[str | None, int]] = {}
+        epochs = [name for (name,) in self.disk.read("SELECT epoch FROM epochs ORDER BY number")]
+        for epoch, seq, after, text in self.disk.read(
+            "SELECT epochs.epoch, facts.seq, facts.hash, facts.text FROM facts "
+            "JOIN epochs ON epochs.number = facts.epoch ORDER BY facts.epoch, facts.seq"
         ):
-            found.setdefault(epoch, []).append(after)
+            found.setdefault(epoch, {})[seq] = after
+            if seq == 1:
+                first = json.loads(text)
+                goes_on_from[epoch] = first.get("after_epoch"), first.get("after_seq", 0)
+        for ended, successor in pairwise(epochs):
+            named, counting = goes_on_from.get(successor, (None, 0))
+            until = counting if named == ended else 0
+            found[ended] = {seq: after for seq, after in found.get(ended, {}).items() if seq <= until}
         return found
 
-    def oldest_untold_ms(self, ledger: Container[str]) -> int | None:
-        """When, by the box's clock, the oldest fact of its epoch was noted that the ledger lacks; None: none.
-
-        Args:
-            ledger: the hash after each fact of this cabinet.
-        """
-        facts = self.disk.read(
-            "SELECT at_ms, hash FROM facts WHERE epoch = (SELECT max(number) FROM epochs) ORDER BY seq"
-        )
-        return next((int(at_ms) for at_ms, after in facts if after not in ledger), None)
+    def hashes_on_disk(self) -> dict[str, int]:
+        """All facts, counting or not: when each was noted by the box's clock, by the hash after it."""
+        return {after: int(at_ms) for at_ms, after in self.disk.read("SELECT at_ms, hash FROM facts")}
 
     def _put_away(self) -> None:
         super()._put_away()

@@ -89,18 +89,6 @@ class Spells:
             if spell.touches & touches and spell.covers(cabinet, from_us - echo_us, until_us)
         ]
 
-    def forgotten_twice(self, cabinet: str, at_us: int) -> bool:
-        """Whether both sides forgot it: the ledger was put back to before it, after the box had begun a new epoch.
-
-        A box tells a restored ledger the facts of its present epoch again, and not those before (docs/limits.md).
-        """
-        return any(
-            ledger.from_us <= at_us <= box.until_us <= ledger.until_us
-            for ledger in self.of("ledger_restored")
-            for box in self.of("box_restored")
-            if box.cabinets is not None and cabinet in box.cabinets
-        )
-
     def clear_from(self, cabinet: str, from_us: int, for_us: int, touches: frozenset[Touches]) -> int:
         """The end of the first stretch of `for_us` from then on that no such fault touched."""
         at_us = from_us

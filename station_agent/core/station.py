@@ -145,6 +145,7 @@ class Station:
         now: Now,
         why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"],
         carried: tuple[Fact, ...],
+        after: tuple[str, int] | None = None,
     ) -> list[Effect]:
         """Number anew from 1: the ledger and this box disagree about the past, or miss a part of it together.
 
@@ -152,11 +153,13 @@ class Station:
             now: the time of the first fact.
             why: what showed the disagreement.
             carried: facts that the ledger never took; they are told again under new numbers.
+            after: the epoch that this one goes on from, and how many facts of that count.
         """
         self._notebook.last_seq = 0
         if why != "facts_forgotten":
             self._handovers.doubt_identities()
-        self._notebook.note(now, EpochStarted, why=why)
+        after_epoch, after_seq = after or (None, 0)
+        self._notebook.note(now, EpochStarted, why=why, after_epoch=after_epoch, after_seq=after_seq)
         for fact in carried:
             self._notebook.repeat(fact)
         return self._close(now)

@@ -61,6 +61,8 @@ class Box:
 
     def __init__(self) -> None:
         self.journal = FakeBox(epoch=next(self.epochs))
+        self.ended: dict[str, tuple[FakeBox, int]] = {}
+        """Epochs before the present one, with how many facts of each count."""
         self.acknowledged_seq = 0
         self.note(EpochStarted, why="new_journal")
 
@@ -81,36 +83,40 @@ class Box:
     def send(self, database: Database) -> list[FactOutcome]:
         """Send until the ledger has everything; what became of the facts on the way."""
         outcomes: list[FactOutcome] = []
-        while self.acknowledged_seq < self.journal.seq:
-            taken = take(database, self.batch(), now_ms=self.journal.now_ms)
+        asked_for = None
+        while asked_for is not None or self.acknowledged_seq < self.journal.seq:
+            taken = take(database, asked_for or self.batch(), now_ms=self.journal.now_ms)
             outcomes += taken.outcomes.elements()
             (acknowledged,) = taken.acknowledgements
-            self.hear(acknowledged)
+            asked_for = self.hear(acknowledged)
         return outcomes
 
     def batch(self) -> FactBatch:
         return self.journal.batch(self.acknowledged_seq + 1)
 
-    def hear(self, acknowledged: Acknowledged) -> None:
-        """As station_agent.agent does."""
+    def hear(self, acknowledged: Acknowledged) -> FactBatch | None:
+        """As station_agent.epochs does; what the ledger asked for of an older epoch."""
         journal = self.journal
         if acknowledged.epoch != journal.epoch:
-            return
+            older, count = self.ended.get(acknowledged.epoch, (None, 0))
+            return older.batch(acknowledged.seq + 1, count) if older and acknowledged.seq < count else None
         if acknowledged.seq > journal.seq:
             self._begin_anew("acknowledged_beyond_sent", self.acknowledged_seq)
-            return
+            return None
         fits = journal.hashes[acknowledged.seq] == acknowledged.hash
         if acknowledged.conflict or not fits:
             common = acknowledged.conflict and fits
             self._begin_anew("hash_conflict", acknowledged.seq if common else self.acknowledged_seq)
-            return
+            return None
         self.acknowledged_seq = acknowledged.seq
+        return None
 
     def _begin_anew(self, why: str, common_seq: int) -> None:
         ended = self.journal
         self.journal = FakeBox(epoch=next(self.epochs), now_ms=ended.now_ms)
         self.acknowledged_seq = 0
-        self.note(EpochStarted, why=why)
+        self.ended[ended.epoch] = (ended, common_seq)
+        self.note(EpochStarted, why=why, after_epoch=ended.epoch, after_seq=common_seq)
         for text in ended.texts[common_seq:]:
             carried = parse_fact(text).model_copy(update={"seq": self.journal.seq + 1})
             self.journal.note_text(carried.to_json())
@@ -379,6 +385,49 @@ def test_a_backup_from_before_a_box_began_anew_gets_the_whole_new_epoch() -> Non
     assert incidents(old) == [CONFLICT]
     told = old.read_now(lambda connection: facts_of(connection, CABINET))
     assert [fact.text for fact in told if fact.epoch == image.journal.epoch] == image.journal.texts
+
+
+def test_a_backup_from_before_the_epoch_that_ended_was_told_gets_that_first() -> None:
+    database, box = life()
+    old = backup(database)
+    take_key(box)
+    box.send(database)
+    image = box.image()
+    return_key(box)
+    box.send(database)
+    image.start()  # it never heard of the return: that is lost with the newer card, once this ledger is
+    image.send(database)
+    image.note(AccessRefused, reader="entrance", reason=Reason.NO_BOOKING, badge="ref-2")
+    image.send(database)
+    connect(old, image)
+    told = [fact.text for fact in old.read_now(lambda connection: facts_of(connection, CABINET))]
+    (ended, count), journal = next(iter(image.ended.values())), image.journal
+    assert count == ended.seq - 2, "all but what it noted after its start"
+    assert told == [*ended.texts[:count], *journal.texts], "in the order in which they happened"
+    assert stored(old).state is BookingState.ACTIVE
+    (key,) = rows(old, key_states)
+    assert (key["state"], key["grant_id"]) == ("taken", "grant-1")
+
+
+def test_an_epoch_before_the_epoch_before_is_asked_for_as_well() -> None:
+    database, box = life()
+    old, images = backup(new_database()), []
+    for _ in range(2):
+        images.append(box.image())
+        take_key(box)
+        box.send(database)
+        return_key(box)
+        box.send(database)
+        box = images[-1]
+        box.start()
+        box.send(database)
+    assert len(box.ended) == 2
+    book(old)
+    connect(old, box)
+    told = old.read_now(lambda connection: facts_of(connection, CABINET))
+    epochs = [fact.epoch for fact in told]
+    assert epochs == sorted(epochs, key=[*box.ended, box.journal.epoch].index)
+    assert [fact.text for fact in told if fact.epoch == box.journal.epoch] == box.journal.texts
 
 
 def test_a_backup_with_the_conflict_open_ends_with_it_closed() -> None:

@@ -13,7 +13,7 @@ from contract.chain import genesis_hash
 from contract.facts import DoorClosed, EpochStarted, Fact
 from contract.limits import BATCH_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX
-from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal import HeldDesired, Journal, JournalUnusable, Older
 from station_agent.storage import FileStorage
 
 
@@ -84,6 +84,43 @@ def test_a_new_epoch_counts_from_one_and_the_old_facts_stay(tmp_path: Path) -> N
     journal.close()
 
 
+def test_of_an_epoch_that_ended_is_told_what_counts_and_a_ledger_lacks(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    first = journal.epoch.epoch
+    journal.append(facts(1, 5), "{}")
+    assert journal.goes_on_from(3) == (first, 3)
+    assert journal.goes_on_from(0) is None, "it is the first of all"
+    second = EpochStarted(seq=1, at_ms=5, clock_trusted=True, why="hash_conflict", after_epoch=first, after_seq=3)
+    journal.start_epoch("b" * 32, 2000, (second,), "{}")
+    assert journal.goes_on_from(0) == (first, 3)
+    told = journal.older_batch(first, 1).batch
+    assert told is not None
+    assert (told.epoch, told.first_seq, told.last_seq, told.epoch_created_ms) == (first, 2, 3, 1000)
+    assert journal.older_batch(first, 3) == Older(is_complete=True)
+    assert journal.older_batch("c" * 32, 0) == Older(), "another journal's"
+    journal.append(told_at(5000, 6000, first_seq=2), "{}")
+    journal.acknowledge(3)
+    journal.forget(before_ms=5500)
+    assert journal.older_batch(first, 1) == Older(), "nothing says any more what counts"
+    journal.close()
+
+
+def test_what_is_missing_of_an_epoch_that_ended_is_said_to_be_forgotten(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    first = journal.epoch.epoch
+    journal.append(told_at(1000, 2000, 3000), "{}")
+    second = EpochStarted(
+        seq=1, at_ms=4000, clock_trusted=True, why="hash_conflict", after_epoch=first, after_seq=3
+    )
+    journal.start_epoch("b" * 32, 2000, (second,), "{}")
+    journal.forget(before_ms=2500)
+    assert journal.older_batch(first, 0) == Older(is_forgotten=True)
+    told = journal.older_batch(first, 2).batch
+    assert told is not None
+    assert told.first_seq == 3
+    journal.close()
+
+
 def test_only_old_acknowledged_facts_are_forgotten(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.sqlite")
     journal.append(facts(1, 10), "{}")
@@ -108,11 +145,11 @@ def test_a_time_out_of_order_makes_no_hole(tmp_path: Path) -> None:
     journal.close()
 
 
-def told_at(*times_ms: int) -> tuple[DoorClosed, ...]:
+def told_at(*times_ms: int, first_seq: int = 1) -> tuple[DoorClosed, ...]:
     """Facts of these times; nobody vouches for 0."""
     return tuple(
         DoorClosed(seq=number, at_ms=at_ms, clock_trusted=at_ms > 0, slot=1)
-        for number, at_ms in enumerate(times_ms, 1)
+        for number, at_ms in enumerate(times_ms, first_seq)
     )
 
 

@@ -79,8 +79,6 @@ class FaultExcuses:
         return False
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
-        if self._spells.forgotten_twice(cabinet, at_us):
-            return True
         return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:

@@ -44,30 +44,20 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
         if box.opened is None:
             yield f"{cabinet}: its agent does not run at the end"
             continue
+        put_back = bool(run.spells.near(cabinet, 0, run.calm_us, MEMORY))
         for epoch, hashes in box.facts_on_disk().items():
-            told = ledger[cabinet, epoch]
-            if told == hashes:
-                continue
-            common = next((i for i, (a, b) in enumerate(zip(hashes, told, strict=False)) if a != b), None)
-            if common is not None and run.spells.near(cabinet, 0, run.calm_us, MEMORY):
-                continue  # it told others under the same numbers, and began a new epoch for them
-            if common is not None:
-                yield f"{cabinet}: fact {common + 1} of epoch {epoch[:8]} is another one in the ledger"
-            elif run.spells.near(cabinet, 0, run.calm_us, MEMORY) and len(told) > len(hashes):
-                continue  # a card that was put back has fewer facts than it had told
-            elif any(
-                run.spells.forgotten_twice(cabinet, spell.until_us) for spell in run.spells.of("box_restored")
-            ):
-                continue
-            elif len(told) < len(hashes):
-                yield f"{cabinet}: the ledger has {len(told)} of {len(hashes)} facts of epoch {epoch[:8]}"
-            else:
-                yield f"{cabinet}: the ledger has {len(told)} facts of epoch {epoch[:8]}, the box {len(hashes)}"
+            told, last = ledger[cabinet, epoch], max(hashes, default=0)
+            other = [seq for seq, after in hashes.items() if seq <= len(told) and told[seq - 1] != after]
+            if other and not put_back:  # else it told others under the same numbers, and began a new epoch for them
+                yield f"{cabinet}: fact {other[0]} of epoch {epoch[:8]} is another one in the ledger"
+            elif not other and len(told) < last:
+                yield f"{cabinet}: the ledger has {len(told)} of {last} facts of epoch {epoch[:8]}"
+            elif not other and len(told) > last and not put_back:  # else the card that failed had more
+                yield f"{cabinet}: the ledger has {len(told)} facts of epoch {epoch[:8]}, the box {last}"
 
 
 def _is_lost(run: Run, fact: PhysicalFact) -> bool:
     """Whether what was noted of it went with a card that failed, or with both a card and the database."""
     at_us = fact.moment.line_us
-    cards = [*run.spells.of("untold_lost"), *run.spells.of("disk_dead")]
-    gone = any(spell.covers(fact.cabinet, at_us - CARRIED_OUT_US, at_us) for spell in cards)
-    return gone or run.spells.forgotten_twice(fact.cabinet, at_us)
+    cards = [*run.spells.of("facts_lost"), *run.spells.of("disk_dead")]
+    return any(spell.covers(fact.cabinet, at_us - CARRIED_OUT_US, at_us) for spell in cards)

@@ -1,14 +1,18 @@
 """What a machine remembers is put back: a dispatcher from its backup, a box from an old image of its card."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from dispatcher.store.ledger import LEDGER_ID
 from dispatcher.store.schema import facts, meta
 from simulator.hunt.faults.menu import Cast, End, Fault
 from simulator.verdict.evidence import read_evidence
+from simulator.virtual.box import VirtualBox
 from simulator.virtual.premises import image_of, put_back
 from simulator.virtual.spells import Spell, Touches
 from simulator.virtual.timers import SECOND_US
+from simulator.virtual.world import VirtualWorld
 
 ECHO_US = 600 * SECOND_US  # what is told again, after what was put back: minutes of facts, resends and reports
 
@@ -20,7 +24,7 @@ def _ledger_restored(cast: Cast) -> End:
     cast.spell.touches = frozenset()  # nothing is wrong yet
 
     def end() -> None:
-        before = world.database.read_now(read_evidence)
+        before, ledgers_before = world.database.read_now(read_evidence), _ledgers(world)
         world.centre.kill(None)
         put_back(world.database, backup)
         world.database.write_now(
@@ -28,6 +32,9 @@ def _ledger_restored(cast: Cast) -> End:
         )
         kept = {booking.id for booking in world.database.read_now(read_evidence).bookings}
         world.lost += [booking for booking in before.bookings if booking.id not in kept]
+        for cabinet, ledger in _ledgers(world).items():
+            box = world.boxes[cabinet]
+            _lose(cast, box, _without(ledgers_before[cabinet], ledger, box.hashes_on_disk()))
         world.centre.boot()
         _begin_echo(cast, frozenset({Touches.CENTRE, Touches.MEMORY}), None)
 
@@ -42,8 +49,9 @@ def _box_restored(cast: Cast) -> End:
 
     def end() -> None:
         box.kill(None)
-        _lose_untold(cast)
+        had = box.hashes_on_disk()
         box.disk.put_back(image)
+        _lose(cast, box, _without(had, box.hashes_on_disk(), _ledgers(cast.world)[box.cabinet]))
         box.boot()
         touches = frozenset({Touches.BOX, Touches.MEMORY, Touches.LOCKS, Touches.READERS, Touches.WAY})
         _begin_echo(cast, touches, frozenset({cast.box.cabinet}))
@@ -51,20 +59,28 @@ def _box_restored(cast: Cast) -> End:
     return end
 
 
-def _lose_untold(cast: Cast) -> None:
-    """What the failed card held and the ledger did not is lost: counted apart (promise 3).
+def _lose(cast: Cast, box: VirtualBox, lost: Mapping[str, int]) -> None:
+    """Facts that are nowhere any more, with when they were noted: counted apart (promise 3)."""
+    if not lost:
+        return
+    clock, off_ms = cast.world.stage.clock, box.clock.error_ms
+    from_us, until_us = clock.at_us(min(lost.values()) - off_ms), clock.at_us(max(lost.values()) - off_ms)
+    cast.world.spells.add(
+        Spell("facts_lost", frozenset({Touches.BOX}), frozenset({box.cabinet}), from_us, until_us + SECOND_US)
+    )
 
-    That is what was not acknowledged yet, and what a ledger that was put back had not been told again.
-    """
-    world, box = cast.world, cast.box
-    of_cabinet = select(facts.c.hash).where(facts.c.cabinet_id == box.cabinet)
-    ledger = world.database.read_now(lambda connection: frozenset(connection.execute(of_cabinet).scalars()))
-    since_ms = box.oldest_untold_ms(ledger)
-    if since_ms is not None:
-        since_us = world.stage.clock.at_us(since_ms - box.clock.error_ms)
-        touches, now_us = frozenset({Touches.BOX}), world.stage.timers.now_us()
-        lost = Spell("untold_lost", touches, frozenset({box.cabinet}), since_us, now_us)
-        world.spells.add(lost)
+
+def _ledgers(world: VirtualWorld) -> dict[str, dict[str, int]]:
+    """By cabinet, what its ledger holds: when each fact was noted, by the hash after it."""
+    found: dict[str, dict[str, int]] = {cabinet: {} for cabinet in world.boxes}
+    statement = select(facts.c.cabinet_id, facts.c.hash, facts.c.at_ms)
+    for cabinet, after, at_ms in world.database.read_now(lambda connection: connection.execute(statement).all()):
+        found[cabinet][after] = at_ms
+    return found
+
+
+def _without(some: Mapping[str, int], *others: Mapping[str, int]) -> dict[str, int]:
+    return {after: at_ms for after, at_ms in some.items() if not any(after in other for other in others)}
 
 
 def _begin_echo(cast: Cast, touches: frozenset[Touches], cabinets: frozenset[str] | None) -> Spell:
