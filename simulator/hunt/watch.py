@@ -1,19 +1,32 @@
-"""What must hold at every instant, and not only at the end: looked at as messages pass the broker."""
+"""What must hold at every instant, and not only at the end: looked at as messages pass, and now and then."""
 
 from sqlalchemy import bindparam, select
 
 from contract.topics import ACKNOWLEDGED, REPORTED, parse_topic
-from dispatcher.store.schema import cursors
+from dispatcher.store.schema import cabinet_links, cursors, desired_states
+from simulator.hunt.checks.bounds import HEARING, HEARS_US
 from simulator.virtual.overheard import read_payload
 from simulator.virtual.premises import NAMESPACE
 from simulator.virtual.spells import Touches
+from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import VirtualWorld
 
+_LINKS = (
+    select(
+        cabinet_links.c.cabinet_id,
+        cabinet_links.c.online,
+        cabinet_links.c.desired_version_held,
+        desired_states.c.version,
+    )
+    .join(desired_states, desired_states.c.cabinet_id == cabinet_links.c.cabinet_id)
+    .order_by(cabinet_links.c.cabinet_id)
+)
 _HELD = select(cursors.c.seq).where(
     cursors.c.cabinet_id == bindparam("cabinet"), cursors.c.epoch == bindparam("epoch")
 )
 MEMORY = frozenset({Touches.MEMORY})
 FORGETS = MEMORY | {Touches.DISK}  # on a full disk a wanted state is kept in memory alone (docs/limits.md)
+LOOK_US = 20 * SECOND_US  # what is wrong for less heals before anybody acts on it
 KEPT_MAX = 50  # one broken promise is enough; a thousand of the same tell no more
 
 
@@ -28,6 +41,7 @@ class Watch:
         self._boots: dict[str, dict[str, int]] = {}
         """By cabinet, the newest revision of each boot, in the order in which they were first heard."""
         world.overheard.listeners.append(self._hear)
+        self._look_again()
 
     def _hear(self, topic: str, wire: bytes) -> None:
         parsed = parse_topic(topic, NAMESPACE)
@@ -62,6 +76,34 @@ class Watch:
             what = f"{cabinet} held wanted state {before}, and went back to {version}"
             self.broken.append(("no_key_leaves_without_a_right", what))
         self._held[cabinet] = max(before, version)
+
+    def _look_again(self) -> None:
+        timers = self._world.stage.timers
+        timers.call_at(timers.now_us() + LOOK_US, self._look)
+
+    def _look(self) -> None:
+        """Of a box that is connected and could be heard for long, what the database says of its link is so."""
+        if len(self.broken) < KEPT_MAX:
+            for row in self._world.database.read_now(lambda connection: connection.execute(_LINKS).all()):
+                self._compare(row.cabinet_id, online=row.online, held=row.desired_version_held, told=row.version)
+        self._look_again()
+
+    def _compare(self, cabinet: str, *, online: bool, held: int | None, told: int) -> None:
+        box, now_us = self._world.boxes[cabinet], self._world.stage.timers.now_us()
+        if box.link is None or not box.link.connected or box.opened is None or now_us < HEARS_US:
+            return
+        if self._world.spells.near(cabinet, now_us, now_us, HEARING | {Touches.DISK}, echo_us=HEARS_US):
+            return
+        if not online:
+            self.broken.append(("picture_converges", f"{cabinet} is connected, the database says offline"))
+        has = box.opened.station.wanted.version
+        if max(has, told) > self._world.stage.clock.now_ms() - HEARS_US // 1000:  # versions are times
+            return
+        if has != told:
+            self.broken.append(("liveness", f"{cabinet} holds wanted state {has}, the dispatcher's is {told}"))
+        elif held != has:
+            what = f"{cabinet} holds wanted state {has}, the database says {held}"
+            self.broken.append(("picture_converges", what))
 
     def _is_newer(self, cabinet: str, boot: str, revision: int) -> bool:
         boots = self._boots.setdefault(cabinet, {})

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Final
 
 from contract.facts import BadFact
+from simulator.hunt.checks.bounds import HEARING, HEARS_US
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.verdict.rights import CARRIED_OUT_US
@@ -15,7 +16,6 @@ from simulator.world.record import PhysicalFact, What
 
 SEES_AGAIN_US: Final = 25 * SECOND_US  # a line is opened again, a lost board asked, within 10 s each, and some
 SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
-HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
 SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
@@ -23,7 +23,6 @@ SILENT_BEFORE_US: Final = 1200 * SECOND_US  # called silent at most 15 minutes o
 
 SEEING = frozenset({Touches.BOX, Touches.LOCKS, Touches.READERS})
 OPENING = SEEING | {Touches.CLOCK, Touches.THEFT, Touches.MEMORY}
-HEARING = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.MEMORY})
 MOVES: Final = frozenset({What.KEY_REMOVED, What.KEY_INSERTED})
 
 EXPLAINED_BY: Final = {
