@@ -10,6 +10,7 @@ from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
 from simulator.hunt.faults.memory import MEMORY
 from simulator.hunt.faults.menu import Cast, Fault
+from simulator.hunt.faults.mistakes import MISTAKES
 from simulator.hunt.faults.orders import ORDERS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
@@ -18,7 +19,9 @@ from simulator.virtual.spells import Spell, Spells
 from simulator.virtual.timers import HOUR_US, MINUTE_US, SECOND_US, Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
-MENU: dict[str, Fault] = {fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY)}
+MENU: dict[str, Fault] = {
+    fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *MISTAKES)
+}
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
 FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute

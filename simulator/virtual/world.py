@@ -4,7 +4,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.commands import RELEASE_SLOT, StoredCommand, insert_command, next_counter
 from dispatcher.store.desired import told
 from simulator.network.draws import stream
 from simulator.verdict.evidence import Booking
@@ -29,6 +32,7 @@ from simulator.world.moment import Moment
 from simulator.world.plan import Plan
 from simulator.world.record import WorldRecord
 
+ORDER_MS = 60_000  # how long an operator's order is good for: whoever asked for it stands there
 WITHIN_A_MINUTE_US = 60_000_000  # plans are made on the minute, people are not
 
 
@@ -90,6 +94,26 @@ class VirtualWorld:
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
         return {state.cabinet_id: state.version for state in self.database.read_now(told)}
+
+    def order_release(self, cabinet: str, slot: int, author: str) -> bool:
+        """As an operator does it: a command of the dispatcher's own; False while it does not answer."""
+        dispatcher = self.centre.dispatcher
+        if dispatcher is None or not self.centre.is_alive or self.centre.executor.is_locked:
+            return False
+        now_ms, now_us = self.stage.clock.now_ms(), self.stage.timers.now_us()
+
+        def write(connection: Connection) -> None:
+            counter = next_counter(connection, cabinet, now_ms)
+            name = f"order-{cabinet}-{counter}"
+            command = StoredCommand(
+                name, cabinet, slot, counter, RELEASE_SLOT, author, "to be driven home", now_ms, now_ms + ORDER_MS
+            )
+            insert_command(connection, command)
+
+        self.database.write_now(write)
+        self.orders.append(Order(cabinet, slot, now_us, now_us + ORDER_MS * 1000))
+        dispatcher.changed()
+        return True
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""

@@ -473,6 +473,24 @@ def test_a_return_elsewhere_that_is_heard_before_the_take_ends_the_booking(bench
     assert bench.row(rentals)["returned_ms"] == NOW_MS + HOUR
 
 
+def test_a_key_that_an_operator_has_driven_home_is_not_brought_back_by_who_had_left_it_elsewhere(
+    bench: Bench,
+) -> None:
+    book(bench.database)
+    here, there = bench.box, FakeBox(OTHER_CABINET)
+    bench.take_key(**UNDER_1)
+    bench.box = there
+    bench.return_key(slot=2)
+    order(bench.database, cabinet_id=OTHER_CABINET, slot=2)
+    bench.take_key(slot=2, command="order-1")
+    bench.box = here
+    bench.return_key(**UNDER_1)  # as its box remembers it
+    last = bench.rows(handovers)[-1]
+    assert (last["kind"], last["booking_id"], last["badge_ref"]) == ("returned", None, None)
+    assert stored(bench.database).returned_ms == NOW_MS
+    assert incidents(bench.database) == [(IncidentKind.KEY_AT_WRONG_STATION, "key-1", False)]
+
+
 def test_a_return_of_nothing_known_ends_nobodys_rental(bench: Bench) -> None:
     bench.take_key()
     bench.box = FakeBox(OTHER_CABINET)

@@ -7,10 +7,12 @@ from typing import Final
 from contract.facts import BadFact
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.verdict.replay import replay
 from simulator.verdict.rights import CARRIED_OUT_US
 from simulator.virtual.spells import Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import Order
+from simulator.world.cabinet import SPRING
 from simulator.world.record import PhysicalFact, What
 
 SEES_AGAIN_US: Final = 25 * SECOND_US  # a line is opened again, a lost board asked, within 10 s each, and some
@@ -41,6 +43,7 @@ EXPLAINED_BY: Final = {
     "journal_not_durable": frozenset({Touches.BOX}),
 }
 """Which faults are a reason of which incident; kinds about a key are explained by what happened to the key."""
+BY_HAND: Final = {"slot_opened_without_decision": What.DOOR_OPENED, "unidentified_key_out": What.KEY_REMOVED}
 ABOUT_KEYS: Final = frozenset(
     {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_at_wrong_station"}
 )
@@ -100,6 +103,8 @@ class FaultExcuses:
         opened_us = self._clock.at_us(opened_ms)
         if self._spells.of("ledger_restored_echo") and self._is_retold(opened_us):
             return True
+        if self._was_done_by_hand(kind, subject, opened_us):
+            return True
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
         if kind == "key_overdue":
@@ -111,6 +116,20 @@ class FaultExcuses:
         if cabinet not in self._run.world.boxes:  # of a row, or a badge: wherever it was
             return any(spell.touches & touches and spell.from_us <= opened_us for spell in self._spells)
         return bool(self._spells.near(cabinet, self._told_since_us(cabinet, opened_us), opened_us, touches))
+
+    def _was_done_by_hand(self, kind: str, subject: str, opened_us: int) -> bool:
+        """A door that a hand forced, and a key that is not of the fleet: in this very slot, before it was told."""
+        cabinet, _, slot = subject.partition("/")
+        what = BY_HAND.get(kind)
+        since_us = self._told_since_us(cabinet, opened_us) if what is not None else 0
+        return any(
+            fact.deed.what is what
+            and str(fact.deed.slot) == slot
+            and since_us <= fact.moment.line_us <= opened_us
+            and fact.deed.who != SPRING
+            and (fact.deed.key is None or fact.deed.key not in self._run.world.network.vehicle_of_key)
+            for fact in (self._run.world.record.of(cabinet) if what is not None else ())
+        )
 
     def _is_retold(self, at_us: int) -> bool:
         """A restored ledger lives through everything again that happened since its backup."""
@@ -154,6 +173,8 @@ class FaultExcuses:
             if fact.deed.what in MOVES and fact.deed.key is not None and self._moved_unseen(fact):
                 found.add(fact.deed.key)
         found |= {booking.key for booking in self._run.world.lost}
+        for cabinet in self._run.world.boxes:
+            found |= set(self._swapped_unread(cabinet))
         for spell in self._spells.of("box_restored"):  # what moved since the image was made, the box has forgotten
             found |= {
                 fact.deed.key
@@ -164,6 +185,22 @@ class FaultExcuses:
                 and fact.moment.line_us >= spell.from_us - SEES_AGAIN_US
             }
         return frozenset(found)
+
+    def _swapped_unread(self, cabinet: str) -> Iterator[str]:
+        """Keys that somebody hung up by badge who had taken another one: both are a guess from then on.
+
+        Not those that were announced by their tag: which key that is, the box was told.
+        """
+        world = self._run.world
+        taken: dict[str, str] = {}
+        for fact, scene in replay(world.network, cabinet, world.record.of(cabinet)):
+            deed = fact.deed
+            if deed.what is What.KEY_REMOVED and deed.key is not None:
+                taken[deed.who] = deed.key
+            card = scene.last_badge
+            by_badge = card is not None and card.deed.who == deed.who and card is scene.last_card
+            if deed.what is What.KEY_INSERTED and by_badge and taken.get(deed.who, deed.key) != deed.key:
+                yield from (taken[deed.who], deed.key or "")
 
     def _moved_unseen(self, fact: PhysicalFact) -> bool:
         return self.is_blind(fact.cabinet, fact.moment.line_us) or bool(
