@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from simulator.hunt.faults.cards import CARDS
 from simulator.hunt.faults.hardware import HARDWARE
 from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
@@ -12,6 +13,7 @@ from simulator.hunt.faults.memory import MEMORY
 from simulator.hunt.faults.menu import Cast, Fault
 from simulator.hunt.faults.mistakes import MISTAKES
 from simulator.hunt.faults.orders import ORDERS
+from simulator.hunt.faults.taps import TAPS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
@@ -20,7 +22,7 @@ from simulator.virtual.timers import HOUR_US, MINUTE_US, SECOND_US, Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
 MENU: dict[str, Fault] = {
-    fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *MISTAKES)
+    fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *MISTAKES, *CARDS, *TAPS)
 }
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet

@@ -4,12 +4,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dispatcher.core.rules import FleetRules
+from dispatcher.importing.files import read_document
 from dispatcher.store.commands import RELEASE_SLOT, StoredCommand, insert_command, next_counter
 from dispatcher.store.desired import told
+from dispatcher.store.importing import import_rows
+from dispatcher.store.schema import badges
 from simulator.network.draws import stream
+from simulator.network.model import Card
 from simulator.verdict.evidence import Booking
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
@@ -68,6 +72,8 @@ class VirtualWorld:
         """Bookings that were written into the database by hand."""
         self.orders: list[Order] = []
         """What operators ordered from afar."""
+        self.revoked: dict[str, int] = {}
+        """Badges that operators revoked, by credential, with the wall time of the first time."""
         self.lost: list[Booking] = []
         """Bookings that a restored database does not have any more."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
@@ -115,6 +121,28 @@ class VirtualWorld:
         dispatcher.changed()
         return True
 
+    def revoke(self, badge: Card) -> None:
+        """As an operator does it: the badge's row is imported anew, and the dispatcher finds out."""
+        self.revoked.setdefault(badge.credential, self.stage.clock.now_ms())
+        self._import_revoked(badge.credential)
+
+    def revoke_again(self) -> None:
+        """What a backup does not know operators know: they do it again."""
+        for credential in self.revoked:
+            self._import_revoked(credential)
+
+    def _import_revoked(self, credential: str) -> None:
+        now_ms = self.stage.clock.now_ms()
+
+        def write(connection: Connection) -> None:
+            row = connection.execute(select(badges).where(badges.c.credential == credential)).one()
+            wanted = {"id": row.id, "member_id": row.member_id, "credential": credential, "state": "revoked"}
+            rows, faults = read_document({"badges": [wanted]}, "lost badges")
+            assert not faults, faults
+            import_rows(connection, rows, now_ms, _no_new_badge)
+
+        self.database.write_now(write)
+
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""
         self.centre.answer(question, answered)
@@ -147,6 +175,10 @@ class VirtualWorld:
     def _tracker(self, topic: str, payload: bytes) -> None:
         if self.stage.broker.is_up:
             self.stage.broker.spread(topic, payload)
+
+
+def _no_new_badge(_count: int) -> bytes:
+    raise AssertionError("a badge that is revoked is there already")
 
 
 def heap_world(stations: int, seed: int, rules: FleetRules | None = None) -> tuple[Heap, VirtualWorld]:

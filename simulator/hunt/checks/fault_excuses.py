@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import combinations
 from typing import Final
 
 from contract.facts import BadFact
+from simulator.hunt.checks.shown import badge_sights, is_too_fast
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.verdict.replay import replay
 from simulator.verdict.rights import CARRIED_OUT_US
-from simulator.virtual.spells import Touches
+from simulator.virtual.spells import HEARS_US, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import Order
 from simulator.world.cabinet import SPRING
@@ -17,7 +19,6 @@ from simulator.world.record import PhysicalFact, What
 
 SEES_AGAIN_US: Final = 25 * SECOND_US  # a line is opened again, a lost board asked, within 10 s each, and some
 SEES_AHEAD_US: Final = 2 * SECOND_US  # what happened just before may not have been believed yet: two looks
-HEARS_US: Final = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 TOLD_WITHIN_MS: Final = 15_000  # a look, a poll, a lock bus that was busy: seconds; whoever comes next comes later
 SURELY_WITHIN_MS: Final = 1_000  # nobody shows a card, or shuts a door, twice within a second
 CLOCK_SLACK_MS: Final = 300_000  # a step of up to five minutes is believed (architecture.md, clock)
@@ -39,7 +40,6 @@ EXPLAINED_BY: Final = {
     "desired_not_taken": HEARING,
     "row_without_origin": frozenset({Touches.THEFT}),
     "reader_tampered": frozenset({Touches.READERS, Touches.THEFT}),
-    "badge_at_two_stations": frozenset({Touches.THEFT}),
     "journal_not_durable": frozenset({Touches.BOX}),
 }
 """Which faults are a reason of which incident; kinds about a key are explained by what happened to the key."""
@@ -55,6 +55,7 @@ class FaultExcuses:
     def __init__(self, run: Run, evidence: Evidence) -> None:
         self._run = run
         self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
+        self._credential_of_ref = evidence.credential_of_ref
         self._spells = run.spells
         self._clock = run.world.stage.clock
 
@@ -105,6 +106,8 @@ class FaultExcuses:
             return True
         if self._was_done_by_hand(kind, subject, opened_us):
             return True
+        if kind == "badge_at_two_stations":
+            return self._was_at_two_stations(subject, opened_us)
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
         if kind == "key_overdue":
@@ -130,6 +133,21 @@ class FaultExcuses:
             and (fact.deed.key is None or fact.deed.key not in self._run.world.network.vehicle_of_key)
             for fact in (self._run.world.record.of(cabinet) if what is not None else ())
         )
+
+    def _was_at_two_stations(self, ref: str, opened_us: int) -> bool:
+        """Shown at two stations faster than travel, or as it looks to two boxes of which one has a wrong clock."""
+        sights = [
+            fact
+            for fact in badge_sights(self._run).get(self._credential_of_ref.get(ref, ""), [])
+            if fact.moment.line_us <= opened_us
+        ]
+        return any(
+            is_too_fast(self._run, one, other, TOLD_WITHIN_MS + self._clocks_off_ms(one, other))
+            for one, other in combinations(sights, 2)
+        )
+
+    def _clocks_off_ms(self, *facts: PhysicalFact) -> int:
+        return sum(self.clock_off_ms(fact.cabinet, fact.moment.line_us) for fact in facts)
 
     def _is_retold(self, at_us: int) -> bool:
         """A restored ledger lives through everything again that happened since its backup."""

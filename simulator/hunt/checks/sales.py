@@ -10,7 +10,7 @@ from simulator.verdict.rights import Judge
 from simulator.virtual.spells import Touches
 from simulator.world.record import Intent, What, WorldRecord
 
-CUT = frozenset({"partition", "region"})
+CUT = frozenset({"partition", "region", "badge_revoked_offline"})
 SLACK_MS = 5_000  # two looks, a message and a commit
 
 

@@ -28,6 +28,7 @@ def _ledger_restored(cast: Cast) -> End:
         )
         kept = {booking.id for booking in world.database.read_now(read_evidence).bookings}
         world.lost += [booking for booking in before.bookings if booking.id not in kept]
+        world.revoke_again()
         world.centre.boot()
         _begin_echo(cast, frozenset({Touches.CENTRE, Touches.MEMORY}), None)
 
