@@ -149,14 +149,29 @@ class JournalDatabase:
             (young,) = self._connection.execute(
                 "SELECT min(seq) FROM facts WHERE epoch = ? AND at_ms >= ?", (epoch.number, before_ms)
             ).fetchone()
-            keep_from = min(epoch.acknowledged_seq, (young or epoch.last_seq + 1) - 1)
+            old = self._surely_old(epoch.number, before_ms)
+            keep_from = min(epoch.acknowledged_seq, (young or epoch.last_seq + 1) - 1, old)
             gone = self._connection.execute(
                 "DELETE FROM facts WHERE epoch = ? AND seq < ?", (epoch.number, keep_from)
             ).rowcount
-            gone += self._connection.execute(
-                "DELETE FROM facts WHERE epoch < ? AND at_ms < ?", (epoch.number, before_ms)
-            ).rowcount
+            ended = self._connection.execute("SELECT number FROM epochs WHERE number < ?", (epoch.number,))
+            for (number,) in ended.fetchall():
+                old = self._surely_old(number, before_ms)
+                gone += self._connection.execute(
+                    "DELETE FROM facts WHERE epoch = ? AND seq <= ? AND at_ms < ?", (number, old, before_ms)
+                ).rowcount
         return gone
+
+    def _surely_old(self, epoch: int, before_ms: int) -> int:
+        """The last fact whose time somebody vouched for and that is older than `before_ms`; 0: none.
+
+        What was noted under a clock years back is as young as what follows it.
+        """
+        (seq,) = self._connection.execute(
+            "SELECT max(seq) FROM facts WHERE epoch = ? AND at_ms < ? AND instr(text, ?)",
+            (epoch, before_ms, '"clock_trusted":true'),
+        ).fetchone()
+        return seq or 0
 
     def checkpoint(self, mode: str) -> None:
         """Fold the write-ahead log back."""

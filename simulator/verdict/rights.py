@@ -104,7 +104,7 @@ def _not_now(
     told = gone_ms is not None and not judge.excuses.cannot_know(pulse.cabinet, booking.ended_ms or 0, tap_ms)
     if booking.state in {"cancelled", "no_show"} and told and tap_ms > (gone_ms or 0):
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
-    back = _back_under(booking, scene)
+    back = _back_under(booking, scene) or _presumed_back(booking, shown, pulse, scene)
     if back is None:
         if tap_ms <= booking.take_by_ms:
             return None
@@ -119,6 +119,14 @@ def _back_under(booking: Booking, scene: CabinetScene) -> PhysicalFact | None:
     """How the key came back from this booking's rental; None: it has not been taken for it yet."""
     back = scene.back.get(booking.key)
     return back.inserted if back is not None and back.booking == booking.id else None
+
+
+def _presumed_back(
+    booking: Booking, shown: PhysicalFact, pulse: PhysicalFact, scene: CabinetScene
+) -> PhysicalFact | None:
+    """How another key came that a box presumes to be the booked one, from the hand that now wants it again."""
+    hung = scene.back.get(pulse.deed.key or "") if pulse.deed.key != booking.key else None
+    return hung.inserted if hung is not None and hung.inserted.deed.who == shown.deed.who else None
 
 
 def _held_until_ms(judge: Judge, back: PhysicalFact) -> int:

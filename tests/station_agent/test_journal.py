@@ -111,6 +111,20 @@ def test_a_time_out_of_order_makes_no_hole(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_facts_of_a_clock_that_nobody_vouched_for_are_as_young_as_what_follows(tmp_path: Path) -> None:
+    """A box whose battery was dead dates its first facts years back: a ledger put back today asks for them."""
+    journal = open_journal(tmp_path / "j.sqlite")
+    for n, (at_ms, trusted) in enumerate(((5, False), (6, False), (5000, True), (5001, True)), 1):
+        journal.append((DoorClosed(seq=n, at_ms=at_ms, clock_trusted=trusted, slot=1),), "{}")
+    journal.acknowledge(4)
+    assert journal.forget(before_ms=1000) == 0
+    start = EpochStarted(seq=1, at_ms=7, clock_trusted=False, why="hash_conflict")
+    journal.start_epoch("b" * 32, 7, (start,), "{}")
+    assert journal.forget(before_ms=1000) == 0
+    assert journal.forget(before_ms=10_000) == 4
+    journal.close()
+
+
 def test_facts_that_are_gone_are_no_batch(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.sqlite")
     journal.append(facts(1, 10), "{}")
