@@ -15,6 +15,7 @@ from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
+from dispatcher.store.devices import close_answering
 from dispatcher.store.handovers import end_rental
 from dispatcher.store.incidents import close_incident, open_subjects
 from dispatcher.store.isolation import isolated
@@ -68,6 +69,7 @@ def _apply_report(at: _Applying, reported: Reported) -> None:
     seen = [slot for slot in reported.slots if slot.key_present is not None]
     _keep_slots(at, seen)
     _close_shut(at, seen)
+    close_answering(at.connection, reported, at.now_ms)
     for slot in seen:  # first where keys are: one that hangs elsewhere is not missing
         if slot.key_present and slot.key is not None:
             _key_hangs(at, slot, slot.key)

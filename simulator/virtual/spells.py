@@ -97,10 +97,16 @@ class Spells:
 
         A box tells a restored ledger the facts of its present epoch again, and not those before (docs/limits.md).
         """
-        return any(
+        put_back = any(
             ledger.from_us <= at_us <= box.until_us <= ledger.until_us
             for ledger in self.of("ledger_restored")
             for box in self.of("box_restored")
+            if box.cabinets is not None and cabinet in box.cabinets
+        )
+        return put_back or any(  # a copy of a box makes it begin anew too, at the latest with its next fact
+            ledger.from_us <= at_us <= box.until_us and box.from_us <= ledger.until_us
+            for ledger in self.of("ledger_restored")
+            for box in self.of("box_cloned")
             if box.cabinets is not None and cabinet in box.cabinets
         )
 

@@ -68,6 +68,7 @@ class VirtualWorld:
         self.overheard = Overheard()
         """What somebody who owns the broker has seen pass."""
         stage.broker.on_message = self.overheard.note
+        self._clones = 0
         self.forged: set[str] = set()
         """Bookings that were written into the database by hand."""
         self.orders: list[Order] = []
@@ -78,6 +79,25 @@ class VirtualWorld:
         """Bookings that a restored database does not have any more."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
         self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
+
+    def clone(self, cabinet: str) -> VirtualBox:
+        """A second computer with a copy of this box's card as it is now, in a place without a cabinet."""
+        self._clones += 1
+        name = f"{cabinet}/clone {self._clones}"
+        nowhere = VirtualSite(
+            cabinet,
+            {},
+            seed=PLACES_SEED,
+            rng=stream(self.stage.seed, f"line/{name}"),
+            timers=self.stage.timers,
+            moment=self.now,
+            record=WorldRecord(),
+        )
+        for cable in nowhere.cables.values():
+            cable.faults.pulls += 1
+        box = VirtualBox(cabinet, nowhere, self.stage, name)
+        box.disk.put_back(self.boxes[cabinet].disk.image())
+        return box
 
     def now(self) -> Moment:
         return Moment(self.stage.clock.now_ms(), self.stage.timers.now_us())

@@ -22,7 +22,7 @@ from contract.facts import (
     ReleaseFailed,
     VehicleReading,
 )
-from contract.messages import SlotState
+from contract.messages import DeviceState, SlotState
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
@@ -77,9 +77,9 @@ class Bench:
     def return_key(self, slot: int = 1, key: str | None = "key-1", **fields: Any) -> None:
         self.tell(KeyReturned, slot=slot, identity=Identity.READ, key=key, **fields)
 
-    def report(self, slots: tuple[SlotState, ...]) -> None:
+    def report(self, slots: tuple[SlotState, ...], **changes: Any) -> None:
         """The box reports what it sees, and the report is compared."""
-        reported = self.box.report(slots=slots)
+        reported = self.box.report(slots=slots, **changes)
         self.database.write_now(lambda connection: keep_reported(connection, reported, self.box.now_ms))
         self.database.write_now(lambda connection: apply_reports(connection, RULES, self.box.now_ms))
 
@@ -398,6 +398,15 @@ def test_a_lost_device_is_an_incident_until_it_is_back(bench: Bench) -> None:
     ]
     bench.tell(AgentStarted, boot_nonce="ab" * 16, version="2")
     assert not incidents(bench.database)[1][2]
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_a_device_that_a_copy_of_the_box_does_not_see_is_back_with_a_report_of_the_box(
+    bench: Bench, *, online: bool
+) -> None:
+    bench.tell(DeviceLost, device="cabinet", why="not seen since start")
+    bench.report((), devices=(DeviceState(device="cabinet", online=online),))
+    assert incidents(bench.database) == [(IncidentKind.DEVICE_LOST, f"{bench.box.cabinet}/cabinet", not online)]
 
 
 def test_a_refusal_is_kept_with_its_reason(bench: Bench) -> None:

@@ -43,6 +43,8 @@ EXPLAINED_BY: Final = {
     "journal_not_durable": frozenset({Touches.BOX}),
 }
 """Which faults are a reason of which incident; kinds about a key are explained by what happened to the key."""
+OF_CLONES: Final = frozenset({"facts_conflict", "device_lost"})
+"""What a copy of a box says of itself: other facts under the same numbers, and that it sees no cabinet."""
 BY_HAND: Final = {"slot_opened_without_decision": What.DOOR_OPENED, "unidentified_key_out": What.KEY_REMOVED}
 ABOUT_KEYS: Final = frozenset(
     {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_at_wrong_station"}
@@ -106,6 +108,8 @@ class FaultExcuses:
             return True
         if self._was_done_by_hand(kind, subject, opened_us):
             return True
+        if kind in OF_CLONES and self._was_cloned(kind, subject.split("/", 1)[0], opened_us):
+            return True
         if kind == "badge_at_two_stations":
             return self._was_at_two_stations(subject, opened_us)
         if kind in ABOUT_KEYS:
@@ -133,6 +137,21 @@ class FaultExcuses:
             and (fact.deed.key is None or fact.deed.key not in self._run.world.network.vehicle_of_key)
             for fact in (self._run.world.record.of(cabinet) if what is not None else ())
         )
+
+    def _was_cloned(self, kind: str, cabinet: str, opened_us: int) -> bool:
+        """While a copy of its box speaks in its name, and its words are on their way.
+
+        That both told other facts under the same numbers shows when the box itself next has something to tell.
+        """
+        for spell in self._spells.of("box_cloned"):
+            until_us = spell.until_us + HEARS_US
+            if kind == "facts_conflict":
+                later = (fact.moment.line_us for fact in self._run.world.record.of(cabinet))
+                next_us = next((at_us for at_us in later if at_us > spell.until_us), opened_us)
+                until_us = max(until_us, self._spells.clear_from(cabinet, next_us, HEARS_US, HEARING))
+            if cabinet in (spell.cabinets or ()) and spell.from_us <= opened_us <= until_us:
+                return True
+        return False
 
     def _was_at_two_stations(self, ref: str, opened_us: int) -> bool:
         """Shown at two stations faster than travel, or as it looks to two boxes of which one has a wrong clock."""

@@ -49,14 +49,16 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
             if told == hashes:
                 continue
             common = next((i for i, (a, b) in enumerate(zip(hashes, told, strict=False)) if a != b), None)
-            if common is not None and run.spells.near(cabinet, 0, run.calm_us, MEMORY):
+            cloned = any(cabinet in (spell.cabinets or ()) for spell in run.spells.of("box_cloned"))
+            if common is not None and (cloned or run.spells.near(cabinet, 0, run.calm_us, MEMORY)):
                 continue  # it told others under the same numbers, and began a new epoch for them
             if common is not None:
                 yield f"{cabinet}: fact {common + 1} of epoch {epoch[:8]} is another one in the ledger"
-            elif run.spells.near(cabinet, 0, run.calm_us, MEMORY) and len(told) > len(hashes):
-                continue  # a card that was put back has fewer facts than it had told
+            elif (cloned or run.spells.near(cabinet, 0, run.calm_us, MEMORY)) and len(told) > len(hashes):
+                continue  # a card that was put back, or of which there is a copy, has fewer facts than were told
             elif any(
-                run.spells.forgotten_twice(cabinet, spell.until_us) for spell in run.spells.of("box_restored")
+                run.spells.forgotten_twice(cabinet, spell.until_us)
+                for spell in (*run.spells.of("box_restored"), *run.spells.of("box_cloned"))
             ):
                 continue
             elif len(told) < len(hashes):

@@ -7,7 +7,7 @@ from simulator.hunt.scenario import Run
 from simulator.network.wiring import BADGE_READER, RETURN_READER
 from simulator.verdict.evidence import Incident
 from simulator.verdict.rights import Judge
-from simulator.virtual.spells import Spell, Touches
+from simulator.virtual.spells import HEARS_US, Spell, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.world.cabinet import SPRING
 from simulator.world.record import PhysicalFact, What
@@ -38,6 +38,7 @@ def unnamed(run: Run, judge: Judge) -> Iterator[str]:
             kind, subject = expected
             yield from _opened_once(run, spell, kind, subject, incidents)
     yield from _forced_doors(run, incidents)
+    yield from _clones(run, incidents)
     for incident in incidents:
         if incident.is_open and incident.kind in CLOSED_BY_THEMSELVES:
             yield f"incident {incident.kind} of {incident.subject} is still open after all faults: {incident.seen}"
@@ -70,6 +71,30 @@ def _forced_doors(run: Run, incidents: tuple[Incident, ...]) -> Iterator[str]:
             if _is_clean(run, spell) and not restored and not _is_released(run, spell, fact.deed.slot):
                 subject = f"{fact.cabinet}/{fact.deed.slot}"
                 yield from _opened_once(run, spell, "slot_opened_without_decision", subject, incidents)
+
+
+def _clones(run: Run, incidents: tuple[Incident, ...]) -> Iterator[str]:
+    """A copied box is named by what it told, or at the latest when the box itself has told something."""
+    clock = run.world.stage.clock
+    for spell in run.spells.of("box_cloned"):
+        later = (fact.moment.line_us for fact in run.world.record.of(spell.place))
+        next_us = next((at_us for at_us in later if at_us > spell.from_us), None)
+        if next_us is None:
+            continue
+        until_us = max(spell.until_us, next_us) + HEARS_US
+        restored = any(echo.from_us >= spell.from_us for echo in run.spells.of("ledger_restored_echo"))
+        around_us = 120 * SECOND_US
+        others = run.spells.near(spell.place, spell.from_us - around_us, until_us + around_us, CLEAN)
+        if restored or others != [spell] or until_us > run.calm_us:
+            continue
+        opened = [
+            incident
+            for incident in incidents
+            if (incident.kind, incident.subject) == ("facts_conflict", spell.place)
+            and spell.from_us <= clock.at_us(incident.opened_ms) <= until_us
+        ]
+        if not opened:
+            yield f"{spell}: no incident facts_conflict though both told something by {until_us // SECOND_US} s"
 
 
 def _is_released(run: Run, spell: Spell, slot: int | None) -> bool:

@@ -53,7 +53,10 @@ def declared_in_silence(run: Run, evidence: Evidence) -> Iterator[str]:
             continue
         take_by_us, declared_us = clock.at_us(booking.take_by_ms), clock.at_us(declared_ms)
         for spell in run.spells.near(booking.cabinet, take_by_us, declared_us, frozenset({Touches.WAY})):
-            if spell.fault in CUT and spell.from_us <= take_by_us and spell.until_us >= declared_us:
+            cloned = any(
+                copy.covers(booking.cabinet, spell.from_us, declared_us) for copy in run.spells.of("box_cloned")
+            )  # who has a copy of the box spoke for it meanwhile
+            if spell.fault in CUT and not cloned and spell.from_us <= take_by_us and spell.until_us >= declared_us:
                 yield (
                     f"booking {booking.id} was declared a no-show at {utc_text(declared_ms)}, "
                     f"while {booking.cabinet} was cut off since before {utc_text(booking.take_by_ms)}"

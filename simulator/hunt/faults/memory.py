@@ -52,6 +52,13 @@ def _box_restored(cast: Cast) -> End:
     return end
 
 
+def _box_cloned(cast: Cast) -> End:
+    """A copy of the card runs beside the box, elsewhere: the broker throws one of them off for the other."""
+    clone = cast.world.clone(cast.box.cabinet)
+    clone.boot()
+    return lambda: clone.kill(None)
+
+
 def _lose_untold(cast: Cast) -> None:
     """What the failed card held and the ledger did not is lost: counted apart (promise 3).
 
@@ -76,4 +83,5 @@ def _begin_echo(cast: Cast, touches: frozenset[Touches], cabinets: frozenset[str
 MEMORY: tuple[Fault, ...] = (
     Fault("ledger_restored", frozenset(), 3, (600, 7200), _ledger_restored, everywhere=True),
     Fault("box_restored", frozenset(), 8, (300, 5400), _box_restored),
+    Fault("box_cloned", frozenset({Touches.WAY}), 24, (60, 600), _box_cloned),
 )
