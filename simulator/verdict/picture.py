@@ -205,11 +205,12 @@ def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) 
             expected = f"{certain[subject]} to {possible[subject]}"
             yield f"incident {kind} of {subject} was opened {opened[subject]} times, expected {expected}"
     lasting = {span.subject: span.since_ms for span in spans if span.until_ms is None}
+    awaited = {span.subject for span in spans if judge.excuses.is_waited_for(span.cabinet)}
     ended = {span.subject: span.until_ms for span in spans if span.until_ms is not None}
     for subject in sorted(is_open - lasting.keys()):
         if end.at_ms - ended.get(subject, 0) > young_ms:
             yield f"incident {kind} of {subject} is still open"
-    for subject in sorted(lasting.keys() - is_open):
+    for subject in sorted(lasting.keys() - is_open - awaited):
         if end.at_ms - lasting[subject] > young_ms:
             yield f"incident {kind} of {subject} is not open"
 
@@ -217,6 +218,6 @@ def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) 
 def _is_certain(judge: Judge, end: Moment, span: Span, young_ms: int) -> bool:
     """Whether the incident of a span must have been opened: it lasted, and it was known while it did."""
     until_ms = end.at_ms if span.until_ms is None else span.until_ms
-    if until_ms - span.since_ms <= young_ms:
+    if until_ms - span.since_ms <= young_ms or judge.excuses.is_waited_for(span.cabinet):
         return False
     return span.until_ms is None or not judge.excuses.may_go_unnoticed(span.cabinet, span.since_ms, until_ms)

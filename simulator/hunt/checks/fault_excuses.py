@@ -193,6 +193,15 @@ class FaultExcuses:
             return True
         return self._spells.clear_from(cabinet, since_us, HEARS_US, touches) > until_us
 
+    def is_waited_for(self, cabinet: str) -> bool:
+        """A copy of its box spoke last: what time alone decides waits until the box itself tells something."""
+        facts = self._run.world.record.of(cabinet)
+        last_us = facts[-1].moment.line_us if facts else 0
+        return any(
+            cabinet in (spell.cabinets or ()) and last_us < spell.until_us
+            for spell in self._spells.of("box_cloned")
+        )
+
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
         return any(order.slot == slot for order in self._orders_at(cabinet, at_us))
 
