@@ -14,6 +14,7 @@ from simulator.hunt.faults.menu import Cast, Fault
 from simulator.hunt.faults.mistakes import MISTAKES
 from simulator.hunt.faults.orders import ORDERS
 from simulator.hunt.faults.taps import TAPS
+from simulator.hunt.faults.versions import VERSIONS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
@@ -21,9 +22,8 @@ from simulator.virtual.spells import Spell, Spells
 from simulator.virtual.timers import HOUR_US, MINUTE_US, SECOND_US, Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
-MENU: dict[str, Fault] = {
-    fault.name: fault for fault in (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *MISTAKES, *CARDS, *TAPS)
-}
+_ALL = (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *MISTAKES, *CARDS, *TAPS, *VERSIONS)
+MENU: dict[str, Fault] = {fault.name: fault for fault in _ALL}
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
 FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute
