@@ -185,6 +185,17 @@ class JournalDatabase:
             ).fetchone()
         return None if seq is None else int(seq)
 
+    def _surely_old(self, epoch: int, before_ms: int) -> int:
+        """The last fact whose time somebody vouched for and that is older than `before_ms`; 0: none.
+
+        What was noted under a clock years back is as young as what follows it.
+        """
+        (seq,) = self._connection.execute(
+            "SELECT max(seq) FROM facts WHERE epoch = ? AND at_ms < ? AND instr(text, ?)",
+            (epoch, before_ms, '"clock_trusted":true'),
+        ).fetchone()
+        return seq or 0
+
     def checkpoint(self, mode: str) -> None:
         """Fold the write-ahead log back."""
         with _sorted_errors():

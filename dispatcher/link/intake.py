@@ -128,15 +128,16 @@ class IntakeWorker:
         A report alone decides nothing that cannot wait for the next round, nor does the answer to a request for it.
         """
         now_ms = self._clock.now_ms()
-        of_new_epochs = []
+        ahead = []
         is_news = False
         for message in group:
             if isinstance(message, Presence):
                 is_news |= keep_presence(connection, message, now_ms)
         for message in group:
             if isinstance(message, Reported):  # a broker may deliver an older one again after a newer one
-                if not keep_reported(connection, message, now_ms).epoch_is_known:
-                    of_new_epochs.append(message)
+                has = keep_reported(connection, message, now_ms).ledger_seq
+                if has is None or has < message.seq:
+                    ahead.append(message)
             elif isinstance(message, CommandReply):
                 is_news |= keep_outcome(
                     connection, message.cabinet, message.command, message.outcome, message.reason, now_ms
@@ -145,7 +146,7 @@ class IntakeWorker:
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         is_news |= any(outcome is not FactOutcome.DUPLICATE for outcome in taken.outcomes.elements())
         apply_reports(connection, self._rules, now_ms)
-        beginnings = [beginning(connection, self._ledger, message) for message in of_new_epochs]
+        beginnings = [beginning(connection, self._ledger, message) for message in ahead]
         return taken.answering(beginnings), Change(is_news, was_marked(connection))
 
     def _answer(self, taken: Taken) -> None:

@@ -91,7 +91,11 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
     _close_unidentified(at, fact)
     before = key_state(at.connection, fact.key) if fact.key is not None else None
     went_out = before is not None and before.state == "taken"
-    grant_id = fact.grant or (before.grant_id if before is not None and went_out else None)
+    grant_id, badge_ref = fact.grant, fact.badge
+    if before is not None and went_out and (before.cabinet_id != at.cabinet_id or grant_id is None):
+        grant_id = before.grant_id  # a box remembers who took a key from it, not who took it elsewhere since
+    if before is not None and went_out and (before.cabinet_id != at.cabinet_id or badge_ref is None):
+        badge_ref = before.badge_ref
     booking = booking_of_grant(at.connection, grant_id)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_RETURNED, fact.at_ms)
@@ -100,7 +104,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         "booking_id": booking.id if booking is not None else None,
         "vehicle_id": vehicle_id,
         "key_id": fact.key,
-        "badge_ref": fact.badge or (before.badge_ref if before is not None and went_out else None),
+        "badge_ref": badge_ref,
     }
     _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact), **who})
     _end_rental(at.connection, fact, who["booking_id"])

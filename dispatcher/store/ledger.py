@@ -102,10 +102,10 @@ def hash_at(connection: Connection, cabinet_id: str, epoch: str, seq: int) -> st
     return connection.execute(statement).scalar_one_or_none()
 
 
-def is_newest(connection: Connection, batch: FactBatch) -> bool:
-    """Whether a batch is of the epoch that its cabinet is in. What comes late of one that it left is no news."""
-    newest = select(cursors.c.epoch).where(cursors.c.cabinet_id == batch.cabinet).order_by(cursors.c.number.desc())
-    return bool(connection.execute(newest.limit(1)).scalar_one() == batch.epoch)
+def is_newest(connection: Connection, told: FactBatch | Reported) -> bool:
+    """Whether a word is of the epoch that its cabinet is in. What comes late of one that it left is no news."""
+    newest = select(cursors.c.epoch).where(cursors.c.cabinet_id == told.cabinet).order_by(cursors.c.number.desc())
+    return bool(connection.execute(newest.limit(1)).scalar_one() == told.epoch)
 
 
 def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collection[int]) -> dict[str, int]:
@@ -193,13 +193,19 @@ def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool
 
 
 def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknowledged | None:
-    """What a box is told whose epoch the ledger had never met before this transaction; None where it has since.
+    """What a box is told whose epoch the ledger has never met, or has less of and takes for one that ended.
 
     It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
+    Where a copy of it spoke last, the watermarks that are told on each connection are the copy's.
     """
-    if reported.seq == 0 or known_cursor(connection, reported.cabinet, reported.epoch) is not None:
+    if reported.seq == 0:
         return None
-    return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
+    known = known_cursor(connection, reported.cabinet, reported.epoch)
+    if known is None:
+        return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
+    if known.seq < reported.seq and not is_newest(connection, reported):
+        return acknowledgement(ledger, reported.cabinet, known)
+    return None
 
 
 def watermarks(connection: Connection, ledger: str) -> tuple[Acknowledged, ...]:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, exists, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from contract.messages import Presence, Reported
 from dispatcher.core.incidents import IncidentKind
@@ -21,8 +21,8 @@ class Kept(NamedTuple):
 
     is_newest: bool
     """False: it is older than what is known, and changed nothing."""
-    epoch_is_known: bool
-    """Whether the ledger has met the epoch that it speaks of."""
+    ledger_seq: int | None
+    """How far the ledger has the epoch that it speaks of; None: it has never met it."""
 
 
 def keep_presence(connection: Connection, presence: Presence, now_ms: int) -> bool:
@@ -51,7 +51,7 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> Ke
     known = _locked_link(connection, reported.cabinet, reported.epoch)
     held = _boot(known.reported_boot_nonce, known.reported_boot_ms, known.reported_revision)
     if is_stale_report(reported, held, known.boot_nonce):
-        return Kept(is_newest=False, epoch_is_known=known.epoch_is_known)
+        return Kept(is_newest=False, ledger_seq=known.ledger_seq)
     at_ms = heard_ms(reported.at_ms, now_ms, clock_trusted=reported.clock_trusted)
     values: dict[str, Any] = {
         "reported": reported.model_dump_json(),
@@ -77,7 +77,7 @@ def keep_reported(connection: Connection, reported: Reported, now_ms: int) -> Ke
     news = reported.desired_version != known.desired_version_held
     if news and reported.desired_version > told_version(connection, reported.cabinet):
         mark_dirty(connection, reported.cabinet)  # our database was put back: the box remembers more than we do
-    return Kept(is_newest=True, epoch_is_known=known.epoch_is_known)
+    return Kept(is_newest=True, ledger_seq=known.ledger_seq)
 
 
 def heard_of_clock(connection: Connection, cabinet_id: str, *, trusted: bool) -> None:
@@ -146,9 +146,10 @@ def _boot(nonce: str | None, boot_ms: int | None, count: int | None) -> KnownBoo
 _LOCKED: Select[Any] = (  # all that a report is compared with, in one read
     select(
         *(column for column in cabinet_links.c if column is not cabinet_links.c.reported),
-        exists()
+        select(cursors.c.seq)
         .where(cursors.c.cabinet_id == bindparam("cabinet"), cursors.c.epoch == bindparam("epoch"))
-        .label("epoch_is_known"),
+        .scalar_subquery()
+        .label("ledger_seq"),
         some_are_open(IncidentKind.READER_TAMPERED, bindparam("cabinet")).label("some_are_tampered"),
     )
     .where(cabinet_links.c.cabinet_id == bindparam("cabinet"))

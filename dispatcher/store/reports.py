@@ -15,6 +15,7 @@ from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
+from dispatcher.store.devices import close_answering
 from dispatcher.store.handovers import end_rental
 from dispatcher.store.incidents import close_incident, open_subjects, some_are_open
 from dispatcher.store.isolation import isolated
@@ -30,6 +31,7 @@ _NEW = (  # made once: it is asked with every commit
         cabinet_links.c.reported_seq,
         cursors.c.seq,
         some_are_open(IncidentKind.SLOT_OPENED_WITHOUT_DECISION, cabinet_links.c.cabinet_id).label("some_sprang"),
+        some_are_open(IncidentKind.DEVICE_LOST, cabinet_links.c.cabinet_id).label("some_are_lost"),
     )
     .join(
         cursors,
@@ -62,6 +64,8 @@ def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> Non
                 reported = Reported.model_validate_json(row.reported)
                 applying = _Applying(connection, rules, now_ms, reported.cabinet, row.reported_ms)
                 _apply_report(applying, reported, some_sprang=row.some_sprang)
+                if row.some_are_lost:
+                    close_answering(connection, reported, now_ms)
         connection.execute(_DONE, {"cabinet": row.cabinet_id})
 
 

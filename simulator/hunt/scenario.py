@@ -5,13 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from simulator.hunt.faults.cards import CARDS
 from simulator.hunt.faults.hardware import HARDWARE
 from simulator.hunt.faults.liars import LIARS
 from simulator.hunt.faults.machines import MACHINES
 from simulator.hunt.faults.memory import MEMORY
 from simulator.hunt.faults.menu import Cast, Fault
+from simulator.hunt.faults.mistakes import MISTAKES
 from simulator.hunt.faults.once_true import ONCE_TRUE
 from simulator.hunt.faults.orders import ORDERS
+from simulator.hunt.faults.taps import TAPS
+from simulator.hunt.faults.versions import VERSIONS
 from simulator.hunt.faults.ways import WAYS
 from simulator.hunt.watch import Watch
 from simulator.network.draws import stream
@@ -19,8 +23,10 @@ from simulator.virtual.spells import Spell, Spells
 from simulator.virtual.timers import HOUR_US, MINUTE_US, SECOND_US, Heap
 from simulator.virtual.world import VirtualWorld, heap_world
 
-ALL = (*WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *ONCE_TRUE)
-MENU: dict[str, Fault] = {fault.name: fault for fault in ALL}
+_ALL = (
+    *WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *ONCE_TRUE, *MISTAKES, *CARDS, *TAPS, *VERSIONS,
+)  # fmt: skip
+MENU: dict[str, Fault] = {fault.name: fault for fault in _ALL}
 
 QUIET_AT_START_US = 2 * MINUTE_US  # a network that starts is not at fault for what it does not know yet
 FINISH_US = 90 * SECOND_US  # whoever stands at a cabinet finishes: the slowest member needs about a minute

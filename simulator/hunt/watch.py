@@ -4,10 +4,9 @@ from sqlalchemy import bindparam, select
 
 from contract.topics import ACKNOWLEDGED, REPORTED, parse_topic
 from dispatcher.store.schema import cabinet_links, cursors, desired_states
-from simulator.hunt.checks.bounds import HEARING, HEARS_US
 from simulator.virtual.overheard import read_payload
 from simulator.virtual.premises import NAMESPACE
-from simulator.virtual.spells import Touches
+from simulator.virtual.spells import HEARING, HEARS_US, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import VirtualWorld
 
@@ -71,6 +70,8 @@ class Watch:
             return  # the broker has it late
         version = int(told["desired_version"])
         now_us = self._world.stage.timers.now_us()
+        if any(spell.covers(cabinet, now_us - HEARS_US, now_us) for spell in self._world.spells.of("box_cloned")):
+            return  # of two boxes of one name each has its own
         before = self._held.get(cabinet, 0)
         if version < before and not self._world.spells.near(cabinet, 0, now_us, FORGETS):
             what = f"{cabinet} held wanted state {before}, and went back to {version}"

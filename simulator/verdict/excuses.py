@@ -45,6 +45,10 @@ class Excuses(Protocol):
         """Whether a state of affairs that lasted between the two may never have been known while it lasted."""
         ...
 
+    def is_waited_for(self, cabinet: str) -> bool:
+        """Whether, at the end, the next fact of a cabinet is still awaited before anything is said of it."""
+        ...
+
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
         """Whether an operator had just ordered this slot to be released."""
         ...
@@ -78,6 +82,9 @@ class NoExcuse:
         return False
 
     def may_go_unnoticed(self, cabinet: str, since_ms: int, until_ms: int) -> bool:
+        return False
+
+    def is_waited_for(self, cabinet: str) -> bool:
         return False
 
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:

@@ -5,14 +5,24 @@ shows, which bookings are active, and which incidents are open or have been.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 from dispatcher.core.windows import utc_text
 from simulator.network.wiring import slot_numbers
 from simulator.verdict.evidence import Booking, Evidence
-from simulator.verdict.replay import CabinetScene, Outing, Stay, last_scene, replay, stays_elsewhere
+from simulator.verdict.replay import (
+    CabinetScene,
+    Outing,
+    Stay,
+    arrivals,
+    back_ms,
+    keys_out,
+    last_scene,
+    replay,
+    stays_elsewhere,
+)
 from simulator.verdict.rights import Judge
 from simulator.world.moment import Moment
 from simulator.world.record import What, WorldRecord
@@ -20,6 +30,7 @@ from simulator.world.record import What, WorldRecord
 SETTLES_WITHIN_US = 10_000_000  # timed work runs every few seconds of line time: younger things may go either way
 LIVE = frozenset({"booked", "active", "returned"})
 WRONG_SLOT = "key_in_wrong_slot"
+WRONG_STATION = "key_at_wrong_station"
 OVERDUE = "key_overdue"
 
 
@@ -54,10 +65,12 @@ def _held(booking: Booking) -> tuple[int, int]:
 def wrong_picture(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[str]:
     """Everything in which the database does not show the world as it is at `end`."""
     scenes = {cabinet: last_scene(judge.network, cabinet, record.of(cabinet)) for cabinet in judge.network.cabinets}
+    out = {key: outing for key, outing in keys_out(scenes.values()).items() if _is_ours(judge, key)}
     for cabinet, scene in scenes.items():
         yield from _wrong_slots(judge, cabinet, scene)
         yield from _wrong_keys(judge, cabinet, scene)
-    yield from _wrong_bookings(judge, scenes)
+    yield from _wrong_keys_out(judge, out)
+    yield from _wrong_bookings(judge, out)
     yield from _wrong_incidents(judge, record, end)
 
 
@@ -81,30 +94,38 @@ def _wrong_slots(judge: Judge, cabinet: str, scene: CabinetScene) -> Iterator[st
 def _wrong_keys(judge: Judge, cabinet: str, scene: CabinetScene) -> Iterator[str]:
     evidence = judge.evidence
     for slot, key in scene.hooks.items():
-        if judge.excuses.is_disturbed(key):
+        if judge.excuses.is_disturbed(key) or not _is_ours(judge, key):
             continue
         told = evidence.keys.get(key)
         if told is None or (told.state, told.cabinet, told.slot) != ("in_slot", cabinet, slot):
             yield f"key {key} hangs in {cabinet} slot {slot}, the database says {told}"
-    for key in scene.out:
+
+
+def _is_ours(judge: Judge, key: str) -> bool:
+    """Whether a key is of the fleet: of any other the database knows only that something hangs there."""
+    return key in judge.network.vehicle_of_key
+
+
+def _wrong_keys_out(judge: Judge, out: Mapping[str, Outing]) -> Iterator[str]:
+    for key in out:
         if judge.excuses.is_disturbed(key):
             continue
-        told = evidence.keys.get(key)
+        told = judge.evidence.keys.get(key)
         if told is None or told.state != "taken":
             yield f"key {key} is out, the database says {told}"
 
 
-def _wrong_bookings(judge: Judge, scenes: dict[str, CabinetScene]) -> Iterator[str]:
+def _wrong_bookings(judge: Judge, out: Mapping[str, Outing]) -> Iterator[str]:
     """Active are those whose key is out, and no others."""
     evidence = judge.evidence
-    out = {key: outing for scene in scenes.values() for key, outing in scene.out.items()}
     active = [booking for booking in evidence.bookings if booking.state == "active"]
     for booking in active:
         if booking.key not in out and not judge.excuses.is_disturbed(booking.key):
             yield f"booking {booking.id} is active, its key {booking.key} hangs in a slot"
     for key, outing in out.items():
         found = [booking.id for booking in active if booking.key == key]
-        if found != [outing.booking] and not judge.excuses.is_disturbed(key):
+        expected = [] if outing.booking is None else [outing.booking]  # none: under an operator's command
+        if found != expected and not judge.excuses.is_disturbed(key):
             yield f"key {key} is out for booking {outing.booking} ({outing.removed}), active is {found or None}"
 
 
@@ -112,14 +133,17 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
     """Each discrepancy of the world has its incident, opened once and closed once; there are no others."""
     for incident in judge.evidence.incidents:
         explained = judge.excuses.explains_incident(incident.kind, incident.subject, incident.opened_ms)
-        if incident.kind not in {WRONG_SLOT, OVERDUE} and not explained:
+        if incident.kind not in {WRONG_SLOT, WRONG_STATION, OVERDUE} and not explained:
             yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
     stays = [
         stay
         for cabinet in judge.network.cabinets
         for stay in stays_elsewhere(judge.network, cabinet, record.of(cabinet))
     ]
-    yield from _compare_incidents(judge, end, WRONG_SLOT, [_stay_span(stay) for stay in stays])
+    for kind, here in ((WRONG_SLOT, True), (WRONG_STATION, False)):
+        homes = judge.network.vehicle_of_key
+        spans = [_stay_span(stay) for stay in stays if (homes[stay.key].key.cabinet == stay.cabinet) is here]
+        yield from _compare_incidents(judge, end, kind, spans)
     spans = [span for cabinet in judge.network.cabinets for span in _overdue_spans(judge, record, cabinet, end)]
     yield from _compare_incidents(judge, end, OVERDUE, spans)
 
@@ -142,21 +166,23 @@ def _stay_span(stay: Stay) -> Span:
 
 def _overdue_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment) -> Iterator[Span]:
     """Every outing that lasted beyond the end and grace of its booking."""
-    finished: list[tuple[Outing, int | None]] = []
+    outings: list[Outing] = []
     scene = None
     for fact, scene in replay(judge.network, cabinet, record.of(cabinet)):
         outing = scene.out.get(fact.deed.key or "")
         if fact.deed.what is What.KEY_INSERTED and outing is not None:
-            finished.append((outing, fact.moment.at_ms))
+            outings.append(outing)
     if scene is not None:
-        finished += [(outing, None) for outing in scene.out.values()]
-    for outing, back_ms in finished:
+        outings += scene.out.values()
+    hung_up = arrivals(record)
+    for outing in outings:
+        back_at_ms = back_ms(hung_up, outing)
         booking = judge.evidence.booking_by_id.get(outing.booking or "")
         if booking is None:
             continue
         late_ms = booking.end_ms + judge.rules.grace_s * 1000
-        if (end.at_ms if back_ms is None else back_ms) > late_ms:
-            yield Span(booking.id, max(late_ms, outing.removed.moment.at_ms), back_ms, cabinet, booking.key)
+        if (end.at_ms if back_at_ms is None else back_at_ms) > late_ms:
+            yield Span(booking.id, max(late_ms, outing.removed.moment.at_ms), back_at_ms, cabinet, booking.key)
 
 
 def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) -> Iterator[str]:
@@ -179,11 +205,12 @@ def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) 
             expected = f"{certain[subject]} to {possible[subject]}"
             yield f"incident {kind} of {subject} was opened {opened[subject]} times, expected {expected}"
     lasting = {span.subject: span.since_ms for span in spans if span.until_ms is None}
+    awaited = {span.subject for span in spans if judge.excuses.is_waited_for(span.cabinet)}
     ended = {span.subject: span.until_ms for span in spans if span.until_ms is not None}
     for subject in sorted(is_open - lasting.keys()):
         if end.at_ms - ended.get(subject, 0) > young_ms:
             yield f"incident {kind} of {subject} is still open"
-    for subject in sorted(lasting.keys() - is_open):
+    for subject in sorted(lasting.keys() - is_open - awaited):
         if end.at_ms - lasting[subject] > young_ms:
             yield f"incident {kind} of {subject} is not open"
 
@@ -191,6 +218,6 @@ def _compare_incidents(judge: Judge, end: Moment, kind: str, spans: list[Span]) 
 def _is_certain(judge: Judge, end: Moment, span: Span, young_ms: int) -> bool:
     """Whether the incident of a span must have been opened: it lasted, and it was known while it did."""
     until_ms = end.at_ms if span.until_ms is None else span.until_ms
-    if until_ms - span.since_ms <= young_ms:
+    if until_ms - span.since_ms <= young_ms or judge.excuses.is_waited_for(span.cabinet):
         return False
     return span.until_ms is None or not judge.excuses.may_go_unnoticed(span.cabinet, span.since_ms, until_ms)

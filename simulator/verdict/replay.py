@@ -1,11 +1,11 @@
 """Goes through the world's own record of a cabinet and knows, at each fact, how things stood just before it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulator.network.model import Network
 from simulator.world.moment import Moment
-from simulator.world.record import PhysicalFact, What
+from simulator.world.record import PhysicalFact, What, WorldRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class CabinetScene:
     """Key by slot."""
     open_slots: set[int] = field(default_factory=set)
     last_badge: PhysicalFact | None = None
+    last_card: PhysicalFact | None = None
+    """That badge, or a tag that was shown after it."""
     back: dict[str, Return] = field(default_factory=dict)
     """How each key last came back, by key."""
     out: dict[str, Outing] = field(default_factory=dict)
@@ -45,7 +47,9 @@ class CabinetScene:
         deed = fact.deed
         match deed.what:
             case What.BADGE_SHOWN:
-                self.last_badge = fact
+                self.last_badge = self.last_card = fact
+            case What.TAG_SHOWN:
+                self.last_card = fact
             case What.DOOR_OPENED if deed.slot is not None:
                 self.open_slots.add(deed.slot)
             case What.DOOR_CLOSED if deed.slot is not None:
@@ -95,15 +99,44 @@ def last_scene(network: Network, cabinet: str, facts: Sequence[PhysicalFact]) ->
     return scene
 
 
+def arrivals(record: WorldRecord) -> Mapping[str, Sequence[int]]:
+    """By key, when it was hung up, in whichever cabinet; wall times in their order."""
+    found: dict[str, list[int]] = {}
+    for fact in record:
+        if fact.deed.what is What.KEY_INSERTED and fact.deed.key is not None:
+            found.setdefault(fact.deed.key, []).append(fact.moment.at_ms)
+    return {key: sorted(times) for key, times in found.items()}
+
+
+def back_ms(hung_up: Mapping[str, Sequence[int]], outing: Outing) -> int | None:
+    """When the key of an outing hung somewhere again; None: it is still out."""
+    key, left_ms = outing.removed.deed.key or "", outing.removed.moment.at_ms
+    return next((at_ms for at_ms in hung_up.get(key, ()) if at_ms >= left_ms), None)
+
+
+def keys_out(scenes: Iterable[CabinetScene]) -> dict[str, Outing]:
+    """Every key that hangs nowhere, with how it left the last cabinet that it hung in."""
+    scenes = tuple(scenes)
+    hanging = {key for scene in scenes for key in scene.hooks.values()}
+    found: dict[str, Outing] = {}
+    for scene in scenes:
+        for key, outing in scene.out.items():
+            known = found.get(key)
+            newer = known is None or known.removed.moment.line_us < outing.removed.moment.line_us
+            if key not in hanging and newer:
+                found[key] = outing
+    return found
+
+
 def stays_elsewhere(network: Network, cabinet: str, facts: Sequence[PhysicalFact]) -> Iterator[Stay]:
-    """Every time that a key hung in another slot than its own."""
-    homes: Mapping[str, int] = {vehicle.key.id: vehicle.key.home_slot for vehicle in network.vehicles}
+    """Every time that a key of the fleet hung in another slot than its own, here or at home."""
+    homes = {vehicle.key.id: (vehicle.key.cabinet, vehicle.key.home_slot) for vehicle in network.vehicles}
     begun: dict[str, PhysicalFact] = {}
     for fact in facts:
         key, slot = fact.deed.key, fact.deed.slot
-        if key is None or slot is None:
+        if key not in homes or slot is None:
             continue
-        if fact.deed.what is What.KEY_INSERTED and homes[key] != slot:
+        if fact.deed.what is What.KEY_INSERTED and homes[key] != (cabinet, slot):
             begun[key] = fact
         elif fact.deed.what is What.KEY_REMOVED and key in begun:
             yield Stay(key, cabinet, slot, begun.pop(key).moment, fact.moment)

@@ -19,6 +19,7 @@ from simulator.world.record import Intent, PhysicalFact, What, WorldRecord
 CARRIED_OUT_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a loaded machine and one lost answer
 PROPAGATES_WITHIN_US = 5_000_000  # a cancelled right leaves its box in about a second; resends come after 20 s
+REVOKED_WITHIN_US = 15_000_000  # an import is found by the publisher's round of 10 s, and propagates as above
 EDGE_US = 1_000_000  # either answer is right so close to an edge: a tap and its decision are up to 0.5 s apart
 SEEN_AFTER_US = 1_000_000  # a key that was hung up is believed within two looks 200 ms apart
 
@@ -65,8 +66,9 @@ def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str 
     badge = judge.evidence.badges.get(shown.deed.credential or "")
     if badge is None:
         return f"the badge shown last, {shown.deed.credential}, is nobody's"
-    revoked_ms = badge.revoked_ms or 0
-    if not badge.is_active and not judge.excuses.cannot_know(pulse.cabinet, revoked_ms, shown.moment.at_ms):
+    revoked_ms, shown_ms = badge.revoked_ms or 0, shown.moment.at_ms
+    told = shown_ms > revoked_ms + judge.wall_ms(REVOKED_WITHIN_US)
+    if not badge.is_active and told and not judge.excuses.cannot_know(pulse.cabinet, revoked_ms, shown_ms):
         return f"the badge shown last, {shown.deed.credential}, is revoked"
     assert pulse.deed.key is not None, "the caller looks at slots that held a key"
     candidates = [
@@ -102,7 +104,7 @@ def _not_now(
     told = gone_ms is not None and not judge.excuses.cannot_know(pulse.cabinet, booking.ended_ms or 0, tap_ms)
     if booking.state in {"cancelled", "no_show"} and told and tap_ms > (gone_ms or 0):
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
-    back = _back_under(booking, scene)
+    back = _back_under(booking, scene) or _presumed_back(booking, shown, pulse, scene)
     if back is None:
         if tap_ms <= booking.take_by_ms:
             return None
@@ -117,6 +119,14 @@ def _back_under(booking: Booking, scene: CabinetScene) -> PhysicalFact | None:
     """How the key came back from this booking's rental; None: it has not been taken for it yet."""
     back = scene.back.get(booking.key)
     return back.inserted if back is not None and back.booking == booking.id else None
+
+
+def _presumed_back(
+    booking: Booking, shown: PhysicalFact, pulse: PhysicalFact, scene: CabinetScene
+) -> PhysicalFact | None:
+    """How another key came that a box presumes to be the booked one, from the hand that now wants it again."""
+    hung = scene.back.get(pulse.deed.key or "") if pulse.deed.key != booking.key else None
+    return hung.inserted if hung is not None and hung.inserted.deed.who == shown.deed.who else None
 
 
 def _held_until_ms(judge: Judge, back: PhysicalFact) -> int:
@@ -167,10 +177,11 @@ def _should_open(judge: Judge, fact: PhysicalFact, scene: CabinetScene) -> froze
 def _has_right(judge: Judge, booking: Booking, shown: PhysicalFact, scene: CabinetScene) -> bool:
     """Whether this tap lies well inside a right that its box was known to hold."""
     badge = judge.evidence.badges.get(shown.deed.credential or "")
-    entitled = badge is not None and badge.is_active and badge.member in booking.people
-    if not entitled or not shown.deed.on_box:
-        return False
     tap_ms, edge_ms = shown.moment.at_ms, judge.edge_ms
+    if badge is None or badge.member not in booking.people or not shown.deed.on_box:
+        return False
+    if not badge.is_active and tap_ms > (badge.revoked_ms or 0) - edge_ms:
+        return False
     opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
     over = booking.ended_ms is not None and booking.ended_ms <= tap_ms + edge_ms
     if over or not opens_ms + edge_ms <= tap_ms < booking.end_ms - edge_ms:

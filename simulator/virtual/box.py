@@ -25,9 +25,11 @@ POWER_BOOT_US = 25_000_000  # from mains to agent
 class VirtualBox(Computer):
     """One box. `boot` starts its agent; what it has on disk stays."""
 
-    def __init__(self, cabinet: str, site: VirtualSite, stage: Stage) -> None:
+    def __init__(self, cabinet: str, site: VirtualSite, stage: Stage, name: str | None = None) -> None:
+        """`name`: whose randomness it has, where it is not the cabinet's one box."""
         super().__init__(stage)
         self.cabinet = cabinet
+        self._name = name or cabinet
         self.site = site
         self.clock = BoxClock(stage.timers, stage.clock.start_ms)
         self.disk = MemoryDisk(f"disk of {cabinet}")
@@ -43,7 +45,7 @@ class VirtualBox(Computer):
         if self.is_alive:
             return
         life = self._begin_life()
-        rng = stream(self._stage.seed, f"agent/{self.cabinet}/{self.fate.boots}")
+        rng = stream(self._stage.seed, f"agent/{self._name}/{self.fate.boots}")
         self._lines = []
         config = self._stage.premises.station_configs[self.cabinet]
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.virtual.clocks import TrueClock
@@ -15,6 +15,7 @@ from simulator.world.acts import (
     Book,
     CallOff,
     CloseDoor,
+    ComeBack,
     DriveOff,
     HangKey,
     LookAround,
@@ -23,6 +24,7 @@ from simulator.world.acts import (
     Pause,
     Script,
     ShowCard,
+    Slip,
     StepAway,
     StepUp,
     TakeKey,
@@ -46,9 +48,17 @@ class Surroundings:
     desk: Desk
     acting: bool = True
     """False: nobody begins anything new; whoever stands at a cabinet finishes there."""
+    slips: list[Callable[[ComeBack], Slip | None]] = field(default_factory=list)
+    """Faults that are made by people who bring a key back: the first that has a word in it decides."""
+    driving: set[str] = field(default_factory=set)
+    """Vehicles that are on the road, or parked by somebody who has not come back to the cabinet yet."""
 
     def moment(self) -> Moment:
         return Moment(self.clock.now_ms(), self.timers.now_us())
+
+    def slip(self, act: ComeBack) -> Slip | None:
+        self.driving.discard(act.key.vehicle)
+        return next((slip for made in tuple(self.slips) if (slip := made(act)) is not None), None)
 
 
 class Person:
@@ -108,10 +118,13 @@ class Person:
                 self._phone(act)
             case DriveOff(vehicle, back_at_ms, distance_m):
                 around.traffic.drive_off(vehicle, back_at_ms, distance_m)
+                around.driving.add(vehicle)
                 self._soon(None)
             case Park(vehicle):
                 around.traffic.park(vehicle)
                 self._soon(None)
+            case ComeBack():
+                self._soon(around.slip(act))
             case _:
                 assert self.site is not None, f"{self.who} reaches for a cabinet from afar: {act}"
                 self._at_cabinet(self.site, act)

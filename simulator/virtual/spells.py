@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from simulator.virtual.timers import SECOND_US
+
 FOREVER_US = 1 << 62
+HEARS_US = 75 * SECOND_US  # back-off up to 15 s, keepalive 41 s, resend within 10 s: told after so much calm
 
 
 class Touches(StrEnum):
@@ -31,6 +34,10 @@ class Touches(StrEnum):
     """What a box or the dispatcher remembers was put back."""
     THEFT = auto()
     """Somebody did what nobody may."""
+
+
+HEARING = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.MEMORY})
+"""Whatever explains that a box and the dispatcher do not know of each other what they should."""
 
 
 @dataclass(slots=True)

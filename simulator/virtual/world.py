@@ -4,9 +4,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, select
+
 from dispatcher.core.rules import FleetRules
+from dispatcher.importing.files import read_document
+from dispatcher.store.commands import RELEASE_SLOT, StoredCommand, insert_command, next_counter
 from dispatcher.store.desired import told
+from dispatcher.store.importing import import_rows
+from dispatcher.store.schema import badges
 from simulator.network.draws import stream
+from simulator.network.model import Card
 from simulator.verdict.evidence import Booking
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.broker import MemoryBroker
@@ -29,6 +36,7 @@ from simulator.world.moment import Moment
 from simulator.world.plan import Plan
 from simulator.world.record import WorldRecord
 
+ORDER_MS = 60_000  # how long an operator's order is good for: whoever asked for it stands there
 WITHIN_A_MINUTE_US = 60_000_000  # plans are made on the minute, people are not
 
 
@@ -60,14 +68,36 @@ class VirtualWorld:
         self.overheard = Overheard()
         """What somebody who owns the broker has seen pass."""
         stage.broker.on_message = self.overheard.note
+        self._clones = 0
         self.forged: set[str] = set()
         """Bookings that were written into the database by hand."""
         self.orders: list[Order] = []
         """What operators ordered from afar."""
+        self.revoked: dict[str, int] = {}
+        """Badges that operators revoked, by credential, with the wall time of the first time."""
         self.lost: list[Booking] = []
         """Bookings that a restored database does not have any more."""
         traffic = VirtualTraffic(self.network, stage.seed, stage.timers, stage.clock, self._tracker, NAMESPACE)
         self.around = Surroundings(stage.timers, stage.clock, self.sites, traffic, self)
+
+    def clone(self, cabinet: str) -> VirtualBox:
+        """A second computer with a copy of this box's card as it is now, in a place without a cabinet."""
+        self._clones += 1
+        name = f"{cabinet}/clone {self._clones}"
+        nowhere = VirtualSite(
+            cabinet,
+            {},
+            seed=PLACES_SEED,
+            rng=stream(self.stage.seed, f"line/{name}"),
+            timers=self.stage.timers,
+            moment=self.now,
+            record=WorldRecord(),
+        )
+        for cable in nowhere.cables.values():
+            cable.faults.pulls += 1
+        box = VirtualBox(cabinet, nowhere, self.stage, name)
+        box.disk.put_back(self.boxes[cabinet].disk.image())
+        return box
 
     def now(self) -> Moment:
         return Moment(self.stage.clock.now_ms(), self.stage.timers.now_us())
@@ -90,6 +120,48 @@ class VirtualWorld:
     def told_versions(self) -> dict[str, int]:
         """The version of each cabinet's wanted state that the database holds."""
         return {state.cabinet_id: state.version for state in self.database.read_now(told)}
+
+    def order_release(self, cabinet: str, slot: int, author: str) -> bool:
+        """As an operator does it: a command of the dispatcher's own; False while it does not answer."""
+        dispatcher = self.centre.dispatcher
+        if dispatcher is None or not self.centre.is_alive or self.centre.executor.is_locked:
+            return False
+        now_ms, now_us = self.stage.clock.now_ms(), self.stage.timers.now_us()
+
+        def write(connection: Connection) -> None:
+            counter = next_counter(connection, cabinet, now_ms)
+            name = f"order-{cabinet}-{counter}"
+            command = StoredCommand(
+                name, cabinet, slot, counter, RELEASE_SLOT, author, "to be driven home", now_ms, now_ms + ORDER_MS
+            )
+            insert_command(connection, command)
+
+        self.database.write_now(write)
+        self.orders.append(Order(cabinet, slot, now_us, now_us + ORDER_MS * 1000))
+        dispatcher.changed()
+        return True
+
+    def revoke(self, badge: Card) -> None:
+        """As an operator does it: the badge's row is imported anew, and the dispatcher finds out."""
+        self.revoked.setdefault(badge.credential, self.stage.clock.now_ms())
+        self._import_revoked(badge.credential)
+
+    def revoke_again(self) -> None:
+        """What a backup does not know operators know: they do it again."""
+        for credential in self.revoked:
+            self._import_revoked(credential)
+
+    def _import_revoked(self, credential: str) -> None:
+        now_ms = self.stage.clock.now_ms()
+
+        def write(connection: Connection) -> None:
+            row = connection.execute(select(badges).where(badges.c.credential == credential)).one()
+            wanted = {"id": row.id, "member_id": row.member_id, "credential": credential, "state": "revoked"}
+            rows, faults = read_document({"badges": [wanted]}, "lost badges")
+            assert not faults, faults
+            import_rows(connection, rows, now_ms, _no_new_badge)
+
+        self.database.write_now(write)
 
     def answer(self, question: Question, answered: Answered) -> None:
         """A phone asks: whichever dispatcher is there answers."""
@@ -123,6 +195,10 @@ class VirtualWorld:
     def _tracker(self, topic: str, payload: bytes) -> None:
         if self.stage.broker.is_up:
             self.stage.broker.spread(topic, payload)
+
+
+def _no_new_badge(_count: int) -> bytes:
+    raise AssertionError("a badge that is revoked is there already")
 
 
 def heap_world(stations: int, seed: int, rules: FleetRules | None = None) -> tuple[Heap, VirtualWorld]:

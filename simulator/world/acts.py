@@ -71,6 +71,28 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
+class ComeBack:
+    """Arrive with a key, about to bring it back. Outcome: the `Slip` that is made of it, or None."""
+
+    cabinet: str
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What somebody does otherwise than they mean to when they bring a key back."""
+
+    key: Key | None = None
+    """The key that is in the hand; None: the one that was taken."""
+    cabinet: str | None = None
+    """Where it is brought; None: where it was taken."""
+    left_in_car_us: int | None = None
+    """The key is in the car when a slot opens for it, and is brought so much later; None: it is in the hand."""
+    comes_again_us: int | None = None
+    """Where no slot takes the key: after so long it is tried once more; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepUp:
     """Queue at a cabinet and be the next one there. Outcome: the wall time, int."""
 
@@ -147,6 +169,7 @@ Act = (
     | CallOff
     | DriveOff
     | Park
+    | ComeBack
     | StepUp
     | StepAway
     | Pause

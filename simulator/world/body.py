@@ -12,6 +12,7 @@ from simulator.world.acts import (
     Book,
     CallOff,
     CloseDoor,
+    ComeBack,
     DriveOff,
     HangKey,
     LookAround,
@@ -75,6 +76,8 @@ class Body:
                 return self._around.traffic.drive_off(vehicle, back_at_ms, distance_m)
             case Park(vehicle):
                 return self._around.traffic.park(vehicle)
+            case ComeBack():
+                return None  # slips are faults of the hunt
             case _:
                 assert self.site is not None, f"{self._who} reaches for a cabinet from afar: {act}"
                 return await self._at_cabinet(self.site, act)

@@ -10,6 +10,7 @@ from simulator.world.acts import (
     Book,
     CallOff,
     CloseDoor,
+    ComeBack,
     DriveOff,
     HangKey,
     LookAround,
@@ -19,6 +20,7 @@ from simulator.world.acts import (
     ReaderLight,
     Script,
     ShowCard,
+    Slip,
     StepAway,
     StepUp,
     TakeKey,
@@ -76,7 +78,7 @@ class Member:
         yield DriveOff(key.vehicle, plan.return_at_ms, plan.distance_m)
         yield WaitUntil(plan.return_at_ms)
         yield Park(key.vehicle)
-        back_ms = yield from self._bring_back(booking, key, taps_again=plan.taps_again)
+        back_ms = yield from self._come_back(booking, key)
         if back_ms is not None and plan.forgets_bag_ms is not None:
             yield WaitUntil(back_ms + plan.forgets_bag_ms)
             yield from self._fetch_bag(booking)
@@ -159,11 +161,37 @@ class Member:
 
     # --- bringing back
 
-    def _bring_back(self, booking: BookingView, key: Key, *, taps_again: bool) -> Script[int | None]:
+    def _come_back(self, booking: BookingView, key: Key) -> Script[int | None]:
+        """As it was meant, or as it comes: without the key, with another one, to another place, in vain."""
+        slip: Slip = (yield ComeBack(booking.cabinet, key)) or Slip()
+        if slip.left_in_car_us is not None:
+            yield from self._stand_without_key(booking)
+            yield Pause(slip.left_in_car_us)
+        key, taps_again = slip.key or key, self.plan.taps_again
+        for _ in range(VISITS_MAX):
+            back_ms = yield from self._bring_back(booking, key, taps_again=taps_again, cabinet=slip.cabinet)
+            if back_ms is not None or slip.comes_again_us is None:
+                return back_ms
+            yield Pause(slip.comes_again_us)
+        return None
+
+    def _stand_without_key(self, booking: BookingView) -> Script[None]:
+        """A slot opens, and the key is not in the pocket: shut it again, and look for the key."""
+        yield StepUp(booking.cabinet)
+        tap = ShowCard(BADGE_READER, self.plan.badge, Intent.BRING_BACK, booking.id)
+        slot = yield from self._open_with(tap, taps=1)
+        if slot is not None:
+            yield self._hand()
+            yield CloseDoor(slot)
+        yield StepAway()
+
+    def _bring_back(
+        self, booking: BookingView, key: Key, *, taps_again: bool, cabinet: str | None = None
+    ) -> Script[int | None]:
         """Until the key hangs somewhere; when that was, or None if the cabinet took it nowhere."""
         by_tag = self.plan.bring_back is BringBack.TAG
         for _ in range(VISITS_MAX):
-            now_ms: int = yield StepUp(booking.cabinet)
+            now_ms: int = yield StepUp(cabinet or booking.cabinet)
             reader, card = (RETURN_READER, key.tag) if by_tag else (BADGE_READER, self.plan.badge)
             slot = yield from self._open_with(ShowCard(reader, card, Intent.BRING_BACK, booking.id))
             hung = slot is not None and (yield from self._hang(slot, key))

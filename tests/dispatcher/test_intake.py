@@ -224,6 +224,24 @@ async def test_a_report_of_an_epoch_that_the_ledger_never_met_is_answered_with_i
         await eventually(lambda: bench.acknowledged() == [0, 2, 2])
 
 
+async def test_a_box_whose_copy_spoke_last_is_told_what_the_ledger_has_of_its_own_epoch() -> None:
+    """Put back to here, the ledger knows the copy as the box: its watermark would be no news to the box itself."""
+    async with running() as bench:
+        box, copy = box_with(3), FakeBox(epoch="e2" * 16)
+        copy.note(DoorOpened, slot=1, released=True)
+        await bench.tell(box.batch(1, 1))
+        await eventually(lambda: bench.acknowledged() == [1])
+        await bench.tell(copy.batch())
+        await eventually(lambda: bench.acknowledged() == [1, 1])
+        await bench.tell(box.report())
+        await eventually(lambda: bench.acknowledged() == [1, 1, 1])
+        await bench.tell(box.batch(2))
+        await eventually(lambda: bench.acknowledged() == [1, 1, 1, 3])
+        await bench.tell(box.report())
+        await bench.tell(box.batch(3))
+        await eventually(lambda: bench.acknowledged() == [1, 1, 1, 3, 3])
+
+
 async def test_an_answer_that_cannot_be_given_does_not_end_the_intake(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_message: object) -> None:
         raise TypeError("nobody foresaw this")

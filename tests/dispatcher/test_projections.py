@@ -22,7 +22,7 @@ from contract.facts import (
     ReleaseFailed,
     VehicleReading,
 )
-from contract.messages import SlotState
+from contract.messages import DeviceState, SlotState
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
@@ -77,9 +77,9 @@ class Bench:
     def return_key(self, slot: int = 1, key: str | None = "key-1", **fields: Any) -> None:
         self.tell(KeyReturned, slot=slot, identity=Identity.READ, key=key, **fields)
 
-    def report(self, slots: tuple[SlotState, ...]) -> None:
+    def report(self, slots: tuple[SlotState, ...], **changes: Any) -> None:
         """The box reports what it sees, and the report is compared."""
-        reported = self.box.report(slots=slots)
+        reported = self.box.report(slots=slots, **changes)
         self.database.write_now(lambda connection: keep_reported(connection, reported, self.box.now_ms))
         self.database.write_now(lambda connection: apply_reports(connection, RULES, self.box.now_ms))
 
@@ -400,6 +400,15 @@ def test_a_lost_device_is_an_incident_until_it_is_back(bench: Bench) -> None:
     assert not incidents(bench.database)[1][2]
 
 
+@pytest.mark.parametrize("online", [True, False])
+def test_a_device_that_a_copy_of_the_box_does_not_see_is_back_with_a_report_of_the_box(
+    bench: Bench, *, online: bool
+) -> None:
+    bench.tell(DeviceLost, device="cabinet", why="not seen since start")
+    bench.report((), devices=(DeviceState(device="cabinet", online=online),))
+    assert incidents(bench.database) == [(IncidentKind.DEVICE_LOST, f"{bench.box.cabinet}/cabinet", not online)]
+
+
 def test_a_refusal_is_kept_with_its_reason(bench: Bench) -> None:
     bench.tell(AccessRefused, reader="entrance", reason=Reason.TOO_EARLY, badge="ref-1")
     row = bench.row(refusals)
@@ -471,6 +480,24 @@ def test_a_return_elsewhere_that_is_heard_before_the_take_ends_the_booking(bench
     key = bench.row(key_states)
     assert (key["state"], key["cabinet_id"], key["slot"]) == ("in_slot", OTHER_CABINET, 2)
     assert bench.row(rentals)["returned_ms"] == NOW_MS + HOUR
+
+
+def test_a_key_that_an_operator_has_driven_home_is_not_brought_back_by_who_had_left_it_elsewhere(
+    bench: Bench,
+) -> None:
+    book(bench.database)
+    here, there = bench.box, FakeBox(OTHER_CABINET)
+    bench.take_key(**UNDER_1)
+    bench.box = there
+    bench.return_key(slot=2)
+    order(bench.database, cabinet_id=OTHER_CABINET, slot=2)
+    bench.take_key(slot=2, command="order-1")
+    bench.box = here
+    bench.return_key(**UNDER_1)  # as its box remembers it
+    last = bench.rows(handovers)[-1]
+    assert (last["kind"], last["booking_id"], last["badge_ref"]) == ("returned", None, None)
+    assert stored(bench.database).returned_ms == NOW_MS
+    assert incidents(bench.database) == [(IncidentKind.KEY_AT_WRONG_STATION, "key-1", False)]
 
 
 def test_a_return_of_nothing_known_ends_nobodys_rental(bench: Bench) -> None:

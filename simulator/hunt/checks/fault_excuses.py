@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import combinations
 from typing import Final
 
 from contract.facts import BadFact
-from simulator.hunt.checks.bounds import HEARING, HEARS_US
+from simulator.hunt.checks.shown import badge_sights, is_too_fast
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
+from simulator.verdict.replay import replay
 from simulator.verdict.rights import CARRIED_OUT_US
-from simulator.virtual.spells import Touches
+from simulator.virtual.spells import HEARING, HEARS_US, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import Order
+from simulator.world.cabinet import SPRING
 from simulator.world.record import PhysicalFact, What
 
 SEES_AGAIN_US: Final = 25 * SECOND_US  # a line is opened again, a lost board asked, within 10 s each, and some
@@ -36,10 +39,12 @@ EXPLAINED_BY: Final = {
     "desired_not_taken": HEARING,
     "row_without_origin": frozenset({Touches.THEFT}),
     "reader_tampered": frozenset({Touches.READERS, Touches.THEFT}),
-    "badge_at_two_stations": frozenset({Touches.THEFT}),
     "journal_not_durable": frozenset({Touches.BOX}),
 }
 """Which faults are a reason of which incident; kinds about a key are explained by what happened to the key."""
+OF_CLONES: Final = frozenset({"facts_conflict", "device_lost"})
+"""What a copy of a box says of itself: other facts under the same numbers, and that it sees no cabinet."""
+BY_HAND: Final = {"slot_opened_without_decision": What.DOOR_OPENED, "unidentified_key_out": What.KEY_REMOVED}
 ABOUT_KEYS: Final = frozenset(
     {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_at_wrong_station"}
 )
@@ -51,6 +56,7 @@ class FaultExcuses:
     def __init__(self, run: Run, evidence: Evidence) -> None:
         self._run = run
         self._key_of_booking = {booking.id: booking.key for booking in evidence.bookings}
+        self._credential_of_ref = evidence.credential_of_ref
         self._spells = run.spells
         self._clock = run.world.stage.clock
 
@@ -97,6 +103,12 @@ class FaultExcuses:
         opened_us = self._clock.at_us(opened_ms)
         if self._spells.of("ledger_restored_echo") and self._is_retold(opened_us):
             return True
+        if self._was_done_by_hand(kind, subject, opened_us):
+            return True
+        if kind in OF_CLONES and self._was_cloned(kind, subject.split("/", 1)[0], opened_us):
+            return True
+        if kind == "badge_at_two_stations":
+            return self._was_at_two_stations(subject, opened_us)
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
         if kind == "key_overdue":
@@ -108,6 +120,50 @@ class FaultExcuses:
         if cabinet not in self._run.world.boxes:  # of a row, or a badge: wherever it was
             return any(spell.touches & touches and spell.from_us <= opened_us for spell in self._spells)
         return bool(self._spells.near(cabinet, self._told_since_us(cabinet, opened_us), opened_us, touches))
+
+    def _was_done_by_hand(self, kind: str, subject: str, opened_us: int) -> bool:
+        """A door that a hand forced, and a key that is not of the fleet: in this very slot, before it was told."""
+        cabinet, _, slot = subject.partition("/")
+        what = BY_HAND.get(kind)
+        since_us = self._told_since_us(cabinet, opened_us) if what is not None else 0
+        return any(
+            fact.deed.what is what
+            and str(fact.deed.slot) == slot
+            and since_us <= fact.moment.line_us <= opened_us
+            and fact.deed.who != SPRING
+            and (fact.deed.key is None or fact.deed.key not in self._run.world.network.vehicle_of_key)
+            for fact in (self._run.world.record.of(cabinet) if what is not None else ())
+        )
+
+    def _was_cloned(self, kind: str, cabinet: str, opened_us: int) -> bool:
+        """While a copy of its box speaks in its name, and its words are on their way.
+
+        That both told other facts under the same numbers shows when the box itself next has something to tell.
+        """
+        for spell in self._spells.of("box_cloned"):
+            until_us = spell.until_us + HEARS_US
+            if kind == "facts_conflict":
+                later = (fact.moment.line_us for fact in self._run.world.record.of(cabinet))
+                next_us = next((at_us for at_us in later if at_us > spell.until_us), opened_us)
+                until_us = max(until_us, self._spells.clear_from(cabinet, next_us, HEARS_US, HEARING))
+            if cabinet in (spell.cabinets or ()) and spell.from_us <= opened_us <= until_us:
+                return True
+        return False
+
+    def _was_at_two_stations(self, ref: str, opened_us: int) -> bool:
+        """Shown at two stations faster than travel, or as it looks to two boxes of which one has a wrong clock."""
+        sights = [
+            fact
+            for fact in badge_sights(self._run).get(self._credential_of_ref.get(ref, ""), [])
+            if fact.moment.line_us <= opened_us
+        ]
+        return any(
+            is_too_fast(self._run, one, other, TOLD_WITHIN_MS + self._clocks_off_ms(one, other))
+            for one, other in combinations(sights, 2)
+        )
+
+    def _clocks_off_ms(self, *facts: PhysicalFact) -> int:
+        return sum(self.clock_off_ms(fact.cabinet, fact.moment.line_us) for fact in facts)
 
     def _is_retold(self, at_us: int) -> bool:
         """A restored ledger lives through everything again that happened since its backup."""
@@ -134,6 +190,15 @@ class FaultExcuses:
             return True
         return self._spells.clear_from(cabinet, since_us, HEARS_US, touches) > until_us
 
+    def is_waited_for(self, cabinet: str) -> bool:
+        """A copy of its box spoke last: what time alone decides waits until the box itself tells something."""
+        facts = self._run.world.record.of(cabinet)
+        last_us = facts[-1].moment.line_us if facts else 0
+        return any(
+            cabinet in (spell.cabinets or ()) and last_us < spell.until_us
+            for spell in self._spells.of("box_cloned")
+        )
+
     def ordered(self, cabinet: str, slot: int, at_us: int) -> bool:
         return any(order.slot == slot for order in self._orders_at(cabinet, at_us))
 
@@ -151,6 +216,8 @@ class FaultExcuses:
             if fact.deed.what in MOVES and fact.deed.key is not None and self._moved_unseen(fact):
                 found.add(fact.deed.key)
         found |= {booking.key for booking in self._run.world.lost}
+        for cabinet in self._run.world.boxes:
+            found |= set(self._swapped_unread(cabinet))
         for spell in self._spells.of("box_restored"):  # what moved since the image was made, the box has forgotten
             found |= {
                 fact.deed.key
@@ -161,6 +228,22 @@ class FaultExcuses:
                 and fact.moment.line_us >= spell.from_us - SEES_AGAIN_US
             }
         return frozenset(found)
+
+    def _swapped_unread(self, cabinet: str) -> Iterator[str]:
+        """Keys that somebody hung up by badge who had taken another one: both are a guess from then on.
+
+        Not those that were announced by their tag: which key that is, the box was told.
+        """
+        world = self._run.world
+        taken: dict[str, str] = {}
+        for fact, scene in replay(world.network, cabinet, world.record.of(cabinet)):
+            deed = fact.deed
+            if deed.what is What.KEY_REMOVED and deed.key is not None:
+                taken[deed.who] = deed.key
+            card = scene.last_badge
+            by_badge = card is not None and card.deed.who == deed.who and card is scene.last_card
+            if deed.what is What.KEY_INSERTED and by_badge and taken.get(deed.who, deed.key) != deed.key:
+                yield from (taken[deed.who], deed.key or "")
 
     def _moved_unseen(self, fact: PhysicalFact) -> bool:
         return self.is_blind(fact.cabinet, fact.moment.line_us) or bool(

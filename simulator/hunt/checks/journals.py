@@ -44,7 +44,8 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
         if box.opened is None:
             yield f"{cabinet}: its agent does not run at the end"
             continue
-        put_back = bool(run.spells.near(cabinet, 0, run.calm_us, MEMORY))
+        cloned = any(cabinet in (spell.cabinets or ()) for spell in run.spells.of("box_cloned"))
+        put_back = cloned or bool(run.spells.near(cabinet, 0, run.calm_us, MEMORY))
         for epoch, hashes in box.facts_on_disk().items():
             told, last = ledger[cabinet, epoch], max(hashes, default=0)
             other = [seq for seq, after in hashes.items() if seq <= len(told) and told[seq - 1] != after]

@@ -13,6 +13,7 @@ LOCKS, READERS = frozenset({Touches.LOCKS}), frozenset({Touches.READERS})
 BOTH = LOCKS | READERS
 BOUNCE_US = (1_000, 5_000)  # a contact rattles for some milliseconds, 20 at worst
 BOUNCES = 4
+LATE_MS = (100, 1_900)  # around the box's deadline of 200 ms; beyond 2 s an answer can be believed (docs/limits.md)
 
 
 def _with_cable(cable: Cable, noisy: float = 0.0, cut: float = 0.0) -> End:
@@ -120,6 +121,13 @@ def _spoilt_answers(cast: Cast) -> End:
     return _with_ill_device(cast.site.locks, partial(setattr, board, "bad_crc"))
 
 
+def _late_board_answer(cast: Cast) -> End:
+    """A board answers later than the box waits: each answer looks like the one to what was asked next."""
+    board, late_ms = cast.rng.choice(cast.site.devices.boards), cast.rng.randrange(*LATE_MS)
+    cast.spell.detail = f"unit {board.unit}, {late_ms} ms"
+    return _with_ill_device(cast.site.locks, lambda ill: setattr(board, "late_ms", late_ms if ill else 0))
+
+
 def _bounce(cast: Cast) -> None:
     """A contact rattles, and shows in the end what it showed before."""
     rng = cast.rng
@@ -151,5 +159,6 @@ HARDWARE = (
     Fault("device_reset", BOTH, 8, (0.5, 2), _reset),
     Fault("stuck_lock", LOCKS, 6, (300, 2400), _stuck_lock),
     Fault("spoilt_answers", LOCKS, 10, (5, 60), _spoilt_answers),
+    Fault("late_board_answer", LOCKS, 8, (5, 90), _late_board_answer),
     Fault("bouncing_contact", LOCKS, 4, (0.2, 0.5), _bounce),
 )

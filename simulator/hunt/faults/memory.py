@@ -35,6 +35,7 @@ def _ledger_restored(cast: Cast) -> End:
         for cabinet, ledger in _ledgers(world).items():
             box = world.boxes[cabinet]
             _lose(cast, box, _without(ledgers_before[cabinet], ledger, box.hashes_on_disk()))
+        world.revoke_again()
         world.centre.boot()
         _begin_echo(cast, frozenset({Touches.CENTRE, Touches.MEMORY}), None)
 
@@ -57,6 +58,13 @@ def _box_restored(cast: Cast) -> End:
         _begin_echo(cast, touches, frozenset({cast.box.cabinet}))
 
     return end
+
+
+def _box_cloned(cast: Cast) -> End:
+    """A copy of the card runs beside the box, elsewhere: the broker throws one of them off for the other."""
+    clone = cast.world.clone(cast.box.cabinet)
+    clone.boot()
+    return lambda: clone.kill(None)
 
 
 def _lose(cast: Cast, box: VirtualBox, lost: Mapping[str, int]) -> None:
@@ -91,4 +99,5 @@ def _begin_echo(cast: Cast, touches: frozenset[Touches], cabinets: frozenset[str
 MEMORY: tuple[Fault, ...] = (
     Fault("ledger_restored", frozenset(), 3, (600, 7200), _ledger_restored, everywhere=True),
     Fault("box_restored", frozenset(), 8, (300, 5400), _box_restored),
+    Fault("box_cloned", frozenset({Touches.WAY}), 24, (60, 600), _box_cloned),
 )

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 
 from simulator.hunt.planted.bug import Bug
 from simulator.hunt.planted.centre import CENTRE_BUGS
+from simulator.hunt.planted.intruders import INTRUDER_BUGS
 from simulator.hunt.planted.station import STATION_BUGS
 
-BUGS: dict[str, Bug] = {bug.name: bug for bug in (*STATION_BUGS, *CENTRE_BUGS)}
+BUGS: dict[str, Bug] = {bug.name: bug for bug in (*STATION_BUGS, *CENTRE_BUGS, *INTRUDER_BUGS)}
 
 
 @contextmanager

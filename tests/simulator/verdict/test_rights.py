@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,3 +180,14 @@ def test_what_the_agents_say_opens_no_door() -> None:
     story.is_told(60.4, DoorOpened, slot=KEY.home_slot, released=True)
     story.is_told(60.5, AccessGranted, reader="entrance", slot=KEY.home_slot, purpose=Purpose.TAKE)
     assert not story.verdict(100).promises[OPENS].held
+
+
+@pytest.mark.parametrize(("revoked_s", "held"), [(61, True), (50, True), (40, False)])
+def test_a_badge_that_was_revoked_opens_until_its_box_must_know(revoked_s: int, *, held: bool) -> None:
+    """Shown at 60 s: an import reaches the box within 15."""
+    story = good_rental()
+    evidence = story.evidence()
+    credential = OWNER.badges[0].credential
+    revoked = replace(evidence.badges[credential], is_active=False, revoked_ms=START_MS + revoked_s * 1000)
+    evidence = replace(evidence, badges={**evidence.badges, credential: revoked})
+    assert story.verdict(2700, evidence).promises[NO_RIGHT].held is held

@@ -13,6 +13,7 @@ from simulator.world.acts import (
     Book,
     CallOff,
     CloseDoor,
+    ComeBack,
     DriveOff,
     HangKey,
     LookAround,
@@ -21,6 +22,7 @@ from simulator.world.acts import (
     Pause,
     ReaderLight,
     ShowCard,
+    Slip,
     StepAway,
     StepUp,
     TakeKey,
@@ -53,6 +55,7 @@ class Scene:
     answer: Callable[[ShowCard, PhysicalCabinet], Answer] = opens_home
     api: Callable[[Act], ApiAnswer | None] = lambda _: BOOKING
     now_ms: int = START_MS - 60 * MINUTE_MS
+    slip: Slip | None = None
     record: WorldRecord = field(default_factory=WorldRecord)
     acts: list[Act] = field(default_factory=list)
     line_us: int = 0
@@ -92,6 +95,8 @@ class Scene:
                 self.stands = False
             case DriveOff() | Park():
                 assert not self.stands
+            case ComeBack():
+                return self.slip
             case _:
                 assert self.stands
                 return self.at_cabinet(act)
@@ -341,3 +346,34 @@ def test_who_finds_another_key_drives_that_car_and_brings_that_key_back() -> Non
     scene = Scene(answer=lambda *_: other.home_slot).live(plan())
     assert scene.of(DriveOff)[0].vehicle == other.vehicle
     assert scene.of(ShowCard)[1].card == other.tag
+
+
+# --- slips of those who come back
+
+
+def test_a_key_left_in_the_car_is_brought_later_and_the_slot_shut_meanwhile() -> None:
+    scene = Scene(slip=Slip(left_in_car_us=5_000_000)).live(plan())
+    assert scene.intents == [Intent.TAKE, Intent.BRING_BACK, Intent.BRING_BACK]
+    opened_in_vain = [What.LOCK_PULSED, What.DOOR_OPENED, What.DOOR_CLOSED]
+    assert scene.happened == [*TAKEN, *opened_in_vain, *RETURNED]
+
+
+def test_whoever_swapped_cars_brings_the_other_key() -> None:
+    other = NETWORK.vehicles[1].key
+    scene = Scene(slip=Slip(key=other)).live(plan())
+    assert [act.key for act in scene.of(HangKey)] == [other]
+    assert [tap.card for tap in scene.of(ShowCard)][-1] == other.tag
+
+
+def test_a_key_is_brought_where_the_member_stands() -> None:
+    scene = Scene(slip=Slip(cabinet="elsewhere-1")).live(plan())
+    assert [act.cabinet for act in scene.of(StepUp)] == [CABINET, "elsewhere-1"]
+
+
+def test_a_member_whom_a_full_cabinet_refused_comes_again_a_few_times() -> None:
+    def opens_to_take(tap: ShowCard, cabinet: PhysicalCabinet) -> Answer:
+        return opens_home(tap, cabinet) if tap.intent is Intent.TAKE else ReaderLight.RED
+
+    scene = Scene(answer=opens_to_take, slip=Slip(comes_again_us=300_000_000)).live(plan())
+    assert len(scene.of(StepUp)) == 1 + VISITS_MAX * VISITS_MAX
+    assert not scene.of(HangKey)
