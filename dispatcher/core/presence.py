@@ -19,12 +19,15 @@ class KnownBoot:
 
 
 def is_stale_presence(presence: Presence, known: KnownBoot | None) -> bool:
-    """Only a live box says "online"; an "offline" of another boot counts only from a later one."""
+    """Only a live box says "online"; "offline" counts of the boot that is there alone.
+
+    A boot's time proves nothing about a will: one under a clock that was ahead would be the newest for ever.
+    """
     if known is None:
         return False
     if presence.boot_nonce == known.nonce:
         return presence.connection < known.count
-    return not presence.online and presence.boot_ms <= known.boot_ms
+    return not presence.online
 
 
 def is_stale_report(reported: Reported, known: KnownBoot | None, present_nonce: str | None) -> bool:

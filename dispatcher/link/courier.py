@@ -1,7 +1,8 @@
 """What goes out: the newest message per topic, and every command, in order, as fast as the broker confirms.
 
-Nothing is repeated from here. Desired states and acknowledgements are published again on every connection,
-and by whoever compares them with what the boxes say.
+What the broker does not confirm is tried again while the connection lasts, unless something newer of its topic
+waits. Else nothing is repeated from here: desired states and acknowledgements are published again on every
+connection, and by whoever compares them with what the boxes say.
 """
 
 from typing import Literal
@@ -12,12 +13,13 @@ from contract.envelope import RULE_BY_KIND, Signer
 from contract.messages import Command, DispatcherMessage, DispatcherPresence
 from contract.topics import TopicRule
 from runtime.clocks import LineClock
-from runtime.link import Link, LinkDown, LinkError, Publication, PublishRefused
+from runtime.link import Link, LinkDown, LinkError, Publication, PublishRefused, PublishUnconfirmed
 from runtime.steps import Steps
 
 log = structlog.get_logger()
 
 AT_ONCE = 20  # paho's own default of publications in flight; more would wait in its queue instead of ours
+RETRY_US = 2_000_000  # the link has waited for the answer by then
 LOG_EVERY_US = 60_000_000  # once a minute: a broker that refuses does so for every message
 
 
@@ -34,6 +36,7 @@ class Courier:
         self._signer = signer
         self._line_clock = line_clock
         self._waiting: dict[tuple[str, str], Publication] = {}
+        self._unconfirmed: dict[tuple[str, str], Publication] = {}
         self._steps = steps
         self._sending = steps.step("courier", self._send_waiting)
         self._link: Link | None = None
@@ -68,26 +71,39 @@ class Courier:
         link = self._link
         while self._waiting and link is not None:
             now = list(self._waiting)[:AT_ONCE]
-            batch = [self._waiting.pop(key) for key in now]
-            await self._steps.together(self._publish(link, publication) for publication in batch)
+            batch = [(key, self._waiting.pop(key)) for key in now]
+            await self._steps.together(self._publish(link, key, publication) for key, publication in batch)
+        self._again()
+
+    def _again(self) -> None:
+        """What was not confirmed waits behind whatever is newer."""
+        for key, publication in self._unconfirmed.items():
+            self._waiting.setdefault(key, publication)
+        if self._unconfirmed:
+            self._unconfirmed.clear()
+            self._sending.at_us(self._line_clock.now_us() + RETRY_US)
 
     def forget(self) -> None:
         """Drop what waits: the connection ended, and its successor starts with everything anew."""
         self._waiting.clear()
+        self._unconfirmed.clear()
 
     def _put(self, publication: Publication, of_topic: str = "") -> None:
         key = (publication.topic, of_topic)
         self._waiting.pop(key, None)
+        self._unconfirmed.pop(key, None)
         self._waiting[key] = publication
         self._sending.soon()
 
-    async def _publish(self, link: Link, publication: Publication) -> None:
+    async def _publish(self, link: Link, key: tuple[str, str], publication: Publication) -> None:
         try:
             await link.publish(publication)
         except LinkDown:
             pass  # the next connection begins with all states anew; who asked for the time asks again
         except LinkError as error:
             self.failed += 1
+            if isinstance(error, PublishUnconfirmed) and key not in self._waiting:
+                self._unconfirmed[key] = publication
             self._log(publication.topic, error)
         except Exception:  # a mistake of ours costs one message, which is said again
             self.failed += 1

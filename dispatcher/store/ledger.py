@@ -193,17 +193,18 @@ def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool
 
 
 def beginning(connection: Connection, ledger: str, reported: Reported) -> Acknowledged | None:
-    """What a box is told whose epoch the ledger has never met, or has less of and takes for one that ended.
+    """What a box is told whose epoch the ledger has never met, or has less of than the box was told.
 
-    It may have been acknowledged by a ledger that was since put back, and says nothing more of its own accord.
-    Where a copy of it spoke last, the watermarks that are told on each connection are the copy's.
+    It was acknowledged by a ledger that was since put back, and says nothing more of its own accord. What is told
+    on each connection may be lost on its way, and is the copy's where a copy of the box spoke last.
     """
     if reported.seq == 0:
         return None
     known = known_cursor(connection, reported.cabinet, reported.epoch)
     if known is None:
         return acknowledgement(ledger, reported.cabinet, first_cursor(reported.cabinet, reported.epoch))
-    if known.seq < reported.seq and not is_newest(connection, reported):
+    was_told = reported.seq - reported.journal_depth
+    if known.seq < was_told or (known.seq < reported.seq and not is_newest(connection, reported)):
         return acknowledgement(ledger, reported.cabinet, known)
     return None
 

@@ -14,9 +14,11 @@ from contract.facts import (
     BadFact,
     DoorClosed,
     DoorOpened,
+    Fact,
     GrantCompleted,
     KeyReturned,
     KeyTaken,
+    UnknownFact,
 )
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.verdict.excuses import Excuses
@@ -198,11 +200,16 @@ def _compare_rest(
     for token, positions in left_over.items():
         for j in positions:
             row = told[j][1]
-            if not isinstance(row.fact, BadFact) and is_blind(row.fact.at_ms, True):
+            if not isinstance(row.fact, BadFact) and (is_blind(row.fact.at_ms, True) or _at_some_time(row.fact)):
                 continue
             tally.doubled += 1
             what = f"{token[0]} ({token[1]}) at position {row.position}"
             tally.faults.append(f"doubled or invented in the ledger: {row.cabinet} {what}")
+
+
+def _at_some_time(told: Fact | UnknownFact) -> bool:
+    """Whether a box tells what it found changed, and cannot say when it is: nobody knows what it saw."""
+    return bool(getattr(told, "seen_late", False)) and not told.clock_trusted
 
 
 def _within_one_look(

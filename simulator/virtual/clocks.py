@@ -1,9 +1,12 @@
 """Wall clocks in virtual time: the true one, and a box's, which can be set, can drift and can lie."""
 
+from itertools import pairwise
+
 from runtime.clocks import sleep_until_ms
 from simulator.virtual.timers import Timers
 
 PPM = 1_000_000
+SLACK_US = 2_000_000  # what a clock that drifts gains within an hour, and some
 
 
 class TrueClock:
@@ -41,6 +44,8 @@ class BoxClock(TrueClock):
         self._drift_ppm = 0
         self._since_us = 0  # of the drift
         self.is_synchronised = True
+        self._history: list[tuple[int, int]] = [(0, 0)]
+        """Since when, by the line clock, it has been how far ahead of the time that it is."""
 
     def now_ms(self) -> int:
         now_us = self._timers.now_us()
@@ -56,15 +61,28 @@ class BoxClock(TrueClock):
         """How far this clock is ahead of the time that it is."""
         return self.now_ms() - super().now_ms()
 
+    def noted_us(self, at_ms: int) -> list[int]:
+        """When this clock may have read so, by the line clock: more than once where it was set back."""
+        now_us = self._timers.now_us()
+        spans = pairwise([*self._history, (now_us + 1, 0)])
+        found = [(from_us, until_us, self.at_us(at_ms - error_ms)) for (from_us, error_ms), (until_us, _) in spans]
+        return [at_us for from_us, until_us, at_us in found if from_us - SLACK_US <= at_us <= until_us + SLACK_US]
+
     def step(self, by_ms: int) -> None:
         """Set forward or back, at once."""
         self._offset_ms += by_ms
+        self._note()
+
+    def _note(self) -> None:
+        self._history.append((self._timers.now_us(), self.error_ms))
 
     def drift(self, ppm: int) -> None:
         """Gain (or lose) so many microseconds a second from now on, on top of what is wrong already."""
         self._offset_ms = self.error_ms
         self._since_us = self._timers.now_us()
         self._drift_ppm = ppm
+        self._note()
 
     def set_right(self) -> None:
         self._offset_ms = self._drift_ppm = 0
+        self._note()

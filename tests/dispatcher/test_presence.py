@@ -56,7 +56,7 @@ def presence(*, online: bool, nonce: str = FIRST, boot_ms: int = 100, connection
         (presence(online=True, connection=2), True),
         (presence(online=True, connection=4), False),
         (presence(online=False, nonce=SECOND, boot_ms=99), True),  # of an earlier boot
-        (presence(online=False, nonce=SECOND, boot_ms=101), False),
+        (presence(online=False, nonce=SECOND, boot_ms=101), True),  # of one whose clock was ahead
         (presence(online=True, nonce=SECOND, boot_ms=101), False),
         (presence(online=True, nonce=SECOND, boot_ms=5), False),  # a box whose clock was set back
     ],

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from contract.facts import DoorOpened
 from contract.messages import Acknowledged, Command, Desired, TimeReply
-from dispatcher.link.courier import Courier
+from dispatcher.link.courier import RETRY_US, Courier
 from dispatcher.link.publisher import RESEND_US
 from dispatcher.link.report_requests import ReportRequests
 from dispatcher.store.desired import mark_dirty
@@ -167,19 +167,35 @@ async def test_what_the_broker_does_not_take_is_counted_and_logged_once_a_minute
     post, clock, link, steps = courier()
     task = asyncio.create_task(steps.run())
     with capture_logs() as logs:
-        for error in (PublishRefused(0x87, "not authorised"), PublishUnconfirmed("no answer")):
-            link.fails = error
-            for number in range(3):
-                post.send(reply(number))
-                await eventually(lambda: not post.waiting)
+        link.fails = PublishRefused(0x87, "not authorised")
+        for number in range(3):
+            post.send(reply(number))
+            await eventually(lambda: not post.waiting)
+        link.fails = PublishUnconfirmed("no answer")
         clock.pass_s(60)
         post.send(reply(9))
-        await eventually(lambda: post.failed == 7)
+        await eventually(lambda: post.failed == 4)
     assert [log["event"] for log in logs] == ["publish_refused", "publish_failed"]
     link.fails = None
     post.send(reply(10))
     await eventually(lambda: link.published)
     task.cancel()
+
+
+async def test_what_the_broker_does_not_confirm_is_tried_again_unless_something_newer_waits() -> None:
+    post, clock, link, steps = courier()
+    task = asyncio.create_task(steps.run())
+    link.fails = PublishUnconfirmed("no answer")
+    post.send(reply(1))
+    post.send(reply(1, OTHER_CABINET))
+    await eventually(lambda: post.failed == 2)
+    assert post.waiting == 2
+    link.fails = None
+    clock.pass_s(RETRY_US / 1e6)
+    post.send(reply(2))
+    await eventually(lambda: len(link.published) == 2)
+    task.cancel()
+    assert link.heard(TimeReply) == [reply(1, OTHER_CABINET), reply(2)]
 
 
 async def test_what_waits_when_the_connection_ends_is_forgotten() -> None:

@@ -71,11 +71,10 @@ def _lose(cast: Cast, box: VirtualBox, lost: Mapping[str, int]) -> None:
     """Facts that are nowhere any more, with when they were noted: counted apart (promise 3)."""
     if not lost:
         return
-    clock, off_ms = cast.world.stage.clock, box.clock.error_ms
-    from_us, until_us = clock.at_us(min(lost.values()) - off_ms), clock.at_us(max(lost.values()) - off_ms)
-    cast.world.spells.add(
-        Spell("facts_lost", frozenset({Touches.BOX}), frozenset({box.cabinet}), from_us, until_us + SECOND_US)
-    )
+    noted_us = [at_us for at_ms in lost.values() for at_us in box.clock.noted_us(at_ms)]
+    assert noted_us, "every time was read off this clock"
+    touches, here = frozenset({Touches.BOX}), frozenset({box.cabinet})
+    cast.world.spells.add(Spell("facts_lost", touches, here, min(noted_us), max(noted_us) + SECOND_US))
 
 
 def _ledgers(world: VirtualWorld) -> dict[str, dict[str, int]]:
