@@ -7,8 +7,9 @@ simulator replay --seed N [--station ID] [--booking ID] [--key ID] [--hash] ...
 
 import argparse
 import asyncio
+import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from runtime.config import ConfigError
 from simulator.broker import BrokerNotStarted
@@ -25,10 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_hunt(commands)
     add_replay(commands)
     parsed = parser.parse_args(arguments)
-    if parsed.command == "hunt":
-        return run_hunt(parsed)
-    if parsed.command == "replay":
-        return run_replay(parsed)
+    if parsed.command in {"hunt", "replay"}:
+        return _while_somebody_reads(run_hunt if parsed.command == "hunt" else run_replay, parsed)
     options = demo_options(parsed)
     from simulator.demo.programs import ProgramEnded  # noqa: PLC0415  # --help needs none of the programs
     from simulator.demo.run import run_demo  # noqa: PLC0415  # as above
@@ -38,6 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
     except (ConfigError, BrokerNotStarted, ProgramEnded) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return USAGE_ERROR
+
+
+def _while_somebody_reads(run: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:
+    """As `| head` wants it: no word more, once nobody reads any."""
+    try:
+        return run(parsed)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at the end
+        return 1
 
 
 def _run(work: Coroutine[object, object, int]) -> int:

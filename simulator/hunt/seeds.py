@@ -40,13 +40,17 @@ def lived(seed: int, options: Options, plant: str | None = None) -> Iterator[Run
 
 
 def hunt_one(seed: int, options: Options, plant: str | None = None, clock: LineClock | None = None) -> SeedResult:
-    """Live and judge one seed."""
+    """Live and judge one seed. A world that cannot go on is a finding too, and ends no hunt."""
     clock = clock or SystemLineClock()
     began_us = clock.now_us()
-    with lived(seed, options, plant) as run:
-        broken = tuple(broken_promises(run))
-        facts = sum(opened.journal.epoch.last_seq for box in run.world.boxes.values() if (opened := box.opened))
-    return SeedResult(seed, broken, (clock.now_us() - began_us) / 1e6, options.hours, len(run.spells), facts)
+    faults = facts = 0
+    try:
+        with lived(seed, options, plant) as run:
+            broken, faults = tuple(broken_promises(run)), len(run.spells)
+            facts = sum(box.opened.journal.epoch.last_seq for box in run.world.boxes.values() if box.opened)
+    except Exception as error:  # noqa: BLE001  # whatever it is: the seed tells it again, with its traceback
+        broken = (Broken("liveness", f"the world stopped: {type(error).__name__}: {error}"),)
+    return SeedResult(seed, broken, (clock.now_us() - began_us) / 1e6, options.hours, faults, facts)
 
 
 def hunt_many(

@@ -38,6 +38,8 @@ class CabinetScene:
     """How each key last came back, by key."""
     out: dict[str, Outing] = field(default_factory=dict)
     """By key."""
+    tapped: dict[str, PhysicalFact] = field(default_factory=dict)
+    """The first badge that was shown after each booking's key came back, by booking."""
 
     def slot_of(self, key: str) -> int | None:
         return next((slot for slot, hanging in self.hooks.items() if hanging == key), None)
@@ -48,6 +50,8 @@ class CabinetScene:
         match deed.what:
             case What.BADGE_SHOWN:
                 self.last_badge = self.last_card = fact
+                if any(back.booking == deed.booking for back in self.back.values()):
+                    self.tapped.setdefault(deed.booking or "", fact)
             case What.TAG_SHOWN:
                 self.last_card = fact
             case What.DOOR_OPENED if deed.slot is not None:
@@ -63,6 +67,7 @@ class CabinetScene:
                 self.hooks[deed.slot] = deed.key
                 outing = self.out.pop(deed.key, None)
                 self.back[deed.key] = Return(fact, outing.booking if outing is not None else None)
+                self.tapped.pop(self.back[deed.key].booking or "", None)
 
 
 @dataclass(frozen=True, slots=True)

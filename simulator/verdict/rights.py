@@ -129,6 +129,13 @@ def _presumed_back(
     return hung.inserted if hung is not None and hung.inserted.deed.who == shown.deed.who else None
 
 
+def _said_done(judge: Judge, booking: Booking, back: PhysicalFact, scene: CabinetScene) -> bool:
+    """Whether a badge was shown so soon after the return that it meant: the rental is over."""
+    tapped = scene.tapped.get(booking.id)
+    soon_ms = judge.rules.second_tap_s * 1000 + judge.edge_ms
+    return tapped is not None and tapped.moment.at_ms - back.moment.at_ms <= soon_ms
+
+
 def _held_until_ms(judge: Judge, back: PhysicalFact) -> int:
     return back.moment.at_ms + judge.rules.retake_hold_s * 1000
 
@@ -178,15 +185,19 @@ def _has_right(judge: Judge, booking: Booking, shown: PhysicalFact, scene: Cabin
     """Whether this tap lies well inside a right that its box was known to hold."""
     badge = judge.evidence.badges.get(shown.deed.credential or "")
     tap_ms, edge_ms = shown.moment.at_ms, judge.edge_ms
-    if badge is None or badge.member not in booking.people or not shown.deed.on_box:
+    if badge is None or badge.member not in booking.people:
         return False
     if not badge.is_active and tap_ms > (badge.revoked_ms or 0) - edge_ms:
         return False
     opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
+    back = _back_under(booking, scene)
+    if back is None and not shown.deed.on_box:  # once it was taken its box had it, whatever the phone says now
+        return False
     over = booking.ended_ms is not None and booking.ended_ms <= tap_ms + edge_ms
+    if over and back is not None and booking.state == "completed":  # the database's word alone ends no hold
+        over = _said_done(judge, booking, back, scene)
     if over or not opens_ms + edge_ms <= tap_ms < booking.end_ms - edge_ms:
         return False
-    back = _back_under(booking, scene)
     if back is None:
         return tap_ms <= booking.take_by_ms - edge_ms
     says_done_until_ms = back.moment.at_ms + judge.rules.second_tap_s * 1000 + edge_ms
