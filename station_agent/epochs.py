@@ -22,6 +22,7 @@ from station_agent.journal import Journal
 from station_agent.journal_database import CannotNow
 from station_agent.outgoing import Outgoing
 
+BEYOND_MAX = 3  # a watermark of each of two dispatchers, and an answer
 Why = Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"]
 
 
@@ -47,6 +48,8 @@ class Epochs:
         self._log = log
         self._told_from_start = False
         """Whether the ledger was asked, in this conflict, to compare from the last number that it had confirmed."""
+        self._beyond = 0
+        """Words in a row that confirm more than was ever sent, while there is something to tell."""
 
     async def acknowledged(self, message: Acknowledged) -> None:
         """Move the watermark; where ledger and journal disagree about the past, start a new epoch."""
@@ -57,11 +60,15 @@ class Epochs:
         known_hash = await run(partial(journal.hash_at, message.seq))
         lowered = message.seq < journal.epoch.acknowledged_seq
         if message.seq > journal.epoch.last_seq:
-            if journal.depth == 0:
-                await self._start("acknowledged_beyond_sent", journal.epoch.last_seq)
-            # else this box was put back: what it has to tell differs from the ledger's, whose answer names the last
-            # number in common; to number anew before would tell twice what the ledger has
-        elif message.conflict or known_hash not in {None, message.hash}:
+            # A box that was put back, or copied. As long as it has something to tell that may differ from what the
+            # ledger has, and the answer to it names the last number in common: to number anew before would tell
+            # twice what the ledger has. Where no answer says so, it does not differ.
+            self._beyond += 1
+            if journal.depth == 0 or self._beyond >= BEYOND_MAX:
+                await self._start("acknowledged_beyond_sent", journal.epoch.acknowledged_seq)
+            return
+        self._beyond = 0
+        if message.conflict or known_hash not in {None, message.hash}:
             fits = message.conflict and known_hash == message.hash
             if fits and lowered and journal.depth and not self._told_from_start:
                 self._told_from_start = True  # the answer to a later batch knows less than that to the first will
@@ -115,6 +122,6 @@ class Epochs:
         if not await run(partial(journal.start_epoch, epoch, self._clock.now_ms(), first.facts, first.picture)):
             self._station.epoch_not_started(ended.last_seq)
             return
-        self._told_from_start = False
+        self._told_from_start, self._beyond = False, 0
         self._sender.new_epoch()
         await self._carry_out(others)

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import accumulate, islice, pairwise
 
+from contract.chain import next_hash
 from contract.topics import Author
 from simulator.network.draws import stream
 from simulator.virtual.broker import Account
@@ -18,6 +19,7 @@ from simulator.virtual.switch import SwitchedExecutor
 from station_agent.agent import Agent, Opened, Surroundings
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Line, RestfulCodec
+from station_agent.emergency import EmergencyJournal, Known
 
 POWER_BOOT_US = 25_000_000  # from mains to agent
 
@@ -107,7 +109,17 @@ class VirtualBox(Computer):
 
     def hashes_on_disk(self) -> dict[str, int]:
         """All facts, counting or not: when each was noted by the box's clock, by the hash after it."""
-        return {after: int(at_ms) for at_ms, after in self.disk.read("SELECT at_ms, hash FROM facts")}
+        found = {after: int(at_ms) for at_ms, after in self.disk.read("SELECT at_ms, hash FROM facts")}
+        newest = self.disk.read(
+            "SELECT epochs.epoch, facts.seq, facts.hash FROM facts JOIN epochs ON epochs.number = facts.epoch "
+            "ORDER BY facts.epoch DESC, facts.seq DESC LIMIT 1"
+        )
+        for epoch, seq, last in newest:  # the emergency journal continues the last of them
+            texts = EmergencyJournal(self.disk.emergency).load(Known(epoch, seq, 0)).texts
+            hashes = islice(accumulate(texts, next_hash, initial=last), 1, None)
+            times_ms = (int(json.loads(text)["at_ms"]) for text in texts)
+            found |= dict(zip(hashes, times_ms, strict=True))
+        return found
 
     def _put_away(self) -> None:
         super()._put_away()

@@ -5,12 +5,19 @@
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from station_agent.storage import EMERGENCY_BYTES, Connection
 
 READS = ("SELECT", "PRAGMA", "ROLLBACK")  # what a full disk still does
 FULL = "FULL"
+
+
+class Image(NamedTuple):
+    """A copy of a card."""
+
+    database: bytes
+    emergency: bytes
 
 
 class MemoryDisk:
@@ -24,7 +31,7 @@ class MemoryDisk:
         self.synchronous = FULL
         """How SQLite was told to sync. With anything less, what was committed since a checkpoint is in memory."""
         self._database = self._empty()
-        self._synced: bytes | None = None
+        self._synced: Image | None = None
         self._handle: _Handle | None = None
 
     def lock(self) -> "MemoryDisk":
@@ -61,17 +68,18 @@ class MemoryDisk:
         if self.synchronous != FULL:
             self._synced = self.image()
 
-    def image(self) -> bytes:
-        """A copy of the database, as somebody would make it of a card."""
-        return self._database.serialize()
+    def image(self) -> Image:
+        """A copy, as somebody would make it of a card."""
+        return Image(self._database.serialize(), self.emergency.read())
 
-    def put_back(self, image: bytes | None) -> None:
+    def put_back(self, image: Image | None) -> None:
         """The card is replaced by a copy, or by an empty one. Only while nobody has it open."""
         assert self._handle is None, "a card is not changed under a running agent"
         self._database = self._empty()
-        if image is not None:
-            self._database.deserialize(image)
         self.emergency = MemoryEmergency()
+        if image is not None:
+            self._database.deserialize(image.database)
+            self.emergency.write(0, image.emergency)
 
     def read(self, sql: str) -> list[tuple[Any, ...]]:
         """The world's own look at what is on it."""
