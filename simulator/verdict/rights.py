@@ -104,6 +104,8 @@ def _not_now(
     told = gone_ms is not None and not judge.excuses.cannot_know(pulse.cabinet, booking.ended_ms or 0, tap_ms)
     if booking.state in {"cancelled", "no_show"} and told and tap_ms > (gone_ms or 0):
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
+    if _swapped_back(judge, booking, pulse, scene, tap_ms):
+        return None
     back = _back_under(booking, scene) or _presumed_back(booking, shown, pulse, scene)
     if back is None:
         if tap_ms <= booking.take_by_ms:
@@ -127,6 +129,17 @@ def _presumed_back(
     """How another key came that a box presumes to be the booked one, from the hand that now wants it again."""
     hung = scene.back.get(pulse.deed.key or "") if pulse.deed.key != booking.key else None
     return hung.inserted if hung is not None and hung.inserted.deed.who == shown.deed.who else None
+
+
+def _swapped_back(judge: Judge, booking: Booking, pulse: PhysicalFact, scene: CabinetScene, tap_ms: int) -> bool:
+    """Whether the booked key came back a moment ago from whoever had it instead of the one to whom it was handed.
+
+    A box that was given one key for another ends the rental that it knows of, and holds that booking's right.
+    """
+    hung = scene.back.get(booking.key)
+    if hung is None or pulse.deed.key != booking.key or not judge.excuses.is_disturbed(booking.key):
+        return False
+    return tap_ms <= _held_until_ms(judge, hung.inserted) + judge.wall_ms(SEEN_AFTER_US)
 
 
 def _said_done(judge: Judge, booking: Booking, back: PhysicalFact, scene: CabinetScene) -> bool:

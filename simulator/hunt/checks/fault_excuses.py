@@ -97,7 +97,7 @@ class FaultExcuses:
         return not isinstance(row.fact, BadFact) and abs(row.fact.at_ms - fact.moment.at_ms) <= SURELY_WITHIN_MS
 
     def is_disturbed(self, key: str) -> bool:
-        return key in self._disturbed
+        return key in self._disturbed or key not in self._run.world.network.vehicle_of_key  # a key of nobody's
 
     def explains_incident(self, kind: str, subject: str, opened_ms: int) -> bool:
         opened_us = self._clock.at_us(opened_ms)
