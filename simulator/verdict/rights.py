@@ -106,15 +106,15 @@ def _not_now(
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
     if _swapped_back(judge, booking, pulse, scene, tap_ms):
         return None
-    back = _back_under(booking, scene) or _presumed_back(booking, shown, pulse, scene)
-    if back is None:
+    backs = [_back_under(booking, scene), _presumed_back(booking, shown, pulse, scene)]
+    held = [_held_until_ms(judge, back) + judge.wall_ms(SEEN_AFTER_US) for back in backs if back is not None]
+    if not held:
         if tap_ms <= booking.take_by_ms:
             return None
         return f"booking {booking.id} was to be taken by {utc_text(booking.take_by_ms)}, not {utc_text(tap_ms)}"
-    held_ms = _held_until_ms(judge, back) + judge.wall_ms(SEEN_AFTER_US)
-    if tap_ms <= held_ms:
+    if tap_ms <= max(held):
         return None
-    return f"booking {booking.id} was returned and held until {utc_text(held_ms)}, not {utc_text(tap_ms)}"
+    return f"booking {booking.id} was returned and held until {utc_text(max(held))}, not {utc_text(tap_ms)}"
 
 
 def _back_under(booking: Booking, scene: CabinetScene) -> PhysicalFact | None:
