@@ -87,7 +87,7 @@ def compare(
         return 1 if is_blind(happened[i][1].moment.line_us, False) else SEEN_WORTH
 
     pairs = _common(len(happened), len(told), _Pairing(same, surely, worth))
-    _compare_rest(happened, told, pairs, tally, is_blind)
+    _compare_rest(happened, told, pairs, tally, (is_blind, excuses))
     for i, j in pairs:
         if is_blind(happened[i][1].moment.line_us, False):
             continue
@@ -174,9 +174,10 @@ def _compare_rest(
     told: Sequence[tuple[Token, LedgerFact]],
     pairs: Sequence[tuple[int, int]],
     tally: Tally,
-    is_blind: IsBlind,
+    excused: tuple[IsBlind, Excuses],
 ) -> None:
     """Names what is not among the pairs."""
+    is_blind, excuses = excused
     matched_world = {i for i, _ in pairs}
     matched_ledger = {j for _, j in pairs}
     left_over: dict[Token, list[int]] = defaultdict(list)
@@ -187,16 +188,17 @@ def _compare_rest(
         if i in matched_world:
             continue
         blind = is_blind(fact.moment.line_us, False)
-        if not left_over[token] and blind:
+        found = next((j for j in left_over[token] if excuses.may_tell_of(fact, told[j][1])), None)
+        if found is None and blind:
             continue
-        if not left_over[token]:
+        if found is None:
             tally.missing += 1
             tally.faults.append(f"missing in the ledger: {fact}")
             continue
-        j = left_over[token].pop(0)
-        if not blind and not _within_one_look(fact, j, happened, pairs):
+        left_over[token].remove(found)
+        if not blind and not _within_one_look(fact, found, happened, pairs):
             tally.out_of_order += 1
-            tally.faults.append(f"out of order in the ledger, at position {told[j][1].position}: {fact}")
+            tally.faults.append(f"out of order in the ledger, at position {told[found][1].position}: {fact}")
     for token, positions in left_over.items():
         for j in positions:
             row = told[j][1]
