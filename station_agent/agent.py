@@ -292,8 +292,8 @@ class Agent:
                 case model.KeepDesired(wire, version, digest):
                     held = HeldDesired(wire, version, digest)
                     await self._around.executor.run(partial(opened.journal.keep_desired, held))
-                case model.ReleaseSlot(slot):
-                    self.hardware.release(slot)
+                case model.ReleaseSlot(slot, again):
+                    self.hardware.release(slot, again=again)
                     if cause is not None and isinstance(cause.what, CardRead):
                         self.latency.observe((self._around.line_clock.now_us() - cause.at_us) / 1e6)
                 case model.Indicate(reader, signal):

@@ -39,9 +39,9 @@ class Hardware:
             for reader in bus.readers:
                 self._panels[reader.name] = (panel, line)
 
-    def release(self, slot: int) -> None:
-        """Pulse a slot's lock once, now."""
-        self._lock_line.give(partial(self._cabinet.release, slot))
+    def release(self, slot: int, *, again: bool) -> None:
+        """Pulse a slot's lock once, now; `again`: after a look that shows it as it was."""
+        self._lock_line.give(partial(self._cabinet.release, slot, again=again))
 
     def indicate(self, reader: str, signal: ReaderSignal) -> None:
         """Show a signal at a reader."""

@@ -50,7 +50,7 @@ class Locks:
                 assert held is wanted_held, "a movement settles its release"
                 release.pulses += 1
                 release.pulsed_line_ms = now.line_ms
-                self._notebook.then(ReleaseSlot(release.slot))
+                self._notebook.then(ReleaseSlot(release.slot, again=True))
             else:
                 self._give_up(now, release)
 

@@ -98,6 +98,8 @@ class ReleaseSlot:
     """Pulse the lock of a slot once."""
 
     slot: int
+    again: bool = False
+    """It was pulsed and did not seem to open: look once more before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from simulator.verdict.rights import CARRIED_OUT_US
 from simulator.virtual.spells import Touches
 from simulator.world.record import PhysicalFact, What
 
-MEMORY = frozenset({Touches.MEMORY})
 LOOK_MS = 1_000
 
 
@@ -44,8 +43,8 @@ def journals_against_ledger(run: Run, evidence: Evidence) -> Iterator[str]:
         if box.opened is None:
             yield f"{cabinet}: its agent does not run at the end"
             continue
-        cloned = any(cabinet in (spell.cabinets or ()) for spell in run.spells.of("box_cloned"))
-        put_back = cloned or bool(run.spells.near(cabinet, 0, run.calm_us, MEMORY))
+        cards = (*run.spells.of("box_restored"), *run.spells.of("box_cloned"))
+        put_back = any(cabinet in (spell.cabinets or ()) for spell in cards)
         for epoch, hashes in box.facts_on_disk().items():
             told, last = ledger[cabinet, epoch], max(hashes, default=0)
             other = [seq for seq, after in hashes.items() if seq <= len(told) and told[seq - 1] != after]

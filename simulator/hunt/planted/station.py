@@ -18,6 +18,7 @@ from station_agent.core.picture import Picture
 from station_agent.core.slots import has_key
 from station_agent.core.uplink import Uplink
 from station_agent.core.wanted import DesiredOutcome, Wanted
+from station_agent.epochs import Epochs
 from station_agent.journal import Journal
 from station_agent.journal_database import JournalDatabase
 
@@ -93,10 +94,10 @@ def _acknowledged_facts_deleted_at_once() -> Restore:
 def _epoch_reused() -> Restore:
     """A box that disagrees with the ledger about the past goes on under the same numbers."""
 
-    async def start(_self: Agent, _opened: Any, *, beyond: bool, common_seq: int) -> None:
+    async def start(_self: Epochs, _why: str, _common_seq: int) -> None:
         return
 
-    return replaced(Agent, "_start_epoch", start)
+    return replaced(Epochs, "_start", start)
 
 
 def _wrong_slot_return_lost() -> Restore:

@@ -10,7 +10,8 @@ was asked next. Four habits keep it from being believed:
    read, once; their answer cannot be mistaken, and settles what is owed (`owed.py`). When the line opens,
    everything is owed: an earlier process may have asked it.
 3. A contact is believed after two good reads with no failed exchange between them (`contacts.py`).
-4. A release is sent once. Whether the lock opened is seen from its contacts.
+4. A release is sent once. Whether the lock opened is seen from its contacts; a second order for it goes out only
+   after a look that shows the slot as it was when it was given: a key that was hung up meanwhile is not let out.
 """
 
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class ModbusCabinet:
         self._is_open = False
         self._told = _Told.NOTHING
         self._orders: dict[int, int | None] = {}  # by slot: since when it waits; None: just given
+        self._looks_first: dict[int, tuple[bool, bool]] = {}  # orders that wait for a look: key and door before
         self._exchange: _Exchange | None = None
         self._deadline_us = 0  # of the exchange
         self._answers_proved = False  # a read was answered, so what comes back is not the adapter's echo
@@ -90,15 +92,20 @@ class ModbusCabinet:
             return None
         if self._exchange is not None:
             return self._deadline_us
-        return self._rest.free_at_us if self._orders else max(self._rest.free_at_us, self._rounds.due_us)
+        can_go = self._orders.keys() - self._looks_first.keys()
+        return self._rest.free_at_us if can_go else max(self._rest.free_at_us, self._rounds.due_us)
 
-    def release(self, slot: int) -> None:
+    def release(self, slot: int, *, again: bool = False) -> None:
         """Orders one pulse for the lock of this slot; call `elapsed` right after.
 
+        `again`: an order before it may have opened the slot. This one goes out after the next look at all contacts,
+        and not at all where the slot is seen to have changed.
         It is sent once, or not at all: on a closed line, and when the bus stays busy for 3 s. Either way one
         `LockPulsed` follows. A second order for a slot whose first has not gone out yet is the same order.
         """
         assert slot in self._pulses, f"slot {slot} has no lock on this bus"
+        if again and slot not in self._orders:
+            self._looks_first[slot] = self._contacts.of(slot)
         self._orders.setdefault(slot)
 
     def opened(self, now_us: int) -> Output:
@@ -164,6 +171,8 @@ class ModbusCabinet:
         for slot, seen_us in self._orders.items():
             if seen_us is None:
                 self._orders[slot] = now_us
+                if slot in self._looks_first:
+                    self._rounds.hurry(now_us)
         if self._exchange is None and now_us >= self._rest.free_at_us:
             self._exchange = self._next_exchange(now_us, events)
             if self._exchange is not None:
@@ -171,10 +180,12 @@ class ModbusCabinet:
         return Output(events=tuple(events)) if events else _NOTHING
 
     def _next_exchange(self, now_us: int, events: list[DeviceEvent]) -> _Exchange | None:
-        while self._orders:
-            slot = next(iter(self._orders))
-            seen_us = self._orders.pop(slot)
-            if seen_us is not None and now_us - seen_us <= ORDER_VALID_US:
+        for slot, seen_us in tuple(self._orders.items()):
+            is_valid = seen_us is not None and now_us - seen_us <= ORDER_VALID_US
+            if is_valid and slot in self._looks_first:
+                continue
+            self._drop(slot)
+            if is_valid:
                 return _Exchange(self._pulses[slot], slot)
             events.append(LockPulsed(slot, PulseResult.UNANSWERED))
         return _Exchange(request) if (request := self._next_look(now_us)) is not None else None
@@ -243,6 +254,20 @@ class ModbusCabinet:
             self._told = _Told.SEEN
             self._has_news = False
             events.append(self._contacts.seen())
+        if round_over and self._contacts.are_settled:
+            self._looked_again(events)
+
+    def _looked_again(self, events: list[DeviceEvent]) -> None:
+        """Orders that waited for this look go out now, or never."""
+        for slot, before in tuple(self._looks_first.items()):
+            del self._looks_first[slot]
+            if self._contacts.of(slot) != before:
+                del self._orders[slot]
+                events.append(LockPulsed(slot, PulseResult.UNANSWERED))
+
+    def _drop(self, slot: int) -> None:
+        del self._orders[slot]
+        self._looks_first.pop(slot, None)
 
     def _take_unasked(self, now_us: int, byte_count: int) -> None:
         if self._rest.heard_unasked(now_us, byte_count):
@@ -284,6 +309,7 @@ class ModbusCabinet:
         events.extend(LockPulsed(slot, PulseResult.UNANSWERED) for slot in self._orders)
         self._exchange = None
         self._orders.clear()
+        self._looks_first.clear()
 
 
 def _result_of(answer: Answer) -> PulseResult:

@@ -101,6 +101,10 @@ class Contacts:
             board.latest = None
             board.known = 0
 
+    def of(self, slot: int) -> tuple[bool, bool]:
+        """Key and door of a slot, as believed."""
+        return next((key.is_on, door.is_on) for number, key, door in self._slots if number == slot)
+
     def seen(self) -> CabinetSeen:
         assert self.are_known, "a cabinet half known was reported"
         return CabinetSeen(tuple(SlotSeen(slot, key.is_on, door.is_on) for slot, key, door in self._slots))

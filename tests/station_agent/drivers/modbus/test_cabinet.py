@@ -310,3 +310,18 @@ def test_whatever_happens_the_codec_neither_raises_nor_grows_nor_forgets_an_orde
         under_way = cabinet._exchange is not None and cabinet._exchange.slot is not None
         assert orders == answers + len(cabinet._orders) + under_way
         assert len(cabinet._orders) <= 4
+
+
+def test_a_second_order_looks_first_and_lets_nothing_out_that_was_hung_up_meanwhile(
+    bus: VirtualBus, board: ModbusBoard, locks: Locks
+) -> None:
+    bus.release(3, again=True)
+    bus.run_until_told(LockPulsed)
+    assert len(locks.pulses) == 1, "nothing had moved"
+    sent_before = len(bus.sent)
+    bus.release(3, again=True)
+    board.set_input(4, True)  # a key, on the contact of slot 3
+    bus.run_until_told(LockPulsed)
+    assert bus.events(LockPulsed)[-1].result is PulseResult.UNANSWERED
+    assert len(locks.pulses) == 1
+    assert all(sent == READ for _, sent in bus.sent[sent_before:])

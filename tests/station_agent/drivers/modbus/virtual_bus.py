@@ -46,8 +46,8 @@ class VirtualBus:
         self.wire.clear()
         self._take(self.cabinet.closed(self.now_us))
 
-    def release(self, slot: int) -> None:
-        self.cabinet.release(slot)
+    def release(self, slot: int, *, again: bool = False) -> None:
+        self.cabinet.release(slot, again=again)
         self._take(self.cabinet.elapsed(self.now_us))
 
     def at(self, after_ms: float, action: Callable[[], object]) -> None:
