@@ -126,8 +126,7 @@ class VirtualBox(Computer):
         for line in self._lines:
             if isinstance(line, VirtualLine):  # a real one goes with its task
                 line.stop()
-        if self.opened is not None:
-            self.opened.journal.close()
+        self.disk.kill()  # a program that is gone closes nothing, and syncs nothing
 
     def _account(self) -> Account:
         vehicles = frozenset(
