@@ -246,6 +246,10 @@ class FaultExcuses:
                 yield from (taken[deed.who], deed.key or "")
 
     def _moved_unseen(self, fact: PhysicalFact) -> bool:
-        return self.is_blind(fact.cabinet, fact.moment.line_us) or bool(
-            self._spells.near(fact.cabinet, 0, fact.moment.line_us, frozenset({Touches.THEFT, Touches.MEMORY}))
+        """While the box was blind, or what either side remembers was put back; or after a theft there."""
+        at_us = fact.moment.line_us
+        return (
+            self.is_blind(fact.cabinet, at_us)
+            or bool(self._spells.near(fact.cabinet, at_us, at_us, frozenset({Touches.MEMORY})))
+            or bool(self._spells.near(fact.cabinet, 0, at_us, frozenset({Touches.THEFT})))
         )
