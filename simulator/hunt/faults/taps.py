@@ -11,8 +11,8 @@ from simulator.virtual.spells import Spell, Touches
 from simulator.virtual.timers import SECOND_US
 from station_agent.drivers.osdp.framing import FRAME_BYTES_MIN, MARK, REPLY_BIT, SOM
 
-BEFORE_US = 270 * SECOND_US  # of a booking's start: most members come from four minutes before it on
-RECORDS_US = 450 * SECOND_US
+BEFORE_US = 255 * SECOND_US  # of a booking's start: most members come between four minutes and one before it
+RECORDS_US = 180 * SECOND_US  # all polls of a line that is listened to are lived through
 PAUSE_US = 600 * SECOND_US
 REPLAY_US = (5 * SECOND_US, 40 * SECOND_US)
 TURNAROUND_US = 3_000  # as quick as a reader: before the panel gives up
@@ -112,4 +112,4 @@ def _next_start_ms(cast: Cast) -> int | None:
     return cast.world.database.read_now(lambda connection: connection.execute(wanted).scalar_one_or_none())
 
 
-TAPS = (Fault("reader_tap", NOBODY, 10, (1200, 2400), _reader_tap),)
+TAPS = (Fault("reader_tap", NOBODY, 16, (1200, 2400), _reader_tap),)
