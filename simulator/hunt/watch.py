@@ -93,18 +93,29 @@ class Watch:
         box, now_us = self._world.boxes[cabinet], self._world.stage.timers.now_us()
         if box.link is None or not box.link.connected or box.opened is None or now_us < HEARS_US:
             return
-        if self._world.spells.near(cabinet, now_us, now_us, HEARING | {Touches.DISK}, echo_us=HEARS_US):
-            return
+        wrong = self._wrong(cabinet, box.opened.station.wanted.version, online=online, held=held, told=told)
+        if wrong is not None and not self._may_not_know(cabinet, now_us):
+            self.broken.append(wrong)
+
+    def _wrong(
+        self, cabinet: str, has: int, *, online: bool, held: int | None, told: int
+    ) -> tuple[str, str] | None:
+        """Promise, and what breaks it; cheap, since it is asked of every box all day."""
         if not online:
-            self.broken.append(("picture_converges", f"{cabinet} is connected, the database says offline"))
-        has = box.opened.station.wanted.version
+            return "picture_converges", f"{cabinet} is connected, the database says offline"
         if max(has, told) > self._world.stage.clock.now_ms() - HEARS_US // 1000:  # versions are times
-            return
+            return None
         if has != told:
-            self.broken.append(("liveness", f"{cabinet} holds wanted state {has}, the dispatcher's is {told}"))
-        elif held != has:
-            what = f"{cabinet} holds wanted state {has}, the database says {held}"
-            self.broken.append(("picture_converges", what))
+            return "liveness", f"{cabinet} holds wanted state {has}, the dispatcher's is {told}"
+        if held != has:
+            return "picture_converges", f"{cabinet} holds wanted state {has}, the database says {held}"
+        return None
+
+    def _may_not_know(self, cabinet: str, now_us: int) -> bool:
+        spells = self._world.spells
+        if any(spell.covers(cabinet, now_us - HEARS_US, now_us) for spell in spells.of("box_cloned")):
+            return True
+        return bool(spells.near(cabinet, now_us, now_us, HEARING | {Touches.DISK}, echo_us=HEARS_US))
 
     def _is_newer(self, cabinet: str, boot: str, revision: int) -> bool:
         boots = self._boots.setdefault(cabinet, {})
