@@ -145,7 +145,8 @@ class IntakeWorker:
         batches = [message for message in group if isinstance(message, FactBatch)]
         taken = Intake(self._ledger, self._rules, now_ms).take(connection, batches)
         is_news |= any(outcome is not FactOutcome.DUPLICATE for outcome in taken.outcomes.elements())
-        apply_reports(connection, self._rules, now_ms)
+        if not all(isinstance(message, Presence | CommandReply) for message in group):
+            apply_reports(connection, self._rules, now_ms)
         beginnings = [beginning(connection, self._ledger, message) for message in ahead]
         return taken.answering(beginnings), Change(is_news, was_marked(connection))
 

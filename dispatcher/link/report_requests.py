@@ -3,11 +3,9 @@
 from collections.abc import Callable, Collection
 from functools import partial
 
-from sqlalchemy import Connection
-
 from contract.messages import Command
 from dispatcher.link.courier import Courier
-from dispatcher.store.commands import next_counter
+from dispatcher.store.commands import next_counters
 from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock
 
@@ -50,7 +48,9 @@ class ReportRequests:
         if not cabinets:
             return
         now_ms = self._clock.now_ms()
-        counters = await self._database.write(partial(_counters, cabinets=cabinets, now_ms=now_ms))
+        # From the same numbers as operators' commands: no two commands to a cabinet have one number.
+        numbered = partial(next_counters, cabinet_ids=cabinets, now_ms=now_ms)
+        counters = await self._database.write(numbered)
         for cabinet in cabinets:
             self._asked_us[cabinet] = now_us
             self._courier.send(self._command(cabinet, counters[cabinet], now_ms))
@@ -64,8 +64,3 @@ class ReportRequests:
             issued_ms=now_ms,
             expires_ms=now_ms + EXPIRY_MS,
         )
-
-
-def _counters(connection: Connection, cabinets: Collection[str], now_ms: int) -> dict[str, int]:
-    """From the same numbers as operators' commands: no two commands to a cabinet have one number."""
-    return {cabinet: next_counter(connection, cabinet, now_ms) for cabinet in cabinets}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.rules import FleetRules
@@ -11,6 +11,18 @@ from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import Booking
 from dispatcher.store.schema import slot_states
 from dispatcher.store.upsert import upsert
+
+_SLOT = select(slot_states).where(
+    slot_states.c.cabinet_id == bindparam("cabinet"), slot_states.c.slot == bindparam("this")
+)
+_ELSEWHERE = (
+    update(slot_states)
+    .where(
+        slot_states.c.key_id == bindparam("key"),
+        (slot_states.c.cabinet_id != bindparam("cabinet")) | (slot_states.c.slot != bindparam("this")),
+    )
+    .values(key_id=None, identity=None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +46,11 @@ class Applying:
 
     def slot_state(self, slot: int) -> Row[Any] | None:
         """What is known of a slot so far; None: nothing."""
-        statement = select(slot_states).where(
-            slot_states.c.cabinet_id == self.cabinet_id, slot_states.c.slot == slot
-        )
-        return self.connection.execute(statement).one_or_none()
+        return self.connection.execute(_SLOT, {"cabinet": self.cabinet_id, "this": slot}).one_or_none()
 
     def forget_key_elsewhere(self, key_id: str, slot: int) -> None:
         """A key is in one place: another slot that was said to hold it holds something unknown."""
-        statement = update(slot_states).where(
-            slot_states.c.key_id == key_id,
-            (slot_states.c.cabinet_id != self.cabinet_id) | (slot_states.c.slot != slot),
-        )
-        self.connection.execute(statement.values(key_id=None, identity=None))
+        self.connection.execute(_ELSEWHERE, {"key": key_id, "cabinet": self.cabinet_id, "this": slot})
 
     def forget_releases(self) -> None:
         """Nobody can say any more what came of them: the journal that would is lost."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from dispatcher.core.booking_states import (
     BookingEvent,
@@ -33,12 +33,14 @@ class Happening:
     detail: Mapping[str, Any]
 
 
+_OF_GRANT = select(bookings.c.id).where(bookings.c.grant_id == bindparam("grant"))
+
+
 def booking_of_grant(connection: Connection, grant_id: str | None) -> Booking | None:
     """The booking that a grant stands for, locked; None for a grant that is not ours."""
     if grant_id is None:
         return None
-    statement = select(bookings.c.id).where(bookings.c.grant_id == grant_id)
-    booking_id = connection.execute(statement).scalar_one_or_none()
+    booking_id = connection.execute(_OF_GRANT, {"grant": grant_id}).scalar_one_or_none()
     return booking_by_id(connection, booking_id, lock=True) if booking_id is not None else None
 
 

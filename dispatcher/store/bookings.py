@@ -76,6 +76,7 @@ class BookingFilter:
     """Only those that start before this instant."""
 
 
+_NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(booking_history)
 _THIS = update(bookings).where(bookings.c.id == bindparam("this"))
 _BY_ID: Select[Any] = select(bookings).where(bookings.c.id == bindparam("this"))
 _LOCKED = _BY_ID.with_for_update()  # SQLite has one writer, its transactions begin with the lock: left out there
@@ -90,12 +91,12 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
     """Write a new booking; False where the database says that the vehicle is not free."""
     try:
         with undone_if_it_fails(connection):  # PostgreSQL gives up the transaction otherwise
-            connection.execute(insert(bookings), _row(connection, booking))
+            connection.execute(_NEW, _row(connection, booking))
     except IntegrityError as error:
         _raise_unless_overlap(error)
         return False
     for driver_id in booking.driver_ids:
-        connection.execute(insert(booking_drivers), {"booking_id": booking.id, "member_id": driver_id})
+        connection.execute(_NEW_DRIVER, {"booking_id": booking.id, "member_id": driver_id})
     return True
 
 
@@ -130,7 +131,7 @@ def add_history(
 ) -> None:
     text = json.dumps(detail, separators=(",", ":"), sort_keys=True)
     row = {"booking_id": booking_id, "at_ms": at_ms, "what": what, "author": author, "detail": text}
-    connection.execute(insert(booking_history), row)
+    connection.execute(_HISTORY, row)
 
 
 def history_page(connection: Connection, booking_id: str, request: PageRequest) -> Page[HistoryEntry]:

@@ -1,5 +1,6 @@
 """Operators' commands: written once, answered once, in the order of their counters. A row of them opens a slot."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,7 @@ from dispatcher.store.incidents import open_incident
 from dispatcher.store.origin import origin_of, with_origin
 from dispatcher.store.schema import command_counters, commands
 from dispatcher.store.unfounded import without_origin
-from dispatcher.store.upsert import upsert
+from dispatcher.store.upsert import upsert_all
 
 RELEASE_SLOT = "release_slot"
 
@@ -49,19 +50,28 @@ class StoredCommand:
     """When its outcome was final; None: it is open."""
 
 
-_LAST_COUNTER = (
-    select(command_counters.c.counter)
-    .where(command_counters.c.cabinet_id == bindparam("cabinet"))
+_LAST_COUNTERS = (
+    select(command_counters.c.cabinet_id, command_counters.c.counter)
+    .where(command_counters.c.cabinet_id.in_(bindparam("cabinets", expanding=True)))
+    .order_by(command_counters.c.cabinet_id)
     .with_for_update()
 )
 
 
+def next_counters(connection: Connection, cabinet_ids: Collection[str], now_ms: int) -> dict[str, int]:
+    """By cabinet, the next number for a command to it: never one that was given before, whatever our clock does."""
+    cabinets = sorted(cabinet_ids)
+    last = {row.cabinet_id: row.counter for row in connection.execute(_LAST_COUNTERS, {"cabinets": cabinets})}
+    counters = {cabinet: max(last.get(cabinet, 0) + 1, now_ms) for cabinet in cabinets}
+    upsert_all(
+        connection, command_counters, [{"cabinet_id": cabinet, "counter": n} for cabinet, n in counters.items()]
+    )
+    return counters
+
+
 def next_counter(connection: Connection, cabinet_id: str, now_ms: int) -> int:
-    """The next number for a command to a cabinet: never one that was given before, whatever our clock does."""
-    last = connection.execute(_LAST_COUNTER, {"cabinet": cabinet_id}).scalar_one_or_none() or 0
-    counter = max(last + 1, now_ms)
-    upsert(connection, command_counters, {"cabinet_id": cabinet_id, "counter": counter})
-    return counter
+    """As `next_counters`, for one cabinet."""
+    return next_counters(connection, (cabinet_id,), now_ms)[cabinet_id]
 
 
 def insert_command(connection: Connection, command: StoredCommand) -> None:

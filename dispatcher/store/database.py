@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
+from dispatcher.store.isolation import IS_HOPEFUL, DoneAgain
 from dispatcher.store.origin import EXECUTION_OPTION, Origin
 from runtime.executor import Executor
 
@@ -42,15 +43,18 @@ class TransactionalSqlite(SQLiteDialect_pysqlite):
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that writes: committed at the end of the block, rolled back where it raises."""
+def writing(engine: Engine, *, is_hopeful: bool = False) -> Iterator[Connection]:
+    """One transaction that writes: committed at the end of the block, rolled back where it raises.
+
+    Where `is_hopeful`, who opens it does all of it again after `DoneAgain`.
+    """
     with engine.connect() as connection:
-        connection.info[_WRITING] = True
+        connection.info[_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
         try:
             with connection.begin():
                 yield connection
         finally:
-            connection.info[_WRITING] = False
+            connection.info[_WRITING] = connection.info[IS_HOPEFUL] = False
 
 
 class Database:
@@ -71,7 +75,10 @@ class Database:
         self._reader = reader or writer
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` in one transaction: committed when it returns, rolled back when it raises."""
+        """Run `fn` in one transaction: committed when it returns, rolled back when it raises.
+
+        It is called a second time, on a rolled-back database, where a part of it failed that was set apart.
+        """
         return await self._writer.run(partial(self.write_now, fn))
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
@@ -87,8 +94,12 @@ class Database:
 
     def write_now(self, fn: Callable[[Connection], T]) -> T:
         """`write` on the calling thread: for command lines and tests."""
-        with writing(self.engine) as connection:
-            return fn(connection)
+        try:
+            with writing(self.engine, is_hopeful=True) as connection:
+                return fn(connection)
+        except DoneAgain:
+            with writing(self.engine) as connection:
+                return fn(connection)
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """`read` on the calling thread."""

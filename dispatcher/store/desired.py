@@ -22,7 +22,7 @@ from dispatcher.core.grants import (
     next_version,
 )
 from dispatcher.core.rules import FleetRules
-from dispatcher.store.isolation import isolated, undone_if_it_fails
+from dispatcher.store.isolation import isolated, set_apart
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.unfounded import settle_rows
@@ -70,7 +70,7 @@ class DesiredMaker:
             cabinet_id = stored.cabinet_id
             box = Box(cabinet_id, cabinet_digest_key(self.digest_secret, cabinet_id), stored.boot_nonce)
             try:
-                with undone_if_it_fails(connection):
+                with set_apart(connection):
                     material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
                     without_origin += material.without_origin
                     desired = desired_content(box, material, fleet.keys, self.rules, now_ms)
@@ -174,12 +174,15 @@ def told(connection: Connection) -> Sequence[Told]:
     ]
 
 
+_WIRES = select(desired_states.c.cabinet_id, desired_states.c.version, desired_states.c.wire).where(
+    desired_states.c.cabinet_id.in_(bindparam("cabinets", expanding=True))
+)
+
+
 def wire_of(connection: Connection, cabinet_ids: Collection[str]) -> dict[str, tuple[int, str]]:
     """Version and signed message, by cabinet."""
-    statement = select(desired_states.c.cabinet_id, desired_states.c.version, desired_states.c.wire).where(
-        desired_states.c.cabinet_id.in_(cabinet_ids)
-    )
-    return {row.cabinet_id: (row.version, row.wire) for row in connection.execute(statement)}
+    found = connection.execute(_WIRES, {"cabinets": list(cabinet_ids)})
+    return {row.cabinet_id: (row.version, row.wire) for row in found}
 
 
 _DUE: Select[Any] = (
@@ -198,6 +201,7 @@ _DUE: Select[Any] = (
 )
 _THIS = update(desired_states).where(desired_states.c.cabinet_id == bindparam("cabinet"))
 _GRANTS = select(desired_grants).where(desired_grants.c.cabinet_id == bindparam("cabinet"))
+_NEW_GRANTS = insert(desired_grants)
 _NO_GRANTS = delete(desired_grants).where(desired_grants.c.cabinet_id == bindparam("cabinet"))
 
 
@@ -232,4 +236,4 @@ def _keep_grants(connection: Connection, desired: Desired, material: Material) -
         return
     connection.execute(_NO_GRANTS, this)
     if rows:
-        connection.execute(insert(desired_grants), rows)
+        connection.execute(_NEW_GRANTS, rows)

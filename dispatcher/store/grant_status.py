@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from dispatcher.core.booking_states import HOLDING_STATES
 from dispatcher.store.bookings import Booking
@@ -17,33 +17,35 @@ class GrantStatus(StrEnum):
     CABINET_UNREACHABLE = "cabinet_unreachable"
 
 
+_HELD = (
+    select(
+        bookings.c.id,
+        bookings.c.cabinet_id,
+        bookings.c.version,
+        cabinet_links.c.desired_version_held,
+        desired_states.c.version.label("told_version"),
+        desired_grants.c.since_version,
+        desired_grants.c.booking_version,
+    )
+    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == bookings.c.cabinet_id)
+    .outerjoin(desired_states, desired_states.c.cabinet_id == bookings.c.cabinet_id)
+    .outerjoin(
+        desired_grants,
+        and_(
+            desired_grants.c.cabinet_id == bookings.c.cabinet_id,
+            desired_grants.c.grant_id == bookings.c.grant_id,
+        ),
+    )
+    .where(bookings.c.id.in_(bindparam("bookings", expanding=True)))
+)
+
+
 def grant_statuses(connection: Connection, found: Sequence[Booking]) -> dict[str, GrantStatus]:
     """The status by booking id; bookings that are over have none."""
     holding = [booking.id for booking in found if booking.state in HOLDING_STATES]
-    statement = (
-        select(
-            bookings.c.id,
-            bookings.c.cabinet_id,
-            bookings.c.version,
-            cabinet_links.c.desired_version_held,
-            desired_states.c.version.label("told_version"),
-            desired_grants.c.since_version,
-            desired_grants.c.booking_version,
-        )
-        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == bookings.c.cabinet_id)
-        .outerjoin(desired_states, desired_states.c.cabinet_id == bookings.c.cabinet_id)
-        .outerjoin(
-            desired_grants,
-            and_(
-                desired_grants.c.cabinet_id == bookings.c.cabinet_id,
-                desired_grants.c.grant_id == bookings.c.grant_id,
-            ),
-        )
-        .where(bookings.c.id.in_(holding))
-    )
     reachable = reachable_cabinets(connection)
     statuses = {}
-    for row in connection.execute(statement):
+    for row in connection.execute(_HELD, {"bookings": holding}):
         present_form = row.booking_version == row.version
         # A box that holds more than we told it was told by a dispatcher that has since been put back.
         if present_form and row.since_version <= (row.desired_version_held or 0) <= row.told_version:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from contract.facts import KeyReturned, KeyTaken, VehicleReading
 from dispatcher.core.booking_states import BookingEvent
@@ -14,6 +14,12 @@ from dispatcher.store.incidents import close_incident, open_incident, open_subje
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.schema import facts, handovers, rentals
+
+_NEW_HANDOVER, _NEW_RENTAL = insert(handovers), insert(rentals)
+_RENTAL = update(rentals).where(rentals.c.id == bindparam("this"))
+_OPEN = select(rentals.c.id).where(rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
+_OPEN_OF_KEY = _OPEN.where(rentals.c.key_id == bindparam("this"))
+_OPEN_OF_BOOKING = _OPEN.where(rentals.c.booking_id == bindparam("this"))
 
 
 def key_taken(at: Applying, fact: KeyTaken) -> None:
@@ -77,7 +83,8 @@ def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
     booking = booking_of_grant(at.connection, fact.grant)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_RETURNED, returned_ms)
-    end_rental(at.connection, rentals.c.key_id == fact.key, returned_ms, None)
+    assert fact.key is not None, "one that is known elsewhere has a name"
+    end_rental_of_key(at.connection, fact.key, returned_ms, None)
 
 
 def key_returned(at: Applying, fact: KeyReturned) -> None:
@@ -158,7 +165,7 @@ def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, 
         "at_ms": fact.at_ms,
         "identity": fact.identity,
     }
-    at.connection.execute(insert(handovers), row)
+    at.connection.execute(_NEW_HANDOVER, row)
 
 
 def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
@@ -169,25 +176,28 @@ def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
         "odometer_start_m": reading.odometer_m if reading is not None else None,
         "energy_start_percent": reading.energy_percent if reading is not None else None,
     }
-    at.connection.execute(insert(rentals), row)
+    at.connection.execute(_NEW_RENTAL, row)
 
 
 def _end_rental(connection: Connection, fact: KeyReturned, booking_id: str | None) -> None:
     """Close the rental of this key; for a key nothing identified, its booking's."""
     if fact.key is not None:
-        end_rental(connection, rentals.c.key_id == fact.key, fact.at_ms, fact.vehicle)
+        end_rental_of_key(connection, fact.key, fact.at_ms, fact.vehicle)
     elif booking_id is not None:
-        end_rental(connection, rentals.c.booking_id == booking_id, fact.at_ms, fact.vehicle)
+        _close_rental(connection, _OPEN_OF_BOOKING, booking_id, fact.at_ms, fact.vehicle)
 
 
-def end_rental(
-    connection: Connection, of_this: ColumnElement[bool], returned_ms: int, reading: VehicleReading | None
+def end_rental_of_key(
+    connection: Connection, key_id: str, returned_ms: int, reading: VehicleReading | None
 ) -> None:
-    """Close the newest of these rentals that is open, if any is."""
-    newest = (
-        select(rentals.c.id).where(of_this, rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
-    )
-    rental_id = connection.execute(newest).scalar_one_or_none()
+    """Close the newest rental of a key that is open, if any is."""
+    _close_rental(connection, _OPEN_OF_KEY, key_id, returned_ms, reading)
+
+
+def _close_rental(
+    connection: Connection, newest: Select[Any], of_this: str, returned_ms: int, reading: VehicleReading | None
+) -> None:
+    rental_id = connection.execute(newest, {"this": of_this}).scalar_one_or_none()
     if rental_id is None:
         return
     values = {
@@ -195,7 +205,7 @@ def end_rental(
         "odometer_end_m": reading.odometer_m if reading is not None else None,
         "energy_end_percent": reading.energy_percent if reading is not None else None,
     }
-    connection.execute(update(rentals).where(rentals.c.id == rental_id).values(values))
+    connection.execute(_RENTAL, {"this": rental_id, **values})
 
 
 def _close_unidentified(at: Applying, fact: KeyReturned) -> None:

@@ -1,6 +1,6 @@
 """Incidents: opened once, closed once, whoever finds them and however often."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +25,15 @@ class OpenIncident(NamedTuple):
 
 _OPEN = select(*(incidents.c[name] for name in OpenIncident._fields)).where(incidents.c.closed_ms.is_(None))
 _OPEN_ONE = _OPEN.where(incidents.c.kind == bindparam("kind"), incidents.c.subject == bindparam("subject"))
+_OPEN_OF_KINDS = _OPEN.where(incidents.c.kind.in_(bindparam("kinds", expanding=True)))
+_OPEN_OF_SUBJECT = _OPEN_OF_KINDS.where(incidents.c.subject == bindparam("subject"))
+_NEW = insert(incidents)
+_THIS = update(incidents).where(incidents.c.id == bindparam("this"))
+_OPEN_OF_CABINET = select(incidents.c.id).where(
+    incidents.c.closed_ms.is_(None),
+    incidents.c.kind == bindparam("kind"),
+    incidents.c.cabinet_id == bindparam("cabinet"),
+)
 _OPEN_SUBJECTS = select(incidents.c.subject).where(
     incidents.c.closed_ms.is_(None), incidents.c.kind == bindparam("kind")
 )
@@ -57,10 +66,12 @@ def settle(
     subject: str | None = None,
 ) -> None:
     """Make the open incidents of `kinds` (and of one subject, where named) those that are `wanted`."""
-    statement = _OPEN.where(incidents.c.kind.in_(kinds))
-    if subject is not None:
-        statement = statement.where(incidents.c.subject == subject)
-    _settle(connection, wanted, _read(connection, statement), kinds, now_ms)
+    among: dict[str, Any] = {"kinds": sorted(kinds)}
+    if subject is None:
+        known = _read(connection, _OPEN_OF_KINDS, among)
+    else:
+        known = _read(connection, _OPEN_OF_SUBJECT, among | {"subject": subject})
+    _settle(connection, wanted, known, kinds, now_ms)
 
 
 def open_incidents(connection: Connection) -> tuple[OpenIncident, ...]:
@@ -100,8 +111,10 @@ def _settle(
         _close(connection, row.id, now_ms)
 
 
-def _read(connection: Connection, statement: Select[Any]) -> tuple[OpenIncident, ...]:
-    return tuple(OpenIncident(*row) for row in connection.execute(statement))
+def _read(
+    connection: Connection, statement: Select[Any], of: Mapping[str, Any] | None = None
+) -> tuple[OpenIncident, ...]:
+    return tuple(OpenIncident(*row) for row in connection.execute(statement, of))
 
 
 def open_incident(connection: Connection, discrepancy: Discrepancy, now_ms: int) -> None:
@@ -119,10 +132,8 @@ def close_incident(connection: Connection, kind: IncidentKind, subject: str, now
 
 def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str, now_ms: int) -> None:
     """Close all of a kind that a cabinet has open."""
-    statement = select(incidents.c.id).where(
-        incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.cabinet_id == cabinet_id
-    )
-    for incident_id in connection.execute(statement).scalars().all():
+    these = {"kind": kind, "cabinet": cabinet_id}
+    for incident_id in connection.execute(_OPEN_OF_CABINET, these).scalars().all():
         _close(connection, incident_id, now_ms)
 
 
@@ -164,11 +175,10 @@ def _open_or_update(
             "severity": KINDS[discrepancy.kind].severity,
             "opened_ms": now_ms,
         }
-        connection.execute(insert(incidents), opened | told)
+        connection.execute(_NEW, opened | told)
     elif (row.expected, row.seen) != (discrepancy.expected, discrepancy.seen):
-        connection.execute(update(incidents).where(incidents.c.id == row.id).values(told))
+        connection.execute(_THIS, {"this": row.id, **told})
 
 
 def _close(connection: Connection, incident_id: int, now_ms: int) -> None:
-    values = {"closed_ms": now_ms, "updated_ms": now_ms}
-    connection.execute(update(incidents).where(incidents.c.id == incident_id).values(values))
+    connection.execute(_THIS, {"this": incident_id, "closed_ms": now_ms, "updated_ms": now_ms})

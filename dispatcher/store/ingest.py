@@ -29,7 +29,7 @@ from dispatcher.core.ingest import (
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident
-from dispatcher.store.isolation import undone_if_it_fails
+from dispatcher.store.isolation import set_apart
 from dispatcher.store.ledger import (
     acknowledgement,
     append,
@@ -151,7 +151,7 @@ class Intake:
     ) -> str | None:
         """Append and apply a fact; why not, where that fails: signed and chained, it is no reason to stop."""
         try:
-            with undone_if_it_fails(connection):
+            with set_apart(connection):
                 position = append(connection, batch, fact, meaning, self.now_ms)
                 at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
                 apply(at, meaning.model_copy(update={"at_ms": happened_ms(meaning, self.now_ms)}))

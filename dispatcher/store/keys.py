@@ -31,17 +31,16 @@ def set_key(connection: Connection, key_id: str, **columns: Any) -> None:
 
 def key_state(connection: Connection, key_id: str) -> Row[Any] | None:
     """The row of `key_states`; None for a key never heard of."""
-    return connection.execute(select(key_states).where(key_states.c.key_id == key_id)).one_or_none()
+    return connection.execute(_STATE, {"key": key_id}).one_or_none()
 
 
 def vehicle_of_key(connection: Connection, key_id: str | None) -> str | None:
-    return connection.execute(select(keys.c.vehicle_id).where(keys.c.id == key_id)).scalar_one_or_none()
+    return connection.execute(_VEHICLE, {"key": key_id}).scalar_one_or_none()
 
 
 def home_of_key(connection: Connection, key_id: str) -> tuple[str, int] | None:
     """Cabinet and slot where a key lives; None for one that is not of this fleet."""
-    row = connection.execute(select(keys.c.home_cabinet_id, keys.c.home_slot).where(keys.c.id == key_id))
-    found = row.one_or_none()
+    found = connection.execute(_HOME, {"key": key_id}).one_or_none()
     return (found.home_cabinet_id, found.home_slot) if found is not None else None
 
 
@@ -56,6 +55,9 @@ def keys_in_doubt(connection: Connection) -> tuple[KeyView, ...]:
     return tuple(_view(row) for row in connection.execute(_IN_DOUBT))
 
 
+_STATE = select(key_states).where(key_states.c.key_id == bindparam("key"))
+_VEHICLE = select(keys.c.vehicle_id).where(keys.c.id == bindparam("key"))
+_HOME = select(keys.c.home_cabinet_id, keys.c.home_slot).where(keys.c.id == bindparam("key"))
 _VIEWS = (  # made once: these run for every handover and every two seconds
     select(
         key_states,

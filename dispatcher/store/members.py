@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from dispatcher.core.rules import Person
 from dispatcher.store.origin import origin_of
@@ -68,11 +68,13 @@ def badges_of(connection: Connection, member_id: str) -> tuple[Badge, ...]:
     )
 
 
+_NAMED = select(members).where(members.c.id.in_(bindparam("members", expanding=True)))
+
+
 def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Person]:
     """Those of the members that exist, as far as the booking rules ask."""
-    statement = select(members).where(members.c.id.in_(member_ids))
     origin = origin_of(connection)
     return {
         row["id"]: Person(row["id"], row["organisation_id"], row["standing"], origin.holds(members, row))
-        for row in connection.execute(statement).mappings()
+        for row in connection.execute(_NAMED, {"members": list(member_ids)}).mappings()
     }

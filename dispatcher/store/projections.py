@@ -41,6 +41,8 @@ from dispatcher.store.schema import refusals
 from dispatcher.store.service import RELEASE_FAILED
 from dispatcher.store.sightings import badge_shown
 
+_NEW_REFUSAL = insert(refusals)
+
 
 def apply(at: Applying, fact: Fact | UnknownFact) -> None:
     """Apply one fact. Kinds without a handler change nothing here."""
@@ -70,7 +72,7 @@ def _keep_refusal(at: Applying, fact: AccessRefused | ReleaseFailed, reason: str
         "badge_ref": badge,
         "grant_id": fact.grant,
     }
-    at.connection.execute(insert(refusals), row)
+    at.connection.execute(_NEW_REFUSAL, row)
 
 
 def _grant_completed(at: Applying, fact: GrantCompleted) -> None:

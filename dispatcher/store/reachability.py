@@ -6,8 +6,9 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.store.incidents import open_subjects
 from dispatcher.store.schema import cabinet_links
 
+_ONLINE = select(cabinet_links.c.cabinet_id).where(cabinet_links.c.online)
+
 
 def reachable_cabinets(connection: Connection) -> frozenset[str]:
     """Ids of the cabinets that are online and not silent."""
-    online = connection.execute(select(cabinet_links.c.cabinet_id).where(cabinet_links.c.online)).scalars()
-    return frozenset(online) - open_subjects(connection, IncidentKind.CABINET_SILENT)
+    return frozenset(connection.execute(_ONLINE).scalars()) - open_subjects(connection, IncidentKind.CABINET_SILENT)

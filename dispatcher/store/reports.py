@@ -16,11 +16,11 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
 from dispatcher.store.devices import close_answering
-from dispatcher.store.handovers import end_rental
+from dispatcher.store.handovers import end_rental_of_key
 from dispatcher.store.incidents import close_incident, open_subjects, some_are_open
 from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import set_key, settle_key
-from dispatcher.store.schema import cabinet_links, cursors, key_states, rentals, slot_states
+from dispatcher.store.schema import cabinet_links, cursors, key_states, slot_states
 from dispatcher.store.upsert import upsert
 
 _NEW = (  # made once: it is asked with every commit
@@ -148,7 +148,7 @@ def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
         author = f"cabinet {at.cabinet_id}"
         happening = Happening(BookingEvent.KEY_RETURNED, at.at_ms, at.now_ms, author, {"seen": "reported"})
         apply_event(at.connection, booking, happening, at.rules)
-    end_rental(at.connection, rentals.c.key_id == key_id, at.at_ms, None)
+    end_rental_of_key(at.connection, key_id, at.at_ms, None)
 
 
 def _slots_are_empty(at: _Applying, empty: Collection[int], known: Iterable[Row[Any]]) -> None:

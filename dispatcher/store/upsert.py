@@ -17,6 +17,12 @@ def upsert(connection: Connection, table: Table, row: Row, update: Sequence[str]
     connection.execute(_upsert(connection.dialect.name, table, changed), row)
 
 
+def upsert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """`upsert` of several rows with the same columns."""
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0])), rows)
+
+
 def insert_absent(connection: Connection, table: Table, row: Row) -> bool:
     """Insert a row unless a unique constraint is in the way; whether it was inserted."""
     return connection.execute(_insert_absent(connection.dialect.name, table), row).rowcount > 0

@@ -1,15 +1,16 @@
 """Reads vehicles with their key and last signals, and as the availability rules see them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, or_, select
 
 from dispatcher.core.availability import Holding, KeyPlace, VehicleView
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import (
@@ -72,6 +73,35 @@ class VehicleFilter:
     """True: without those that are retired."""
 
 
+_ONE = select(vehicles).where(vehicles.c.id == bindparam("vehicle"))
+_READINGS = select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
+_HOLDINGS = (
+    select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
+    .where(
+        bookings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)),
+        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+        or_(bookings.c.end_ms > bindparam("now_ms"), bookings.c.state == BookingState.ACTIVE),
+    )
+    .order_by(bookings.c.start_ms)
+)
+_KEYS = (
+    select(
+        keys,
+        cabinets.c.life_cycle.label("cabinet_life_cycle"),
+        key_states.c.state,
+        key_states.c.cabinet_id,
+        key_states.c.identity,
+        key_states.c.since_ms,
+        commands.c.author,
+    )
+    .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
+    .outerjoin(key_states, key_states.c.key_id == keys.c.id)
+    .outerjoin(commands, commands.c.id == key_states.c.command_id)
+    .where(and_(keys.c.vehicle_id.in_(bindparam("vehicles", expanding=True)), keys.c.life_cycle == "in_service"))
+    .order_by(keys.c.vehicle_id, keys.c.id)
+)
+
+
 def vehicles_page(connection: Connection, wanted: VehicleFilter, request: PageRequest) -> Page[Vehicle]:
     """Vehicles in the order of their ids."""
     statement = in_order(_filtered(wanted), [vehicles.c.id], request)
@@ -84,7 +114,7 @@ def vehicles_of(connection: Connection, wanted: VehicleFilter) -> list[Vehicle]:
 
 
 def vehicle_by_id(connection: Connection, vehicle_id: str) -> Vehicle | None:
-    found = _read(connection, select(vehicles).where(vehicles.c.id == vehicle_id))
+    found = _read(connection, _ONE, {"vehicle": vehicle_id})
     return found[0] if found else None
 
 
@@ -93,16 +123,8 @@ def views(
 ) -> list[VehicleView]:
     """The vehicles with their present and coming holdings, one booking perhaps left out (the one changed)."""
     holdings = defaultdict(list)
-    statement = (
-        select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
-        .where(
-            bookings.c.vehicle_id.in_([vehicle.id for vehicle in found]),
-            bookings.c.state.in_(LIVE_BOOKING_STATES),
-            or_(bookings.c.end_ms > now_ms, bookings.c.state == BookingState.ACTIVE),
-        )
-        .order_by(bookings.c.start_ms)
-    )
-    for vehicle_id, booking_id, state, start_ms, end_ms in connection.execute(statement):
+    which = {"vehicles": [vehicle.id for vehicle in found], "now_ms": now_ms}
+    for vehicle_id, booking_id, state, start_ms, end_ms in connection.execute(_HOLDINGS, which):
         if booking_id != without_booking:
             holdings[vehicle_id].append(Holding(booking_id, BookingState(state), Window(start_ms, end_ms)))
     return [_view(vehicle, tuple(holdings[vehicle.id])) for vehicle in found]
@@ -131,37 +153,21 @@ def _filtered(wanted: VehicleFilter) -> Select[Any]:
     return statement
 
 
-def _read(connection: Connection, statement: Select[Any]) -> list[Vehicle]:
-    rows = connection.execute(statement).all()
+def _read(connection: Connection, statement: Select[Any], of: Mapping[str, Any] | None = None) -> list[Vehicle]:
+    rows = connection.execute(statement, of).all()
     ids = [row.id for row in rows]
     found_keys = _keys_of(connection, ids)
     readings = {
         row.vehicle_id: Reading(row.at_ms, row.odometer_m, row.energy_percent, row.charging, row.low_voltage_mv)
-        for row in connection.execute(select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(ids)))
+        for row in connection.execute(_READINGS, {"vehicles": ids})
     }
     return [Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id)) for row in rows]
 
 
 def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:
-    statement = (
-        select(
-            keys,
-            cabinets.c.life_cycle.label("cabinet_life_cycle"),
-            key_states.c.state,
-            key_states.c.cabinet_id,
-            key_states.c.identity,
-            key_states.c.since_ms,
-            commands.c.author,
-        )
-        .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
-        .outerjoin(key_states, key_states.c.key_id == keys.c.id)
-        .outerjoin(commands, commands.c.id == key_states.c.command_id)
-        .where(and_(keys.c.vehicle_id.in_(vehicle_ids), keys.c.life_cycle == "in_service"))
-        .order_by(keys.c.vehicle_id, keys.c.id)
-    )
     origin = origin_of(connection)
     found: dict[str, VehicleKey] = {}
-    for row in connection.execute(statement).mappings():
+    for row in connection.execute(_KEYS, {"vehicles": list(vehicle_ids)}).mappings():
         if origin.holds(keys, row):
             key = VehicleKey(
                 key_id=row["id"],

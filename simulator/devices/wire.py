@@ -48,10 +48,8 @@ class Wire:
         self._character_us = CHARACTER_BITS * 1_000_000 / baud_rate
         self._under_way: list[_Transmission] = []
         self._master_until_us = 0
-
-    @property
-    def wake_at_us(self) -> int | None:
-        return min((sending.due_us for sending in self._under_way), default=None)
+        self.wake_at_us: int | None = None
+        """When the first of what is under way has arrived; None: nothing is."""
 
     def sent(self, now_us: int, data: bytes) -> None:
         """The master begins to send; what it sends while it still sends follows without a gap."""
@@ -61,20 +59,28 @@ class Wire:
     def elapsed(self, now_us: int) -> bytes:
         """Moves everything that has arrived by now; returns what reached the master."""
         arrived = b""
-        while self._under_way:
-            sending = min(self._under_way, key=_due_us)
-            if sending.due_us > now_us:
-                break
-            self._under_way.remove(sending)
+        while self.wake_at_us is not None and self.wake_at_us <= now_us:
+            sending = self._first_to_arrive()
             if sending.to_master or self.echo:
                 arrived += sending.data
             if not sending.to_master:
                 self._hand_over(sending.due_us, sending.data)
         return arrived
 
+    def _first_to_arrive(self) -> _Transmission:
+        under_way = self._under_way
+        if len(under_way) == 1:  # as good as always: who is asked waits, and who asked does too
+            self.wake_at_us = None
+            return under_way.pop()
+        sending = min(under_way, key=_due_us)
+        under_way.remove(sending)
+        self.wake_at_us = min(map(_due_us, under_way))
+        return sending
+
     def clear(self) -> None:
         """The cable is pulled: what was under way is gone."""
         self._under_way.clear()
+        self.wake_at_us = None
         self._master_until_us = 0
 
     def _hand_over(self, now_us: int, data: bytes) -> None:
@@ -88,12 +94,15 @@ class Wire:
     def _put(self, start_us: int, data: bytes, *, to_master: bool) -> int:
         due_us = start_us + round(len(data) * self._character_us)
         sending = _Transmission(start_us, due_us, data, to_master)
-        others = [other for other in self._under_way if other.overlaps(sending)]
-        if others:
-            self.collision_count += 1
-            _spoil((sending, *others))
+        if self._under_way:
+            others = [other for other in self._under_way if other.overlaps(sending)]
+            if others:
+                self.collision_count += 1
+                _spoil((sending, *others))
         if len(self._under_way) < SENDING_MAX:
             self._under_way.append(sending)
+            if self.wake_at_us is None or due_us < self.wake_at_us:
+                self.wake_at_us = due_us
         return due_us
 
 

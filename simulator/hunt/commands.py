@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ from simulator.virtual.history import history_hash
 
 SHOWN_MAX = 5  # broken promises of one seed on a screen; the JSON has them all
 HOURS_MAX = 24 * 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Faults:
+    """What `--faults` asks for (`Options`)."""
+
+    names: tuple[str, ...]
+    drawn: bool
+
+
+ALL = _Faults(tuple(MENU), drawn=True)
 
 
 def add_hunt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,9 +65,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--faults",
         type=_faults,
-        default=tuple(MENU),
+        default=ALL,
         metavar="F",
-        help=f"all (default), none, or of {', '.join(MENU)}",
+        help="all (default: each seed draws about half of the menu, and how often each comes), every (the whole "
+        f"menu in each seed), none, or of {', '.join(MENU)}",
     )
     parser.add_argument(
         "--plant", choices=sorted(BUGS), metavar="BUG", help=f"with a bug put in: {', '.join(sorted(BUGS))}"
@@ -122,8 +135,9 @@ def replay_command(seed: int, options: Options, plant: str | None = None) -> str
     words = [f"python -m simulator replay --seed {seed} --hours {options.hours:g}"]
     if options.stations != STATIONS:
         words.append(f"--stations {options.stations}")
-    if options.faults != tuple(MENU):
-        words.append(f"--faults {','.join(options.faults) or 'none'}")
+    if not options.drawn:
+        every = options.faults == tuple(MENU)
+        words.append(f"--faults {'every' if every else ','.join(options.faults) or 'none'}")
     if plant is not None:
         words.append(f"--plant {plant}")
     return " ".join(words)
@@ -145,6 +159,7 @@ def _document(results: list[SeedResult], options: Options, wall_s: float) -> dic
         "hours_per_seed": options.hours,
         "virtual_hours": sum(result.hours for result in results),
         "faults": list(options.faults),
+        "faults_drawn": options.drawn,
         "faults_begun": sum(result.faults for result in results),
         "facts": sum(result.facts for result in results),
         "wall_s": round(wall_s, 1),
@@ -164,7 +179,7 @@ def _document(results: list[SeedResult], options: Options, wall_s: float) -> dic
 
 
 def _options(parsed: argparse.Namespace) -> Options:
-    return Options(parsed.hours, parsed.stations, parsed.faults)
+    return Options(parsed.hours, parsed.stations, parsed.faults.names, parsed.faults.drawn)
 
 
 def _count(text: str) -> int:
@@ -191,13 +206,17 @@ def _hours(text: str) -> float:
     return value
 
 
-def _faults(text: str) -> tuple[str, ...]:
+def _faults(text: str) -> _Faults:
     if text == "all":
-        return tuple(MENU)
+        return ALL
+    if text == "every":
+        return _Faults(tuple(MENU), drawn=False)
     if text == "none":
-        return ()
+        return _Faults((), drawn=False)
     names = text.split(",")
     unknown = [name for name in names if name not in MENU]
     if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: expected all, none, or of {', '.join(MENU)}")
-    return named(names)
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown)}: expected all, every, none, or of {', '.join(MENU)}"
+        )
+    return _Faults(named(names), drawn=False)

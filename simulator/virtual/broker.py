@@ -278,13 +278,13 @@ class MemoryLink:
 
     def _attempt(self) -> None:
         self._count += 1
-        self._will = self._owner.will(self._count)
         self._next = self._timers.call_at(self._timers.now_us() + CONNECT_US, self._answered)
 
     def _answered(self) -> None:
         if not self._broker.is_up or self._faults.is_cut:
             self._retry()
             return
+        self._will = self._owner.will(self._count)  # of the CONNECT; one that nobody took is never signed
         taken_over = self._broker.sessions.get(self.client_id)
         if taken_over is not None and taken_over is not self:
             self._broker.gone(taken_over, taken_over._will)  # noqa: SLF001  # one broker, two of its links
