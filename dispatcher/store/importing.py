@@ -42,8 +42,10 @@ TABLES: Mapping[str, Table] = {
 LEFT_TO_STORED = {"members": "standing", "badges": "state", "keys": "life_cycle", "tags": "valid_until"}
 """What a row may leave to what is stored, and a right depends on. From a row without origin it is not taken."""
 
-Stock = Mapping[str, Mapping[tuple[Any, ...], Mapping[str, Any]]]
-"""What is stored, by kind and primary key."""
+ByKey = Mapping[tuple[Any, ...], Mapping[str, Any]]
+"""Rows of one kind, by primary key."""
+Stock = Mapping[str, ByKey]
+"""What is stored, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def import_rows(
     for kind in KINDS:
         found = [placed for placed in rows if placed.kind == kind]
         if found:
-            report.by_kind[kind] = _write(connection, kind, found, now_ms, random_bytes)
+            report.by_kind[kind] = _write(connection, kind, found, stock[kind], now_ms, random_bytes)
     if report.wrote:
         mark_serving_dirty(connection)
     return report
@@ -107,19 +109,24 @@ def _leaving_to_nobodys_word(connection: Connection, rows: Sequence[Placed], sto
             yield fault_at(placed, name, "a value: what is stored was not written by this program")
 
 
-def _rows_by_key(connection: Connection, table: Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+def _rows_by_key(connection: Connection, table: Table) -> ByKey:
+    names = [column.name for column in table.columns]
+    at = [names.index(column.name) for column in table.primary_key]
     return {
-        tuple(row[column] for column in table.primary_key): {str(name): value for name, value in row.items()}
-        for row in connection.execute(select(table)).mappings()
+        tuple(row[i] for i in at): dict(zip(names, row, strict=True)) for row in connection.execute(select(table))
     }
 
 
 def _write(
-    connection: Connection, kind: str, found: Sequence[Placed], now_ms: int, random_bytes: RandomBytes
+    connection: Connection,
+    kind: str,
+    found: Sequence[Placed],
+    stored: ByKey,
+    now_ms: int,
+    random_bytes: RandomBytes,
 ) -> Counts:
     table = TABLES[kind]
     key_columns = list(table.primary_key)
-    stored = _rows_by_key(connection, table)
     new, changed = [], []
     for placed in found:
         columns = placed.row.columns()

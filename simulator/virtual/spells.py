@@ -3,7 +3,8 @@
 The checkers excuse only what a spell explains, and only there, and only for as long as it and its echo last.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
@@ -72,9 +73,19 @@ class Spells:
 
     def __init__(self) -> None:
         self._spells: list[Spell] = []
+        self._of_fault: dict[str, list[Spell]] = defaultdict(list)
+        self._of_cabinet: dict[str, list[Spell]] = defaultdict(list)
+        self._wide: list[Spell] = []
+        """Those of several cabinets: which, is often drawn only as they begin."""
 
     def add(self, spell: Spell) -> Spell:
+        """Begin one. The place of a spell of one cabinet does not change any more."""
         self._spells.append(spell)
+        self._of_fault[spell.fault].append(spell)
+        if spell.cabinets is not None and len(spell.cabinets) == 1:
+            self._of_cabinet[next(iter(spell.cabinets))].append(spell)
+        else:
+            self._wide.append(spell)
         return spell
 
     def __iter__(self) -> Iterator[Spell]:
@@ -83,23 +94,31 @@ class Spells:
     def __len__(self) -> int:
         return len(self._spells)
 
-    def of(self, fault: str) -> list[Spell]:
-        return [spell for spell in self._spells if spell.fault == fault]
+    def of(self, fault: str) -> Sequence[Spell]:
+        return self._of_fault.get(fault, ())
 
     def near(
         self, cabinet: str, from_us: int, until_us: int, touches: frozenset[Touches], *, echo_us: int = 0
     ) -> list[Spell]:
         """Faults of these kinds that touched a cabinet between two instants, or ended at most `echo_us` before."""
-        return [
+        near = [
             spell
-            for spell in self._spells
-            if spell.touches & touches and spell.covers(cabinet, from_us - echo_us, until_us)
+            for spells in (self._of_cabinet.get(cabinet, ()), self._wide)
+            for spell in spells
+            if spell.until_us >= from_us - echo_us
+            and spell.touches & touches
+            and spell.covers(cabinet, from_us - echo_us, until_us)
         ]
+        return sorted(near, key=_from_us)
 
     def clear_from(self, cabinet: str, from_us: int, for_us: int, touches: frozenset[Touches]) -> int:
         """The end of the first stretch of `for_us` from then on that no such fault touched."""
         at_us = from_us
-        for spell in sorted(self._spells, key=lambda spell: spell.from_us):
-            if spell.touches & touches and spell.covers(cabinet, at_us, at_us + for_us):
+        for spell in self.near(cabinet, from_us, FOREVER_US, touches):
+            if spell.from_us <= at_us + for_us:
                 at_us = max(at_us, spell.until_us)
         return at_us + for_us
+
+
+def _from_us(spell: Spell) -> int:
+    return spell.from_us
