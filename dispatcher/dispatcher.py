@@ -25,8 +25,8 @@ from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.rejects import Rejects
 from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
 from dispatcher.store.database import Database
+from dispatcher.store.deadlines import next_due_ms
 from dispatcher.store.desired import DesiredMaker, was_marked
-from dispatcher.store.due import next_due_ms
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys

@@ -124,11 +124,11 @@ class Publisher:
         return to_do(connection, self._clock.now_ms() - RECOMPUTE_MS)
 
     async def _compute(self) -> None:
-        await self._database.write(mark_unknown_dirty)
         while await self._database.write(self._refresh) == AT_ONCE:
             pass
 
     def _refresh(self, connection: Connection) -> int:
+        mark_unknown_dirty(connection)
         now_ms = self._clock.now_ms()
         return self._maker.refresh(connection, now_ms, now_ms - RECOMPUTE_MS, AT_ONCE)
 

@@ -1,9 +1,21 @@
 """Bookings whose time is over: read at once, and decided where the cabinet's facts say enough."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, false, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    bindparam,
+    false,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 
 from dispatcher.core.booking_states import BookingEvent, BookingState
 from dispatcher.core.rules import FleetRules
@@ -34,37 +46,72 @@ class PastDeadline(NamedTuple):
     """The station could not serve it: no no-show."""
 
 
+class _Deadline(NamedTuple):
+    """A moment of bookings in one state, after which time alone moves or names them."""
+
+    state: BookingState
+    moment_ms: Column[int]
+    is_grace: bool
+    """It counts once the grace is over as well; otherwise, once facts must cover it."""
+    left_alone: ColumnElement[bool] = false()
+    """One whose slot stands open under its grant: it was released in time, and the key may be in a hand."""
+    let_down: ColumnElement[bool] = false()
+
+    @property
+    def after_ms(self) -> ColumnElement[int]:
+        return _GRACE_MS if self.is_grace else literal(MARGIN_MS, BigInteger)
+
+    @property
+    def where(self) -> ColumnElement[bool]:
+        live = literally_in(bookings.c.state, LIVE_BOOKING_STATES)  # as in the index, which is not used otherwise
+        return live & (bookings.c.state == literal_column(f"'{self.state}'"))
+
+
+_GRACE_MS = bindparam("grace_ms", type_=BigInteger)
+_NOW_MS = bindparam("now_ms", type_=BigInteger)
+_USED = being_used(bookings.c.grant_id)
+_DEADLINES = (
+    _Deadline(BookingState.RETURNED, bookings.c.hold_until_ms, False, _USED),
+    _Deadline(BookingState.BOOKED, bookings.c.take_by_ms, False, _USED, let_down()),
+    _Deadline(BookingState.ACTIVE, bookings.c.end_ms, True),
+)
+_LET_DOWN_END = _Deadline(BookingState.BOOKED, bookings.c.end_ms, False)
+"""Past its `take_by` already, and left as it is until then: nothing to read, a moment to look at it."""
 _COLUMNS = (bookings.c.id, bookings.c.cabinet_id, bookings.c.vehicle_id, bookings.c.key_id, bookings.c.state)
-_LIVE = literally_in(bookings.c.state, LIVE_BOOKING_STATES)  # as in the index, which is not used otherwise
-_BEFORE_MS: BindParameter[int] = bindparam("before_ms")
-_LATE_MS: BindParameter[int] = bindparam("late_ms")
-PAST = union_all(  # made once: this runs every two seconds, and building it costs ten times its execution
-    select(*_COLUMNS, bookings.c.hold_until_ms, bookings.c.end_ms, false()).where(
-        _LIVE,
-        bookings.c.state == literal_column("'returned'"),
-        bookings.c.hold_until_ms <= _BEFORE_MS,
-        ~being_used(bookings.c.grant_id),
-    ),
-    select(*_COLUMNS, bookings.c.take_by_ms, bookings.c.end_ms, let_down()).where(
-        _LIVE,
-        bookings.c.state == literal_column("'booked'"),
-        bookings.c.take_by_ms <= _BEFORE_MS,
-        ~being_used(bookings.c.grant_id),
-    ),
-    select(*_COLUMNS, bookings.c.end_ms, bookings.c.end_ms, false()).where(
-        _LIVE, bookings.c.state == literal_column("'active'"), bookings.c.end_ms < _LATE_MS
-    ),
+
+# Both are made once: they run every few seconds, and building them costs ten times their execution.
+PAST = union_all(
+    *(
+        select(*_COLUMNS, one.moment_ms, bookings.c.end_ms, one.let_down).where(
+            one.where, one.moment_ms <= _NOW_MS - one.after_ms, ~one.left_alone
+        )
+        for one in _DEADLINES
+    )
+)
+_AHEAD = union_all(
+    *(
+        select(func.min(one.moment_ms) + one.after_ms).where(one.where, one.moment_ms > _NOW_MS - one.after_ms)
+        for one in (*_DEADLINES, _LET_DOWN_END)
+    )
 )
 
 
-def past_deadlines(connection: Connection, rules: FleetRules, now_ms: int) -> list[PastDeadline]:
-    """All that time alone moves or names.
+def _moments(rules: FleetRules, now_ms: int) -> dict[str, int]:
+    return {"now_ms": now_ms, "grace_ms": rules.grace_s * 1000}
 
-    One whose slot stands open under its grant is left alone: it was released in time, and the key may be in
-    somebody's hand.
+
+def past_deadlines(connection: Connection, rules: FleetRules, now_ms: int) -> list[PastDeadline]:
+    """All that time alone moves or names."""
+    return [PastDeadline(*row) for row in connection.execute(PAST, _moments(rules, now_ms))]
+
+
+def next_due_ms(connection: Connection, rules: FleetRules, now_ms: int) -> int | None:
+    """The first deadline of a booking that lies ahead, so that a quiet network is left alone; None: there is none.
+
+    What is past and not yet decided waits for a cabinet's word, and is asked for again whatever this says.
     """
-    moments = {"before_ms": now_ms - MARGIN_MS, "late_ms": now_ms - rules.grace_s * 1000}
-    return [PastDeadline(*row) for row in connection.execute(PAST, moments)]
+    moments: Iterable[Sequence[int | None]] = connection.execute(_AHEAD, _moments(rules, now_ms))
+    return min((due_ms for (due_ms,) in moments if due_ms is not None), default=None)
 
 
 def decide(connection: Connection, rules: FleetRules, past: Iterable[PastDeadline], now_ms: int) -> frozenset[str]:

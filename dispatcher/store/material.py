@@ -1,6 +1,8 @@
 """Reads what a cabinet's desired state is made of. A row without an origin is named, and is no material."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +54,8 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
     """The bookings of a cabinet that hold and start by `until_ms`, with the people and badges they name."""
     sieve = Sieve(origin_of(connection))
     rights = _rights(connection, sieve, cabinet_id, until_ms)
+    if not rights:
+        return Material(rights, frozenset(), (), sieve.kept)
     people = sorted({member for right in rights for member in right.member_ids})
     in_standing, badges_of_people = _in_standing(connection, sieve, people), _badges(connection, sieve, people)
     return Material(rights, in_standing, badges_of_people, sieve.kept)
@@ -62,16 +66,28 @@ def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
 
     One whose row has no origin has no home: it can be brought back, and a box presumes it nowhere.
     """
-    tags = connection.execute(_VALID_TAGS, {"now_ms": now_ms}).all()
-    return _fleet(origin_of(connection), tuple(tags), tuple(connection.execute(_FLEET).all()))
+    tags = _Rows.of(connection.execute(_VALID_TAGS, {"now_ms": now_ms}).all())
+    return _fleet(origin_of(connection), tags, _Rows.of(connection.execute(_FLEET).all()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows, known by their values: two of SQLAlchemy's own are compared column by column in Python."""
+
+    values: tuple[tuple[Any, ...], ...]
+    rows: Sequence[Row[Any]] = field(compare=False)
+
+    @classmethod
+    def of(cls, rows: Sequence[Row[Any]]) -> "_Rows":
+        return cls(tuple(map(tuple, rows)), rows)
 
 
 @lru_cache(FLEETS_KEPT)
-def _fleet(origin: Origin, valid_tags: tuple[Row[Any], ...], rows: tuple[Row[Any], ...]) -> Fleet:
+def _fleet(origin: Origin, valid_tags: _Rows, fleet: _Rows) -> Fleet:
     """Rows that are what they were make the fleet that they made."""
     sieve = Sieve(origin)
     tags: dict[str, list[str]] = defaultdict(list)
-    for tag in valid_tags:
+    for tag in valid_tags.rows:
         if sieve.passes(key_tags, tag._mapping):  # noqa: SLF001  # public: so named to hide no column
             tags[tag.key_id].append(tag.credential)
     found = tuple(
@@ -83,13 +99,15 @@ def _fleet(origin: Origin, valid_tags: tuple[Row[Any], ...], rows: tuple[Row[Any
             credentials=tuple(tags[row.id]),
             blocked=row.vehicle_life_cycle != "in_service",
         )
-        for row in rows
+        for row in fleet.rows
     )
     return Fleet(found, sieve.kept)
 
 
 def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int) -> tuple[Right, ...]:
     rows = connection.execute(_HOLDING, {"cabinet": cabinet_id, "until_ms": until_ms}).mappings().all()
+    if not rows:
+        return ()
     drivers: dict[str, list[str]] = defaultdict(list)
     for driver in connection.execute(_DRIVERS, {"bookings": [row["id"] for row in rows]}):
         drivers[driver.booking_id].append(driver.member_id)

@@ -1,7 +1,7 @@
 """A whole network in virtual time, from one seed: cabinets, boxes, dispatchers, broker, members and vehicles."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -144,20 +144,23 @@ class VirtualWorld:
     def revoke(self, badge: Card) -> None:
         """As an operator does it: the badge's row is imported anew, and the dispatcher finds out."""
         self.revoked.setdefault(badge.credential, self.stage.clock.now_ms())
-        self._import_revoked(badge.credential)
+        self._import_revoked((badge.credential,))
 
     def revoke_again(self) -> None:
         """What a backup does not know operators know: they do it again."""
-        for credential in self.revoked:
-            self._import_revoked(credential)
+        if self.revoked:
+            self._import_revoked(tuple(self.revoked))
 
-    def _import_revoked(self, credential: str) -> None:
+    def _import_revoked(self, credentials: Collection[str]) -> None:
         now_ms = self.stage.clock.now_ms()
+        lost = select(badges).where(badges.c.credential.in_(credentials)).order_by(badges.c.id)
 
         def write(connection: Connection) -> None:
-            row = connection.execute(select(badges).where(badges.c.credential == credential)).one()
-            wanted = {"id": row.id, "member_id": row.member_id, "credential": credential, "state": "revoked"}
-            rows, faults = read_document({"badges": [wanted]}, "lost badges")
+            wanted = [
+                {"id": row.id, "member_id": row.member_id, "credential": row.credential, "state": "revoked"}
+                for row in connection.execute(lost)
+            ]
+            rows, faults = read_document({"badges": wanted}, "lost badges")
             assert not faults, faults
             import_rows(connection, rows, now_ms, _no_new_badge)
 

@@ -384,7 +384,7 @@ def test_timed_work_looks_at_bookings_that_hold_and_never_at_all_of_history() ->
     plan: list[str] = []
 
     def explain(connection: Connection) -> None:
-        sql = deadlines.PAST.params(before_ms=1, late_ms=1).compile(
+        sql = deadlines.PAST.params(now_ms=1, grace_ms=1).compile(
             connection, compile_kwargs={"literal_binds": True}
         )
         plan.extend(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}"))

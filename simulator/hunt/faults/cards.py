@@ -185,7 +185,7 @@ def _cloned_tag(cast: Cast) -> None:
 
 
 CARDS = (
-    Fault("badge_revoked_offline", WAY, 4, (300, 1800), _badge_revoked_offline),
+    Fault("badge_revoked_offline", WAY, 12, (300, 1800), _badge_revoked_offline),
     Fault("cloned_badge", NOBODY, 4, (600, 601), _cloned_badge),
     Fault("cloned_tag", NOBODY, 3, (30, 31), _cloned_tag),
 )

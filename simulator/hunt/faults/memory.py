@@ -97,6 +97,6 @@ def _begin_echo(cast: Cast, touches: frozenset[Touches], cabinets: frozenset[str
 
 MEMORY: tuple[Fault, ...] = (
     Fault("ledger_restored", frozenset(), 3, (600, 7200), _ledger_restored, everywhere=True),
-    Fault("box_restored", frozenset(), 8, (300, 5400), _box_restored),
-    Fault("box_cloned", frozenset({Touches.WAY}), 24, (60, 600), _box_cloned),
+    Fault("box_restored", frozenset(), 12, (300, 5400), _box_restored),
+    Fault("box_cloned", frozenset({Touches.WAY}), 36, (60, 300), _box_cloned),
 )

@@ -112,4 +112,4 @@ def _next_start_ms(cast: Cast) -> int | None:
     return cast.world.database.read_now(lambda connection: connection.execute(wanted).scalar_one_or_none())
 
 
-TAPS = (Fault("reader_tap", NOBODY, 16, (1200, 2400), _reader_tap),)
+TAPS = (Fault("reader_tap", NOBODY, 16, (600, 1500), _reader_tap),)

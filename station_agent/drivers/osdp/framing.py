@@ -7,7 +7,6 @@ one-byte checksum follows and whether there is a security block. A MAC is there 
 """
 
 from binascii import crc_hqx
-from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
@@ -124,7 +123,7 @@ class FrameDecoder:
         frames: list[Frame] = []
         for start in range(0, len(data), FRAME_BYTES_MAX):
             self._buffer += data[start : start + FRAME_BYTES_MAX]
-            frames.extend(self._scan())
+            self._scan(frames)
         return frames
 
     def flush(self) -> list[Frame]:
@@ -132,7 +131,7 @@ class FrameDecoder:
         frames: list[Frame] = []
         while self._buffer:
             self._drop(1)
-            frames.extend(self._scan())
+            self._scan(frames)
         return frames
 
     def clear(self) -> None:
@@ -140,9 +139,10 @@ class FrameDecoder:
         self._buffer.clear()
         self._in_sync = True
 
-    def _scan(self) -> Iterator[Frame]:
+    def _scan(self, frames: list[Frame]) -> None:
+        """Move the frames that are whole from the buffer to `frames`."""
         buffer = self._buffer
-        while True:
+        while buffer:
             start = buffer.find(_SOM_BYTE)
             if start:
                 self._drop(len(buffer) if start < 0 else start)
@@ -160,7 +160,7 @@ class FrameDecoder:
                 continue
             del buffer[:length]
             self._in_sync = True
-            yield frame
+            frames.append(frame)
 
     def _drop(self, count: int) -> None:
         dropped = self._buffer[:count]

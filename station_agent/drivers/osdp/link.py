@@ -15,6 +15,7 @@ from station_agent.core.device_events import (
     ReaderSeen,
     ReaderSignal,
 )
+from station_agent.drivers.base import FOREVER_US
 from station_agent.drivers.osdp import framing, messages, secure
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.framing import Frame
@@ -76,15 +77,19 @@ class ReaderLink:
     # ---- what a simulator leaves out
 
     @property
-    def is_restful(self) -> bool:
-        """Whether all there is to do is to poll, and the last polls brought nothing."""
-        return self.phase is Phase.ONLINE and not self._signal and self._restful >= RESTFUL_POLLS
+    def news_at_us(self) -> int:
+        """Until then all there is to do is to poll, as the last polls that brought nothing, or to wait."""
+        if self.phase is Phase.ONLINE and not self._signal and self._restful >= RESTFUL_POLLS:
+            return FOREVER_US
+        return self.due_us if self.phase is Phase.IDENTIFY else 0
 
     def expect_news(self) -> None:
         self._restful = 0
 
     def skip_polls(self, now_us: int) -> None:
         """The polls up to now were left out but for the last, which may not be over yet."""
+        if self.phase is not Phase.ONLINE:
+            return
         status_us = _at_or_after(self._status_due_us, self.due_us, self._poll_us)  # the poll that would ask for it
         self.due_us += max((now_us - self.due_us) // self._poll_us, 0) * self._poll_us
         if status_us < self.due_us:

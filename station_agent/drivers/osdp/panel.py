@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
-from station_agent.drivers.base import FOREVER_US, LineStatistics, Output
+from station_agent.drivers.base import LineStatistics, Output
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.framing import FRAME_BYTES_MAX, MARK, Frame, FrameDecoder
 from station_agent.drivers.osdp.link import ReaderLink
@@ -119,8 +119,10 @@ class OsdpPanel:
     # ---- what a simulator leaves out
 
     def rest(self, now_us: int) -> int | None:
-        busy = not self._is_open or self._exchange is not None
-        return None if busy or not all(link.is_restful for link in self._links.values()) else FOREVER_US
+        if not self._is_open or self._exchange is not None:
+            return None
+        news_us = [link.news_at_us for link in self._links.values()]
+        return until_us if (until_us := min(news_us)) > now_us else None
 
     def expect_news(self) -> None:
         for link in self._links.values():
