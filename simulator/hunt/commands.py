@@ -78,7 +78,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def run_hunt(parsed: argparse.Namespace) -> int:
     """The exit status: 1 if a promise broke."""
     clock: LineClock = SystemLineClock()
-    options = _options(parsed)
+    options = options_of(parsed)
     began_us = clock.now_us()
     results: list[SeedResult] = []
     try:
@@ -90,14 +90,14 @@ def run_hunt(parsed: argparse.Namespace) -> int:
     wall_s = (clock.now_us() - began_us) / 1e6
     sys.stdout.write(f"{_summary(results, wall_s)}\n")
     if parsed.json is not None:
-        document = _document(results, options, wall_s)
+        document = _document(results, options, wall_s, parsed.plant)
         parsed.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 1 if any(result.broken for result in results) else 0
 
 
 def run_replay(parsed: argparse.Namespace) -> int:
     """Tell one seed's story; the exit status is 1 if it breaks a promise."""
-    with lived(parsed.seed, _options(parsed), parsed.plant) as run:
+    with lived(parsed.seed, options_of(parsed), parsed.plant) as run:
         lines = story(run)
         broken = broken_promises(run)
     if parsed.hash:
@@ -151,7 +151,7 @@ def _summary(results: list[SeedResult], wall_s: float) -> str:
     return f"{len(results)} seeds, {hours:g} virtual hours in {wall_s:.0f} s ({rate:.1f} seeds a minute): {told}"
 
 
-def _document(results: list[SeedResult], options: Options, wall_s: float) -> dict[str, Any]:
+def _document(results: list[SeedResult], options: Options, wall_s: float, plant: str | None) -> dict[str, Any]:
     promises = Counter(one.promise for result in results for one in result.broken)
     return {
         "seeds": [result.seed for result in results],
@@ -169,7 +169,7 @@ def _document(results: list[SeedResult], options: Options, wall_s: float) -> dic
                 "seed": result.seed,
                 "promise": one.promise,
                 "what": one.what,
-                "replay": replay_command(result.seed, options),
+                "replay": replay_command(result.seed, options, plant),
             }
             for result in results
             for one in result.broken
@@ -178,7 +178,8 @@ def _document(results: list[SeedResult], options: Options, wall_s: float) -> dic
     }
 
 
-def _options(parsed: argparse.Namespace) -> Options:
+def options_of(parsed: argparse.Namespace) -> Options:
+    """What the words of a command line ask for."""
     return Options(parsed.hours, parsed.stations, parsed.faults.names, parsed.faults.drawn)
 
 

@@ -1,15 +1,17 @@
 """Transactions: what is committed, what is not, and what a power cut may not take."""
 
 import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, event, func, insert, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from dispatcher.store.database import Database
+from dispatcher.store.database import Database, writing
+from dispatcher.store.isolation import IS_HOPEFUL, isolated, set_apart
 from dispatcher.store.schema import meta, refusals
 from dispatcher.store.upsert import insert_absent, upsert
 from runtime.executor import InlineExecutor, ThreadExecutor
@@ -119,3 +121,55 @@ def test_insert_absent_tells_whether_it_did() -> None:
     row = {"key": "a", "value": "1"}
     done = [database.write_now(lambda connection: insert_absent(connection, meta, row)) for _ in range(2)]
     assert done == [True, False]
+
+
+def puts_two_of_three(connection: Connection, asked: list[bool]) -> int:
+    """The second of three parts fails, each being set apart from the others."""
+    asked.append(bool(connection.info[IS_HOPEFUL]))
+    for number in range(3):
+        with isolated(connection, "part_failed", part=str(number)):
+            put(connection, f"part {number}")
+            if number == 1:
+                raise KeyError("nobody foresaw this")
+    return 2
+
+
+def test_a_part_that_fails_is_undone_alone_and_all_is_done_again_for_it() -> None:
+    database, asked = new_database(), list[bool]()
+    assert database.write_now(partial(puts_two_of_three, asked=asked)) == 2
+    assert values(database).keys() == {"part 0", "part 2"}
+    assert asked == [True, False], "first without savepoints, then with them"
+
+
+def test_a_transaction_whose_parts_do_well_is_done_once_and_without_savepoints() -> None:
+    database, statements = new_database(), list[str]()
+    event.listen(database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    def work(connection: Connection) -> None:
+        with set_apart(connection):
+            put(connection)
+
+    database.write_now(work)
+    assert values(database) == {"k": "v"}
+    assert not [one for one in statements if "SAVEPOINT" in one]
+    with writing(database.engine) as connection:
+        put(connection, "another")
+        with suppress(KeyError), set_apart(connection):
+            put(connection, "undone")
+            raise KeyError("not hopeful: this part has a savepoint")
+    assert [one.split()[0] for one in statements if "SAVEPOINT" in one] == ["SAVEPOINT", "ROLLBACK", "RELEASE"]
+    assert values(database).keys() == {"k", "another"}
+
+
+def test_a_database_that_cannot_now_is_not_asked_again_at_once() -> None:
+    database, calls = new_database(), list[int]()
+
+    def work(connection: Connection) -> None:
+        calls.append(1)
+        with isolated(connection, "part_failed"):
+            put(connection)
+            raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+
+    with pytest.raises(OperationalError, match="disk I/O error"):
+        database.write_now(work)
+    assert (calls, values(database)) == ([1], {})

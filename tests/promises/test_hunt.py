@@ -1,8 +1,10 @@
 """The hunt itself: seeds that hold, bugs that are found, and what its commands say."""
 
+import argparse
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from simulator.cli import main
+from simulator.hunt.commands import add_replay, options_of, replay_command
 from simulator.hunt.planted import BUGS
-from simulator.hunt.scenario import MENU, Options
+from simulator.hunt.scenario import MENU, Options, live
 from simulator.hunt.seeds import SeedResult, cores, hunt_one
 from simulator.virtual.premises import premises
 
@@ -22,6 +25,7 @@ HUNTED = Options(hours=6, stations=4)
 SEEDS = tuple(range(1, 18))
 BROKEN_ONCE = {(8, 4.0): (24, 53, 56), (8, 6.0): (67, 113, 147, 161)}
 """By stations and hours, the seeds that found a mistake (docs/hunt.md) with all that was wrong around it."""
+ECHOES = {"ledger_restored_echo", "box_restored_echo", "facts_lost"}  # what follows a fault
 FOUND_AT = json.loads((Path(__file__).parent / "planted.json").read_text())
 """By bug: the seed that finds it, and the promise that it breaks. Written by `benchmarks.planted_bugs`."""
 
@@ -77,6 +81,7 @@ def test_hunt_says_which_seed_broke_which_promise_and_how_to_replay_it(
     assert document["seeds"] == [1, 2]
     assert document["virtual_hours"] == 4
     assert document["broken_by_promise"]["no_key_leaves_without_a_right"] > 0
+    assert document["broken"][0]["replay"] in said
 
 
 def test_hunt_ends_well_where_nothing_broke(capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +127,36 @@ def test_wrong_words_are_named(words: list[str], said: str, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         main(words)
     assert said in capsys.readouterr().err
+
+
+def faults_of(seed: int, options: Options) -> Counter[str]:
+    return Counter(spell.fault for spell in live(seed, options).spells)
+
+
+def test_each_seed_draws_its_faults_and_how_often_they_come() -> None:
+    drawn = [faults_of(seed, Options(hours=2, stations=3)) for seed in range(1, 5)]
+    every = [faults_of(seed, Options(hours=2, stations=3, drawn=False)) for seed in range(1, 5)]
+    assert all(set(ones) < set(MENU) | ECHOES for ones in (*drawn, *every))
+    assert sum(len(ones) for ones in drawn) < 0.8 * sum(len(ones) for ones in every)
+    in_some = {name for ones in drawn for name in ones}
+    in_all = set.intersection(*(set(ones) for ones in drawn))
+    assert len(in_some) > 2 * len(in_all)
+
+
+def test_what_is_named_comes_as_often_as_the_menu_says() -> None:
+    alone = faults_of(3, Options(hours=2, stations=3, faults=("loss", "order"), drawn=False))
+    among_all = faults_of(3, Options(hours=2, stations=3, drawn=False))
+    assert {name: among_all[name] for name in alone} == alone
+    assert set(alone) == {"loss", "order"}
+
+
+@pytest.mark.parametrize("faults", ["all", "every", "none", "loss,order"])
+def test_the_command_that_replays_a_seed_says_which_faults_it_has(faults: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_replay(parser.add_subparsers())
+    options = options_of(parser.parse_args(["replay", "--seed", "7", "--hours", "2", "--faults", faults]))
+    words = replay_command(7, options).split()[3:]
+    assert options_of(parser.parse_args(words)) == options
 
 
 def test_the_menu_has_a_reason_for_each_entry() -> None:
