@@ -1,0 +1,83 @@
+"""Every table of the dispatcher, as SQLAlchemy Core sees it. Migrations make them; a test compares the two.
+
+Times are integers, unix milliseconds, in columns named `*_ms`. Ids that arrive in facts (keys, grants,
+badge references) carry no foreign key: a fact is kept whatever it names.
+"""
+
+from dispatcher.store.schema.base import (
+    BADGE_STATES,
+    BOOKING_STATES,
+    COMMAND_OUTCOMES,
+    HANDOVER_KINDS,
+    IDENTITIES,
+    KEY_PLACES,
+    LIFE_CYCLES,
+    LIVE_BOOKING_STATES,
+    STANDINGS,
+    meta,
+    metadata,
+)
+from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings
+from dispatcher.store.schema.decisions import desired_grants, desired_states, incidents
+from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
+from dispatcher.store.schema.network import (
+    badges,
+    cabinets,
+    key_tags,
+    keys,
+    members,
+    municipalities,
+    organisations,
+    stations,
+    vehicles,
+)
+from dispatcher.store.schema.picture import (
+    badge_sightings,
+    handovers,
+    key_states,
+    refusals,
+    rentals,
+    slot_states,
+    vehicle_readings,
+)
+
+__all__ = [
+    "BADGE_STATES",
+    "BOOKING_STATES",
+    "COMMAND_OUTCOMES",
+    "HANDOVER_KINDS",
+    "IDENTITIES",
+    "KEY_PLACES",
+    "LIFE_CYCLES",
+    "LIVE_BOOKING_STATES",
+    "STANDINGS",
+    "badge_sightings",
+    "badges",
+    "booking_drivers",
+    "booking_history",
+    "bookings",
+    "cabinet_links",
+    "cabinets",
+    "command_counters",
+    "commands",
+    "cursors",
+    "desired_grants",
+    "desired_states",
+    "facts",
+    "handovers",
+    "incidents",
+    "key_states",
+    "key_tags",
+    "keys",
+    "members",
+    "meta",
+    "metadata",
+    "municipalities",
+    "organisations",
+    "refusals",
+    "rentals",
+    "slot_states",
+    "stations",
+    "vehicle_readings",
+    "vehicles",
+]

@@ -1,0 +1,65 @@
+"""Bookings, who may drive, and what became of them."""
+
+from sqlalchemy import CheckConstraint, Column, Index, String, text
+
+from dispatcher.store.columns import id_, in_list, integer, long_text, ms, number, one_of, origin, ref, word
+from dispatcher.store.schema.base import BOOKING_STATES, LIVE_BOOKING_STATES, table
+
+bookings = table(
+    "bookings",
+    id_(),
+    Column("grant_id", String(64), nullable=False, unique=True),
+    ref("member_id", "members.id"),
+    ref("organisation_id", "organisations.id", nullable=True),
+    ref("vehicle_id", "vehicles.id"),
+    word("category", nullable=True),
+    ref("station_id", "stations.id"),
+    ref("cabinet_id", "cabinets.id"),
+    ref("key_id", "keys.id"),
+    ms("start_ms"),
+    ms("end_ms"),
+    ms("original_start_ms"),
+    ms("take_by_ms"),
+    word("state"),
+    ms("taken_ms", nullable=True),
+    ms("returned_ms", nullable=True),
+    ms("hold_until_ms", nullable=True),
+    ms("ended_ms", nullable=True),
+    ms("created_ms"),
+    ms("changed_ms"),
+    integer("version"),
+    origin(),
+    one_of("state", BOOKING_STATES),
+    CheckConstraint("start_ms < take_by_ms AND take_by_ms <= end_ms", name="window"),
+    Index("ix_bookings_cabinet", "cabinet_id", "start_ms"),
+    Index("ix_bookings_member", "member_id", "start_ms"),
+)
+Index(  # what the overlap is checked by: only live bookings, so its size does not grow with history
+    "ix_bookings_vehicle_live",
+    bookings.c.vehicle_id,
+    bookings.c.start_ms,
+    sqlite_where=text(in_list("state", LIVE_BOOKING_STATES)),
+    postgresql_where=text(in_list("state", LIVE_BOOKING_STATES)),
+)
+Index(  # what timed work asks for every few seconds
+    "ix_bookings_state",
+    bookings.c.state,
+    bookings.c.take_by_ms,
+    sqlite_where=text(in_list("state", LIVE_BOOKING_STATES)),
+    postgresql_where=text(in_list("state", LIVE_BOOKING_STATES)),
+)
+booking_drivers = table(
+    "booking_drivers",
+    ref("booking_id", "bookings.id", primary_key=True),
+    ref("member_id", "members.id", primary_key=True),
+)
+booking_history = table(
+    "booking_history",
+    number(),
+    ref("booking_id", "bookings.id"),
+    ms("at_ms"),
+    word("what"),
+    long_text("author"),
+    long_text("detail"),
+    Index(None, "booking_id"),
+)

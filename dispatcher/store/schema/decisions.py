@@ -1,0 +1,53 @@
+"""What was decided from it all."""
+
+from sqlalchemy import Column, Index, String, text
+
+from dispatcher.store.columns import flag, integer, long_text, ms, number, ref, word
+from dispatcher.store.schema.base import table
+
+incidents = table(
+    "incidents",
+    number(),
+    word("kind"),
+    Column("subject", String(128), nullable=False),
+    word("cabinet_id", nullable=True),
+    word("vehicle_id", nullable=True),
+    word("booking_id", nullable=True),
+    word("severity"),
+    ms("opened_ms"),
+    ms("updated_ms"),
+    ms("closed_ms", nullable=True),
+    long_text("expected"),
+    long_text("seen"),
+    sqlite_autoincrement=True,
+)
+Index(  # opened once
+    "uq_incidents_open",
+    incidents.c.kind,
+    incidents.c.subject,
+    unique=True,
+    sqlite_where=text("closed_ms IS NULL"),
+    postgresql_where=text("closed_ms IS NULL"),
+)
+desired_states = table(
+    "desired_states",
+    ref("cabinet_id", "cabinets.id", primary_key=True),
+    integer("version"),
+    Column("digest", String(64), nullable=False),
+    long_text("wire"),
+    ms("computed_ms"),
+    flag("dirty"),
+    integer("grants_left_out"),
+    long_text("refused", nullable=True),
+)
+"""Version 0 and an empty wire: marked dirty and not computed yet."""
+desired_grants = table(
+    "desired_grants",
+    ref("cabinet_id", "cabinets.id", primary_key=True),
+    word("grant_id", primary_key=True),
+    Column("digest", String(64), nullable=False),
+    integer("since_version"),
+    integer("booking_version"),
+)
+"""The grants of the stored desired, each with the first version that carried it in its present form, and with
+the version of its booking that this form was computed from."""

@@ -1,0 +1,80 @@
+"""The network, as it is imported."""
+
+from sqlalchemy import BigInteger, Column, Float, Index, String
+
+from dispatcher.store.columns import flag, id_, integer, long_text, ms, one_of, origin, ref, word
+from dispatcher.store.schema.base import BADGE_STATES, LIFE_CYCLES, STANDINGS, table
+
+municipalities = table("municipalities", id_(), long_text("name"))
+stations = table(
+    "stations",
+    id_(),
+    long_text("name"),
+    ref("municipality_id", "municipalities.id"),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    flag("public"),
+    word("life_cycle"),
+    one_of("life_cycle", LIFE_CYCLES),
+)
+cabinets = table(
+    "cabinets",
+    id_(),
+    ref("station_id", "stations.id"),
+    integer("slots"),
+    word("public_key", nullable=True),
+    word("life_cycle"),
+    one_of("life_cycle", LIFE_CYCLES),
+)
+organisations = table("organisations", id_(), long_text("name"))
+members = table(
+    "members",
+    id_(),
+    long_text("name"),
+    ref("organisation_id", "organisations.id", nullable=True),
+    word("standing"),
+    origin(),
+    one_of("standing", STANDINGS),
+)
+badges = table(
+    "badges",
+    id_(),
+    Column("ref", String(64), nullable=False, unique=True),
+    ref("member_id", "members.id"),
+    Column("credential", String(128), nullable=False, unique=True),
+    word("state"),
+    ms("revoked_ms", nullable=True),
+    origin(),
+    one_of("state", BADGE_STATES),
+    Index(None, "member_id"),
+)
+vehicles = table(
+    "vehicles",
+    id_(),
+    long_text("name"),
+    word("category"),
+    word("energy"),
+    ref("home_station_id", "stations.id"),
+    word("life_cycle"),
+    one_of("life_cycle", LIFE_CYCLES),
+)
+keys = table(
+    "keys",
+    id_(),
+    ref("vehicle_id", "vehicles.id"),
+    ref("home_cabinet_id", "cabinets.id"),
+    integer("home_slot"),
+    word("life_cycle"),
+    origin(),
+    one_of("life_cycle", LIFE_CYCLES),
+    Index(None, "vehicle_id"),
+    Index(None, "home_cabinet_id"),
+)
+key_tags = table(
+    "key_tags",
+    ref("key_id", "keys.id", primary_key=True),
+    Column("credential", String(128), primary_key=True),
+    Column("valid_from_ms", BigInteger, primary_key=True, autoincrement=False),
+    ms("valid_until_ms", nullable=True),
+    origin(),
+)

@@ -1,0 +1,97 @@
+"""Projections of the ledger: who has what, where."""
+
+from sqlalchemy import Column, ForeignKey, Index
+
+from dispatcher.store.columns import BIG, flag, integer, ms, number, one_of, ref, word
+from dispatcher.store.schema.base import HANDOVER_KINDS, IDENTITIES, KEY_PLACES, table
+
+slot_states = table(
+    "slot_states",
+    ref("cabinet_id", "cabinets.id", primary_key=True),
+    integer("slot", primary_key=True),
+    flag("key_present", nullable=True),
+    flag("door_open", nullable=True),
+    word("key_id", nullable=True),
+    word("identity", nullable=True),
+    word("opened_for", nullable=True),
+    ms("changed_ms"),
+    one_of("identity", IDENTITIES),
+)
+"""`opened_for`: the grant under which the slot was released, until its key is out or the slot was seen shut."""
+key_states = table(
+    "key_states",
+    word("key_id", primary_key=True),
+    word("state"),
+    word("cabinet_id", nullable=True),
+    integer("slot", nullable=True),
+    word("identity"),
+    word("grant_id", nullable=True),
+    word("badge_ref", nullable=True),
+    ms("since_ms"),
+    word("command_id", nullable=True),
+    one_of("state", KEY_PLACES),
+    one_of("identity", IDENTITIES),
+)
+"""`grant_id`, `command_id`: the right under which it is out."""
+handovers = table(
+    "handovers",
+    Column("position", BIG, ForeignKey("facts.position"), primary_key=True, autoincrement=False),
+    word("kind"),
+    ref("cabinet_id", "cabinets.id"),
+    integer("slot"),
+    word("key_id", nullable=True),
+    word("vehicle_id", nullable=True),
+    word("booking_id", nullable=True),
+    word("badge_ref", nullable=True),
+    ms("at_ms"),
+    word("identity"),
+    flag("wrong_slot"),
+    word("command_id", nullable=True),
+    one_of("kind", HANDOVER_KINDS),
+    Index(None, "booking_id"),
+    Index(None, "key_id", "at_ms"),
+)
+rentals = table(
+    "rentals",
+    number(),
+    word("booking_id", nullable=True),
+    word("vehicle_id", nullable=True),
+    word("key_id", nullable=True),
+    ref("cabinet_id", "cabinets.id"),
+    word("badge_ref", nullable=True),
+    ms("taken_ms"),
+    ms("returned_ms", nullable=True),
+    integer("odometer_start_m", nullable=True),
+    integer("odometer_end_m", nullable=True),
+    integer("energy_start_percent", nullable=True),
+    integer("energy_end_percent", nullable=True),
+    Index(None, "booking_id"),
+    Index(None, "key_id", "taken_ms"),
+)
+refusals = table(
+    "refusals",
+    Column("position", BIG, ForeignKey("facts.position"), primary_key=True, autoincrement=False),
+    ref("cabinet_id", "cabinets.id"),
+    word("reason"),
+    ms("at_ms"),
+    word("badge_ref", nullable=True),
+    word("grant_id", nullable=True),
+    Index(None, "grant_id"),
+)
+"""Who came and got no key: a refusal, or `release_failed` where the lock did not open."""
+badge_sightings = table(
+    "badge_sightings",
+    word("badge_ref", primary_key=True),
+    ref("station_id", "stations.id"),
+    ms("at_ms"),
+)
+"""Where each badge was shown last, by trusted clocks."""
+vehicle_readings = table(
+    "vehicle_readings",
+    word("vehicle_id", primary_key=True),
+    ms("at_ms"),
+    integer("odometer_m", nullable=True),
+    integer("energy_percent", nullable=True),
+    flag("charging", nullable=True),
+    integer("low_voltage_mv", nullable=True),
+)
