@@ -3,15 +3,17 @@
     /metrics    the registry, in the exposition format that the scraper asks for
     /healthz    200 while every check holds, else 503: is this program doing its work?
     /readyz     the same of the checks for readiness: may it be given work?
+    /...        pages of its own, as JSON, for its own tools
 
 In the demo many station agents share one port: `mount("/cabinets/42", ...)` adds `/cabinets/42/metrics`.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from prometheus_client import CollectorRegistry, make_asgi_app
 
@@ -20,6 +22,14 @@ from runtime.listening import AsgiApp, Receive, Scope, Send, Serving
 from runtime.small_http import serve_small
 
 METHODS = ("GET", "HEAD")
+
+
+class NoSuchPage(Exception):
+    """A page of a program's own was asked for something that is not there: its words are for a person."""
+
+
+Page = Callable[[Mapping[str, str]], Mapping[str, Any]]
+"""From the query's parameters to a JSON object. Raises NoSuchPage."""
 
 
 class Check(NamedTuple):
@@ -45,6 +55,7 @@ class Monitored:
     registry: CollectorRegistry
     health: Checks = _no_checks
     ready: Checks = _no_checks
+    pages: Mapping[str, Page] = field(default_factory=dict)
     metrics_app: AsgiApp = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +63,7 @@ class Monitored:
 
 
 class HealthApp:
-    """The ASGI application: three paths for each thing monitored."""
+    """The ASGI application: the paths of each thing monitored."""
 
     def __init__(self, root: Monitored) -> None:
         self._mounted: dict[str, Monitored] = {"": root}
@@ -67,12 +78,14 @@ class HealthApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         prefix, _, page = scope["path"].rpartition("/")
         monitored = self._mounted.get(prefix)
-        if monitored is None or page not in {"metrics", "healthz", "readyz"}:
+        if monitored is None or page not in {"metrics", "healthz", "readyz", *monitored.pages}:
             await _answer(send, 404, {"error": "not_found"})
         elif scope["method"] not in METHODS:
             await _answer(send, 405, {"error": "method_not_allowed"}, allow=", ".join(METHODS))
         elif page == "metrics":
             await monitored.metrics_app(scope, receive, send)
+        elif page in monitored.pages:
+            await _answer_page(send, monitored.pages[page], scope["query_string"])
         else:
             checks = list(monitored.health() if page == "healthz" else monitored.ready())
             ok = all(check.ok for check in checks)
@@ -88,7 +101,16 @@ async def serve_health(app: HealthApp, host: str, port: int, *, field: str) -> A
         yield serving
 
 
-async def _answer(send: Send, status: int, body: dict[str, Any], allow: str = "") -> None:
+async def _answer_page(send: Send, page: Page, query: bytes) -> None:
+    try:
+        body = page(dict(parse_qsl(query.decode("latin-1"))))
+    except NoSuchPage as error:
+        await _answer(send, 404, {"error": "not_found", "detail": str(error)})
+    else:
+        await _answer(send, 200, body)
+
+
+async def _answer(send: Send, status: int, body: Mapping[str, Any], allow: str = "") -> None:
     text = json.dumps(body, ensure_ascii=False).encode() + b"\n"
     headers = [
         (b"content-type", b"application/json"),

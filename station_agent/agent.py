@@ -343,6 +343,11 @@ class Agent:
         await self._around.executor.run(opened.journal.checkpoint)
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
 
+    @property
+    def now(self) -> model.Now:
+        """Both clocks, as the core is told them."""
+        return self._now()
+
     def _now(self) -> model.Now:
         return model.Now(self._around.clock.now_ms(), self._line_ms())
 

@@ -2,6 +2,8 @@
 
 station-agent run --config station.toml
 station-agent check-config --config station.toml
+station-agent monitor --config station.toml
+station-agent trace readers-1 --config station.toml
 """
 
 import argparse
@@ -32,6 +34,9 @@ from station_agent.drivers.base import Codec
 from station_agent.hardware import cabinet_wiring
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
+from station_agent.onsite.monitor import monitor
+from station_agent.onsite.pages import pages
+from station_agent.onsite.trace import trace
 from station_agent.secrets_on_disk import load_keys
 from station_agent.serial_line import SerialLine
 
@@ -43,6 +48,12 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
     options = _parser().parse_args(arguments)
     try:
         config = load_toml(options.config, StationConfig)
+        if options.command == "monitor":
+            return monitor(config.http, once=options.once)
+        if options.command == "trace":
+            return trace(
+                config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
+            )
         keys = load_keys(config)
         cabinet_wiring(config.locks)
         if options.command == "check-config":
@@ -61,12 +72,20 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="station-agent", description="Runs one key cabinet of a station.")
     commands = parser.add_subparsers(dest="command", required=True)
+    made = {}
     for name, text in (
         ("run", "run the agent until it is told to stop"),
         ("check-config", "read the configuration and its key files, say what is wrong with them"),
+        ("monitor", "show the cabinet as the running agent sees it, live; q quits"),
+        ("trace", "show what passes on a line of the running agent, in words; cards and PINs are masked"),
     ):
-        command = commands.add_parser(name, help=text, description=text)
+        command = made[name] = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    made["monitor"].add_argument("--once", action="store_true", help="one picture, then end")
+    made["trace"].add_argument("line", metavar="LINE", help="`locks`, `readers-1`, ...: as in `monitor`")
+    made["trace"].add_argument("--all", action="store_true", help="also polls that bring nothing")
+    made["trace"].add_argument("--json", action="store_true", help="one JSON object a line")
+    made["trace"].add_argument("--seconds", type=float, metavar="S", help="end after so long")
     return parser
 
 
@@ -81,7 +100,12 @@ async def serve(config: StationConfig, clock: Clock) -> None:
         stack.push_async_callback(executor.close)
         agent = make_agent(config, clock, line_clock, executor)
         serving = await stack.enter_async_context(
-            serve_health(HealthApp(monitored(agent)), config.http.host, config.http.port, field="http.port")
+            serve_health(
+                HealthApp(monitored(agent, pages(agent, line_clock))),
+                config.http.host,
+                config.http.port,
+                field="http.port",
+            )
         )
         log.info("metrics_served", url=f"{serving.url}/metrics")
         await run_until(agent, stopping, f"agent {config.cabinet}")

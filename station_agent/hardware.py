@@ -5,9 +5,12 @@ from functools import partial
 
 from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
+from station_agent.drivers.annotation import Annotator
 from station_agent.drivers.base import Line, LineStatistics, MakeLine
+from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.wiring import CabinetWiring, Place, SlotWiring
+from station_agent.drivers.osdp.annotate import OsdpAnnotator
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
 from station_agent.secrets_on_disk import StationKeys
@@ -28,6 +31,8 @@ class Hardware:
         self._cabinet = ModbusCabinet(cabinet_wiring(config.locks))
         self._lock_line = make_line(config.locks.device, config.locks.baud_rate, self._cabinet, on_event)
         self.lines: dict[str, Line] = {"locks": self._lock_line}
+        self.annotators: dict[str, Callable[[], Annotator]] = {"locks": ModbusAnnotator}
+        """By line, what reads along in words."""
         self._panels: dict[str, tuple[OsdpPanel, Line]] = {}
         self.statistics: dict[str, LineStatistics] = {"locks": self._cabinet.statistics}
         for number, bus in enumerate(config.readers, 1):
@@ -35,6 +40,7 @@ class Hardware:
             line = make_line(bus.device, bus.baud_rate, panel, on_event)
             name = f"readers-{number}"
             self.lines[name] = line
+            self.annotators[name] = OsdpAnnotator
             self.statistics[name] = panel.statistics
             for reader in bus.readers:
                 self._panels[reader.name] = (panel, line)

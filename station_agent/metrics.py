@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from runtime.health import Check, Monitored
+from runtime.health import Check, Monitored, Page
 from runtime.link import LinkEnd
 from station_agent.agent import Agent
 from station_agent.core.station import Station
@@ -19,11 +19,11 @@ _Word = TypeVar("_Word", bound=str)
 CLOCK_SOURCES = ("kernel", "dispatcher", "none")
 
 
-def monitored(agent: Agent) -> Monitored:
-    """One agent as its monitoring sees it, with a registry of its own."""
+def monitored(agent: Agent, pages: Mapping[str, Page] | None = None) -> Monitored:
+    """One agent as its monitoring sees it, with a registry of its own and pages for this box's own tools."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(AgentCollector(agent))
-    return Monitored(registry, health=lambda: health(agent), ready=lambda: readiness(agent))
+    return Monitored(registry, health=lambda: health(agent), ready=lambda: readiness(agent), pages=pages or {})
 
 
 def health(agent: Agent) -> list[Check]:

@@ -9,7 +9,7 @@ Whatever goes wrong with the port is one thing here: the link is lost, is closed
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from runtime.clocks import LineClock
 from station_agent.core.device_events import DeviceEvent
@@ -18,6 +18,16 @@ from station_agent.serial_port import LINK_ERRORS, Port, open_port
 
 RETRY_FIRST_S: Final = 0.1  # a hub that resets is back at once
 RETRY_MAX_S: Final = 10.0  # the network's promise to converge counts on this
+
+
+class Tap(Protocol):
+    """Hears the bytes of a line, and by the line clock when they passed. `sent`: by the agent."""
+
+    def __call__(self, now_us: int, data: bytes, *, sent: bool) -> None: ...
+
+
+def _nobody_listens(now_us: int, data: bytes, *, sent: bool) -> None:
+    pass
 
 
 class SerialLine:
@@ -37,6 +47,8 @@ class SerialLine:
         self.open_count = 0
         self.last_error = ""
         """Why the link was lost or could not be opened, for the operator."""
+        self.tap: Tap = _nobody_listens
+        """Hears what passes, before the codec does."""
         self._baud_rate = baud_rate
         self._codec = codec
         self._clock = clock
@@ -103,8 +115,10 @@ class SerialLine:
         if self._port is None:  # a thread hands over what it had read before the link was lost
             return
         self._heard = True
+        now_us = self._clock.now_us()
+        self.tap(now_us, data, sent=False)
         try:
-            self._advance(self._codec.received(self._clock.now_us(), data))
+            self._advance(self._codec.received(now_us, data))
         except Exception as error:  # noqa: BLE001  # a loop's callback has no caller: `run` raises it
             self._broke(error)
 
@@ -142,6 +156,7 @@ class SerialLine:
     def _send(self, data: bytes) -> None:
         if not data or self._port is None:
             return
+        self.tap(self._clock.now_us(), data, sent=True)
         try:
             self._port.write(data)
         except LINK_ERRORS as error:

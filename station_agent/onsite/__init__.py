@@ -1,0 +1,1 @@
+"""For the person at the cabinet: what a running agent sees, what passes on a line, what is wrong with a cable."""
