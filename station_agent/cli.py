@@ -2,6 +2,7 @@
 
 station-agent run --config station.toml
 station-agent check-config --config station.toml
+station-agent doctor --config station.toml
 station-agent monitor --config station.toml
 station-agent trace readers-1 --config station.toml
 """
@@ -34,6 +35,7 @@ from station_agent.drivers.base import Codec
 from station_agent.hardware import cabinet_wiring
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
+from station_agent.onsite.doctor import doctor
 from station_agent.onsite.monitor import monitor
 from station_agent.onsite.pages import pages
 from station_agent.onsite.trace import trace
@@ -56,6 +58,8 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
             )
         keys = load_keys(config)
         cabinet_wiring(config.locks)
+        if options.command == "doctor":
+            return doctor(config, keys, line_clock=SystemLineClock(), random_bytes=os.urandom, as_json=options.json)
         if options.command == "check-config":
             sys.stdout.write(
                 f"{options.config}: good: cabinet {config.cabinet}, {len(config.locks.slots)} slots, "
@@ -76,11 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "run the agent until it is told to stop"),
         ("check-config", "read the configuration and its key files, say what is wrong with them"),
+        ("doctor", "open every line, say what answers and what does not, and what to look at next"),
         ("monitor", "show the cabinet as the running agent sees it, live; q quits"),
         ("trace", "show what passes on a line of the running agent, in words; cards and PINs are masked"),
     ):
         command = made[name] = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    made["doctor"].add_argument("--json", action="store_true", help="findings for a program")
     made["monitor"].add_argument("--once", action="store_true", help="one picture, then end")
     made["trace"].add_argument("line", metavar="LINE", help="`locks`, `readers-1`, ...: as in `monitor`")
     made["trace"].add_argument("--all", action="store_true", help="also polls that bring nothing")

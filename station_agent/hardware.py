@@ -5,14 +5,18 @@ from functools import partial
 
 from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
+from station_agent.core.devices import CABINET
 from station_agent.drivers.annotation import Annotator
 from station_agent.drivers.base import Line, LineStatistics, MakeLine
 from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
+from station_agent.drivers.modbus.probe import ModbusProber
 from station_agent.drivers.modbus.wiring import CabinetWiring, Place, SlotWiring
 from station_agent.drivers.osdp.annotate import OsdpAnnotator
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
+from station_agent.drivers.osdp.probe import OsdpProber
+from station_agent.drivers.probing import Prober
 from station_agent.secrets_on_disk import StationKeys
 
 
@@ -33,6 +37,12 @@ class Hardware:
         self.lines: dict[str, Line] = {"locks": self._lock_line}
         self.annotators: dict[str, Callable[[], Annotator]] = {"locks": ModbusAnnotator}
         """By line, what reads along in words."""
+        self.probers: dict[str, Prober] = {"locks": ModbusProber()}
+        """By line, what can be asked where nothing answers."""
+        self.addresses: dict[str, tuple[int, ...]] = {"locks": _units(config.locks)}
+        """By line, as configured."""
+        self.devices: dict[str, tuple[str, ...]] = {"locks": (CABINET,)}
+        """By line, the devices on it as events and facts name them."""
         self._panels: dict[str, tuple[OsdpPanel, Line]] = {}
         self.statistics: dict[str, LineStatistics] = {"locks": self._cabinet.statistics}
         for number, bus in enumerate(config.readers, 1):
@@ -41,6 +51,9 @@ class Hardware:
             name = f"readers-{number}"
             self.lines[name] = line
             self.annotators[name] = OsdpAnnotator
+            self.probers[name] = OsdpProber()
+            self.addresses[name] = tuple(reader.address for reader in bus.readers)
+            self.devices[name] = tuple(reader.name for reader in bus.readers)
             self.statistics[name] = panel.statistics
             for reader in bus.readers:
                 self._panels[reader.name] = (panel, line)
@@ -53,6 +66,11 @@ class Hardware:
         """Show a signal at a reader."""
         panel, line = self._panels[reader]
         line.give(partial(panel.indicate, reader, signal))
+
+
+def _units(config: LockBusConfig) -> tuple[int, ...]:
+    contacts = (contact for slot in config.slots for contact in (slot.lock, slot.key, slot.door))
+    return tuple(sorted({contact.unit for contact in contacts}))
 
 
 def cabinet_wiring(config: LockBusConfig) -> CabinetWiring:

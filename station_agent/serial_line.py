@@ -49,7 +49,7 @@ class SerialLine:
         """Why the link was lost or could not be opened, for the operator."""
         self.tap: Tap = _nobody_listens
         """Hears what passes, before the codec does."""
-        self._baud_rate = baud_rate
+        self.baud_rate = baud_rate
         self._codec = codec
         self._clock = clock
         self._on_event = on_event
@@ -75,7 +75,7 @@ class SerialLine:
         while True:
             self._heard = False
             try:
-                port = await self._open_port(self.url, self._baud_rate)
+                port = await self._open_port(self.url, self.baud_rate)
             except LINK_ERRORS as error:
                 self.last_error = str(error)
             else:

@@ -1,12 +1,14 @@
 """Simulated devices behind a pseudo-terminal, at a real bus's pace: any serial program can talk to them.
 
-A pty knows no baud rate, recycles its names and, left as it is, echoes; and its master reads an error while
-no client is attached. So the pace comes from a `Wire`, the caller gives a stable path for a symlink, the
-terminal is raw before anyone opens it, and one client end is kept open here.
+A pty keeps no pace, recycles its names and, left as it is, echoes; and its master reads an error while no client
+is attached. So the pace comes from a `Wire`, the caller gives a stable path for a symlink, the terminal is raw
+before anyone opens it, and one client end is kept open here. It does remember which speed its client has set: at
+another one than the devices', both sides read garbage, as on a wire.
 """
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,6 +19,9 @@ from runtime.clocks import LineClock
 from simulator.devices.wire import Wire, WireDevice
 
 READ_BYTES: Final = 4096  # a terminal holds no more
+SPEEDS: Final = {
+    getattr(termios, f"B{rate}"): rate for rate in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+}
 TURNAROUND_US: Final = 4000  # 3.5 characters at 9600 baud: sooner no device knows that a request has ended
 
 
@@ -36,6 +41,7 @@ class PacedPty:
         """Path for programs to open; a symlink to whichever pty there is."""
         self.wire = Wire(devices, baud_rate=baud_rate, turnaround_us=turnaround_us)
         """Its faults may be switched: echo, turnaround."""
+        self._baud_rate = baud_rate
         self._clock = clock
         self._master = -1
         self._client = -1
@@ -61,6 +67,7 @@ class PacedPty:
         assert self._loop is not None, "a port is plugged in after it was opened"
         self._master, self._client = os.openpty()
         tty.setraw(self._client)
+        self._set_speed()
         os.set_blocking(self._master, False)
         new_link = self.link.with_name(f"{self.link.name}.new")
         new_link.unlink(missing_ok=True)
@@ -83,15 +90,27 @@ class PacedPty:
 
     def _readable(self) -> None:
         with suppress(BlockingIOError):
-            self.wire.sent(self._clock.now_us(), os.read(self._master, READ_BYTES))
+            self.wire.sent(self._clock.now_us(), self._at_its_speed(os.read(self._master, READ_BYTES)))
         self._arm()
+
+    def _set_speed(self) -> None:
+        """As a port that the last program left as it should be: one that sets no speed finds the right one."""
+        settings = termios.tcgetattr(self._client)
+        speed = next(speed for speed, rate in SPEEDS.items() if rate == self._baud_rate)
+        settings[4:6] = speed, speed
+        termios.tcsetattr(self._client, termios.TCSANOW, settings)
+
+    def _at_its_speed(self, data: bytes) -> bytes:
+        """What arrives of bytes, given the speed that the client has set."""
+        rate = SPEEDS.get(termios.tcgetattr(self._client)[5])
+        return data if rate == self._baud_rate else bytes(byte ^ 0xA5 for byte in data[::2])
 
     def _due(self) -> None:
         self._timer_due_us = None
         arrived = self.wire.elapsed(self._clock.now_us())
         if arrived:
             with suppress(BlockingIOError):  # nobody reads: on a wire it would be lost as well
-                os.write(self._master, arrived)
+                os.write(self._master, self._at_its_speed(arrived))
         self._arm()
 
     def _arm(self) -> None:

@@ -140,8 +140,16 @@ class Access:
         return home if home in shut else next(iter(shut or empty), None)
 
     def _judged(self, now_ms: int, badge: str) -> Iterator[Decision]:
-        for grant in self.wanted.grants_for(badge):
+        """Earliest start first, but for bookings that another of its drivers has just brought back.
+
+        Whoever comes then for a booking of their own means that one: it must not run under the other's name and end.
+        """
+        for grant in sorted(self.wanted.grants_for(badge), key=lambda grant: self._is_anothers(grant, badge)):
             yield self._judge(now_ms, badge, grant)
+
+    def _is_anothers(self, grant: Grant, badge: str) -> bool:
+        use = self.picture.uses.get(grant.grant)
+        return use is not None and use.badge not in {None, badge}
 
     def _judge(self, now_ms: int, badge: str, grant: Grant) -> Decision:
         use = self.picture.uses.get(grant.grant)

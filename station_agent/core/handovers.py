@@ -114,9 +114,9 @@ class Handovers:
         if grant is not None:
             use = self._picture.uses.get(grant)
             if use is None:
-                self._picture.uses[grant] = GrantUse(taken_ms=now.wall_ms)
+                self._picture.uses[grant] = GrantUse(taken_ms=now.wall_ms, badge=badge)
             else:
-                use.returned_ms = None
+                use.returned_ms, use.badge = None, badge
         self._notebook.note(
             now,
             KeyTaken,

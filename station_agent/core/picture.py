@@ -39,6 +39,8 @@ class GrantUse(_Part):
     """How far a right has been used."""
 
     taken_ms: int
+    badge: str | None = None
+    """Whose it was at the last take; None: that is not known."""
     returned_ms: int | None = None
     completed: bool = False
 

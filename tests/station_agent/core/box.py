@@ -170,21 +170,29 @@ class Box:
     # --- what is wanted
 
     def grant(
-        self, name: str, *, badge: str, key: str = "key-1", start_ms: int = 0, hours: float = 2, take_by_ms: int = 0
+        self,
+        name: str,
+        *,
+        badge: str,
+        others: tuple[str, ...] = (),
+        key: str = "key-1",
+        start_ms: int = 0,
+        hours: float = 2,
+        take_by_ms: int = 0,
     ) -> Grant:
-        """A right from now (plus `start_ms`) on; the new wanted state arrives at once."""
+        """A right of one or several badges from now (plus `start_ms`) on; the new wanted state arrives at once."""
         start = self.now_ms + start_ms
         end = start + int(hours * HOUR_MS)
         grant = Grant(
             grant=name,
-            badges=(f"ref-{badge}",),
+            badges=tuple(f"ref-{name}" for name in (badge, *others)),
             key=key,
             start_ms=start,
             end_ms=end,
             take_by_ms=min(start + (take_by_ms or 30 * MINUTE_MS), end),
         )
         self.grants.append(grant)
-        self.badges.add(badge)
+        self.badges.update((badge, *others))
         self.desire()
         return grant
 

@@ -220,6 +220,47 @@ def test_a_tap_within_the_retake_hold_opens_again_and_after_it_does_not() -> Non
     assert refusal(box) is Reason.COMPLETED
 
 
+@pytest.mark.parametrize("after_ms", [10_000, 5 * MINUTE_MS])
+def test_who_comes_for_a_booking_of_their_own_does_not_get_the_one_that_another_driver_has_just_ended(
+    after_ms: int,
+) -> None:
+    """Nor is that one completed by their tap. It was the next booking that was let down, and this one overdue."""
+    box = Box()
+    box.grant("booking-1", badge="ann", others=("bob",))
+    returned(box)
+    box.grant("booking-2", badge="bob", start_ms=5 * MINUTE_MS)
+    box.pass_time(after_ms)
+    box.forget()
+    box.badge("bob")
+    granted = box.last(AccessGranted)
+    assert (granted.grant, granted.purpose, granted.badge) == ("booking-2", Purpose.TAKE, "ref-bob")
+    assert box.released() == [1]
+
+
+def test_who_drove_gets_the_same_booking_again_within_the_hold_also_where_their_next_one_has_begun() -> None:
+    box = Box()
+    box.grant("booking-1", badge="ann", others=("bob",))
+    returned(box)
+    box.grant("booking-2", badge="ann", start_ms=5 * MINUTE_MS)
+    box.reboot()
+    box.desire()
+    box.pass_time(5 * MINUTE_MS)
+    box.see()
+    box.forget()
+    box.badge("ann")
+    assert (box.last(AccessGranted).grant, box.last(AccessGranted).purpose) == ("booking-1", Purpose.RETAKE)
+
+
+def test_another_driver_without_a_booking_of_their_own_may_take_it_again_within_the_hold() -> None:
+    box = Box()
+    box.grant("booking-1", badge="ann", others=("bob",))
+    returned(box)
+    box.pass_time(5 * MINUTE_MS)
+    box.forget()
+    box.badge("bob")
+    assert (box.last(AccessGranted).grant, box.last(AccessGranted).badge) == ("booking-1", "ref-bob")
+
+
 def test_the_retake_hold_never_reaches_past_the_end() -> None:
     box = Box()
     box.grant("booking-1", badge="ann", hours=0.4, take_by_ms=10 * MINUTE_MS)
