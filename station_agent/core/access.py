@@ -142,7 +142,7 @@ class Access:
     def _judged(self, now_ms: int, badge: str) -> Iterator[Decision]:
         """Earliest start first, but for bookings that another of its drivers has just brought back.
 
-        Whoever comes then for a booking of their own means that one: it must not run under the other's name and end.
+        Whoever comes then for a booking of their own means that one: it must not run under the name of the other.
         """
         for grant in sorted(self.wanted.grants_for(badge), key=lambda grant: self._is_anothers(grant, badge)):
             yield self._judge(now_ms, badge, grant)

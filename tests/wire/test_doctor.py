@@ -112,7 +112,7 @@ async def test_a_reader_with_another_key_a_missing_port_and_one_in_use(tmp_path:
 
 async def test_a_line_that_nothing_is_on_and_an_open_door(tmp_path: Path) -> None:
     async with cabinet(tmp_path) as station:
-        station.site.lines[1].wire._devices = ()  # noqa: SLF001  # the cable is cut behind the adapter
+        station.site.lines[1].wire._devices = ()  # the cable is cut behind the adapter
         status, found = await examined(station)
         assert status == 1
         assert found["readers-1"]["ok"], "the adapter is there"
