@@ -1,5 +1,7 @@
 """What must hold at every instant, and not only at the end: looked at as messages pass, and now and then."""
 
+from functools import partial
+
 from sqlalchemy import bindparam, select
 
 from contract.topics import ACKNOWLEDGED, REPORTED, parse_topic
@@ -9,6 +11,7 @@ from simulator.virtual.premises import NAMESPACE
 from simulator.virtual.spells import HEARING, HEARS_US, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import VirtualWorld
+from station_agent.drivers.modbus.frames import PULSE_BASE, WRITE_COIL
 
 _LINKS = (
     select(
@@ -23,9 +26,17 @@ _LINKS = (
 _HELD = select(cursors.c.seq).where(
     cursors.c.cabinet_id == bindparam("cabinet"), cursors.c.epoch == bindparam("epoch")
 )
+_DECISION = (
+    "SELECT hash FROM facts WHERE json_extract(text, '$.slot') = {slot} "
+    "AND json_extract(text, '$.kind') IN ('access_granted', 'command_decided') "
+    "ORDER BY epoch DESC, seq DESC LIMIT 1"
+)
 MEMORY = frozenset({Touches.MEMORY})
 FORGETS = MEMORY | {Touches.DISK}  # on a full disk a wanted state is kept in memory alone (docs/limits.md)
 LOOK_US = 20 * SECOND_US  # what is wrong for less heals before anybody acts on it
+DISK = frozenset({Touches.DISK})
+DISK_ECHO_US = 30 * SECOND_US  # what a full disk left to the emergency journal is taken in some seconds later
+TRIED_AGAIN_US = 15 * SECOND_US  # a release is given up 8 s after its decision
 KEPT_MAX = 50  # one broken promise is enough; a thousand of the same tell no more
 
 
@@ -39,7 +50,11 @@ class Watch:
         self._held: dict[str, int] = {}
         self._boots: dict[str, dict[str, int]] = {}
         """By cabinet, the newest revision of each boot, in the order in which they were first heard."""
+        self._carried_out: dict[tuple[str, int], tuple[str, int]] = {}
+        """By cabinet and slot, the decision that was carried out last, and when first."""
         world.overheard.listeners.append(self._hear)
+        for cabinet, site in world.sites.items():
+            site.locks.on_sent = partial(self._sent_to_locks, cabinet)
         self._look_again()
 
     def _hear(self, topic: str, wire: bytes) -> None:
@@ -77,6 +92,22 @@ class Watch:
             what = f"{cabinet} held wanted state {before}, and went back to {version}"
             self.broken.append(("no_key_leaves_without_a_right", what))
         self._held[cabinet] = max(before, version)
+
+    def _sent_to_locks(self, cabinet: str, frame: bytes) -> None:
+        """A lock is told to open: the decision is on the disk, and is not one that was carried out long ago."""
+        if frame[1] != WRITE_COIL or frame[2] != PULSE_BASE >> 8 or len(self.broken) >= KEPT_MAX:
+            return
+        slot, now_us = frame[3] + 1, self._world.stage.timers.now_us()
+        found = self._world.boxes[cabinet].disk.read(_DECISION.format(slot=slot))
+        decision = found[0][0] if found else ""
+        before, since_us = self._carried_out.get((cabinet, slot), ("", now_us))
+        if decision != before:
+            self._carried_out[cabinet, slot] = decision, now_us
+            return
+        is_known = decision != "" and now_us - since_us <= TRIED_AGAIN_US
+        if not is_known and not self._world.spells.near(cabinet, now_us, now_us, DISK, echo_us=DISK_ECHO_US):
+            what = f"{cabinet} slot {slot}: its lock is told to open, and no decision of that is on the disk"
+            self.broken.append(("no_key_leaves_without_a_right", what))
 
     def _look_again(self) -> None:
         timers = self._world.stage.timers

@@ -68,6 +68,8 @@ class Cable:
         """Devices with a fault now: their line is polled all the time."""
         self.tap: Callable[[int, bytes, bool], None] | None = None
         """Hears (time, bytes, whether towards the agent) of all that passes: for who records and replays."""
+        self.on_sent: Callable[[bytes], None] | None = None
+        """Sees what the agent is about to send, at that instant: for who judges, the line goes on as it is."""
         self.line: CableEnd | None = None
         self._rng = rng
 
@@ -260,6 +262,8 @@ class VirtualLine:
         """Sends, then tells, then sets the alarm. An order given while events are told comes after them."""
         at_us = self._timers.now_us() if now_us is None else now_us
         if output.send and self._is_open:
+            if self._cable.on_sent is not None:
+                self._cable.on_sent(output.send)
             sent = self._cable.spoil(output.send)
             if self._cable.tap is not None:
                 self._cable.tap(at_us, output.send, False)
