@@ -59,6 +59,7 @@ if [ "$wanted" = dev ]; then
     missing=""
     PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto >/dev/null 2>&1 || missing="$missing mosquitto"
     command -v mosquitto_sub >/dev/null 2>&1 || missing="$missing mosquitto-clients"
+    command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
     # shellcheck disable=SC2086  # a list of package names
     [ -z "$missing" ] || install $missing
 fi

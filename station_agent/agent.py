@@ -260,7 +260,8 @@ class Agent:
         opened = self.opened
         assert opened is not None, "steps are done after the journal is open"
         while self._waiting:
-            await self._handle(opened, self._waiting.popleft())
+            await self._handle(opened, self._waiting[0])  # it waits until it is done: the watchdog looks
+            self._waiting.popleft()
         wake_ms = opened.station.wake_at_line_ms
         if wake_ms is not None and self._line_ms() >= wake_ms:
             await self._handle(opened, _Stamped(model.Elapsed(), self._around.line_clock.now_us()))
@@ -342,6 +343,11 @@ class Agent:
             await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
         await self._around.executor.run(opened.journal.checkpoint)
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
+
+    @property
+    def waits_since_us(self) -> int | None:
+        """Since when the oldest of what came in waits to be handled, on the line clock; None: nothing waits."""
+        return self._waiting[0].at_us if self._waiting else None
 
     @property
     def now(self) -> model.Now:

@@ -27,6 +27,7 @@ from runtime.lifetime import run_until, told_to_stop
 from runtime.link import Link, LinkOwner
 from runtime.logs import configure_logs
 from runtime.mqtt_link import MqttLink
+from runtime.service_manager import ServiceManager
 from runtime.steps import LoopSteps
 from station_agent.agent import Agent, Surroundings
 from station_agent.config import StationConfig
@@ -41,6 +42,7 @@ from station_agent.onsite.pages import pages
 from station_agent.onsite.trace import trace
 from station_agent.secrets_on_disk import load_keys
 from station_agent.serial_line import SerialLine
+from station_agent.watchdog import Watchdog
 
 USAGE_ERROR = 2  # as argparse itself ends
 
@@ -114,6 +116,10 @@ async def serve(config: StationConfig, clock: Clock) -> None:
             )
         )
         log.info("metrics_served", url=f"{serving.url}/metrics")
+        manager = ServiceManager.of_environment(os.environ)
+        watching = asyncio.create_task(Watchdog(agent, executor, line_clock, manager).run())
+        stack.callback(watching.cancel)
+        stack.callback(manager.tell, "STOPPING=1")
         await run_until(agent, stopping, f"agent {config.cabinet}")
 
 

@@ -66,6 +66,11 @@ class SerialLine:
     def is_open(self) -> bool:
         return self._port is not None
 
+    def is_late(self, now_us: int, by_us: int) -> bool:
+        """Whether something was due on the open line so long ago."""
+        due_us = self._codec.wake_at_us if self._port is not None else None
+        return due_us is not None and now_us - due_us > by_us
+
     async def run(self) -> None:
         """Keeps the line open until cancelled. Raises what the codec or `on_event` raised: a bug of ours.
 
