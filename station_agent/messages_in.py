@@ -11,7 +11,7 @@ from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, 
 from runtime.link import Incoming, Subscription
 from station_agent.config import StationConfig
 from station_agent.core.model import CommandArrived, DesiredArrived, VehicleRead
-from station_agent.drivers.teltonika import TeltonikaJson
+from station_agent.drivers.teltonika.codec_json import TeltonikaJson
 
 FromCentre = DesiredArrived | CommandArrived | Acknowledged | TimeReply | VehicleRead
 

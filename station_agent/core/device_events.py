@@ -1,4 +1,4 @@
-"""What devices say, in one vocabulary whatever the protocol: past tense, frozen, no times.
+"""What devices say, in one vocabulary whatever the protocol: past tense, frozen, no times but a device's own.
 
 The shell stamps an event when it hands it to the core. A driver reports what its device shows and
 nothing it concluded: "no answer" is an event of its own, never "not opened".
@@ -6,6 +6,8 @@ nothing it concluded: "no answer" is an event of its own, never "not opened".
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from contract.facts import VehicleReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,19 @@ class ReaderLost:
     why: str
 
 
-DeviceEvent = CabinetSeen | CabinetLost | LockPulsed | CardRead | KeypadPressed | ReaderSeen | ReaderLost
+@dataclass(frozen=True, slots=True)
+class VehicleTold:
+    """A vehicle's tracker spoke on a line of this box: its signals, without age and without a position."""
+
+    vehicle: str
+    reading: VehicleReading
+    tracker_ms: int | None
+    """The tracker's own time as it said it, None where it has none: a line has no wall clock to judge it by."""
+
+
+DeviceEvent = (
+    CabinetSeen | CabinetLost | LockPulsed | CardRead | KeypadPressed | ReaderSeen | ReaderLost | VehicleTold
+)
 
 
 class ReaderSignal(StrEnum):

@@ -1,11 +1,12 @@
 """What a sight of the cabinet means: doors and keys that moved, for whom, under which right."""
 
 from contract.facts import DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
-from station_agent.core.device_events import CabinetSeen
+from station_agent.core.device_events import CabinetSeen, VehicleTold
 from station_agent.core.model import Now, VehicleRead
 from station_agent.core.notebook import Notebook
 from station_agent.core.picture import Custody, GrantUse, Picture, Release, SlotPicture
 from station_agent.core.slots import Movement, has_key, is_open, movements, slot_state
+from station_agent.core.tracker_clock import believed_ms
 from station_agent.core.wanted import Wanted
 
 RETURN_MATCH_MS = 300_000  # a key hung elsewhere counts for a slot lit this long ago: a slow person with a bag
@@ -18,11 +19,12 @@ class Handovers:
         self._picture = picture
         self._wanted = wanted
         self._notebook = notebook
-        self._vehicles: dict[str, VehicleRead] = {}
+        self._vehicles: dict[str, VehicleRead | VehicleTold] = {}
         self._read_at_ms: dict[str, int] = {}
 
-    def vehicle_read(self, now: Now, event: VehicleRead) -> None:
-        at_ms = event.tracker_ms if event.tracker_ms is not None else now.wall_ms
+    def vehicle_read(self, now: Now, event: VehicleRead | VehicleTold) -> None:
+        tracker_ms = believed_ms(now.wall_ms, event.tracker_ms)
+        at_ms = tracker_ms if tracker_ms is not None else now.wall_ms
         if at_ms >= self._read_at_ms.get(event.vehicle, 0):  # trackers send what they buffered, newest first
             self._vehicles[event.vehicle] = event
             self._read_at_ms[event.vehicle] = at_ms

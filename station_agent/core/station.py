@@ -35,6 +35,7 @@ from station_agent.core.device_events import (
     ReaderLost,
     ReaderSeen,
     ReaderSignal,
+    VehicleTold,
 )
 from station_agent.core.devices import CABINET, Devices
 from station_agent.core.handovers import Handovers
@@ -199,7 +200,7 @@ class Station:
                 self._desired_arrived(now, event)
             case CommandArrived(command):
                 self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
-            case VehicleRead():
+            case VehicleRead() | VehicleTold():
                 self._handovers.vehicle_read(now, event)
             case CabinetLost(why):
                 self.devices.lost(now, CABINET, why)

@@ -11,7 +11,7 @@ from simulator.world.api import ApiAnswer, ApiRefusal, BookingRequest, BookingVi
 from simulator.world.demand import GRID_MS, MORNING_MS
 from simulator.world.record import What
 from simulator.world.shell import FIRST_BOOKING_LINE_S, World
-from station_agent.drivers.teltonika import TeltonikaJson
+from station_agent.drivers.teltonika.codec_json import TeltonikaJson
 from tests.runtime.waiting import eventually
 from tests.simulator.world.fake_agent import FakeAgent
 

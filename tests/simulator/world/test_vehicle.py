@@ -10,7 +10,8 @@ from simulator.network.lilas import lilas_network
 from simulator.network.model import Energy, Vehicle
 from simulator.world.codec_json import BEFORE_FIRST_FIX_MS
 from simulator.world.vehicle import REPORT_IGNITION_ON_MS, REPORT_RESTING_MS, PhysicalVehicle
-from station_agent.drivers.teltonika import TeltonikaJson, VehicleFault
+from station_agent.drivers.teltonika.codec_json import TeltonikaJson
+from station_agent.drivers.trackers import VehicleFault
 
 NETWORK = lilas_network(seed=1)
 NOW_MS = 1_772_427_600_000

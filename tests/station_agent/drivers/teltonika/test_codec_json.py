@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_agent.drivers.teltonika import TeltonikaJson, VehicleFault
+from station_agent.drivers.teltonika.codec_json import TeltonikaJson
+from station_agent.drivers.trackers import VehicleFault
 
 NOW_MS = 1_698_922_780_000
 

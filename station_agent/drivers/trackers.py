@@ -1,0 +1,55 @@
+"""What the drivers of vehicle trackers share: the report that all of them make, its limits, and their faults.
+
+"Not known" is never 0: a signal that is absent, out of range or a known placeholder is left out of a reading.
+Positions end in the drivers: no message of the contract carries one (domain.md, P1).
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from contract.facts import VehicleReading
+
+PAYLOAD_BYTES_MAX = 8 * 1024  # a full record of such a tracker is under 2 KiB
+ODOMETER_MAX_M = 2_000_000_000  # two million km: beyond any car
+LOW_VOLTAGE_MAX_MV = 60_000  # beyond a lorry's 24 V system and its alternator's worst
+
+
+class VehicleFault(StrEnum):
+    """Why a tracker's message was not read: the label of the metric that counts it."""
+
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    NO_REPORT = "no_report"  # JSON, but not in the driver's form
+    POSITION_WITH_IGNITION_ON = "position_with_ignition_on"  # read, but the tracker is configured wrong
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerReport:
+    """What a tracker said: signals, and its own time where that is worth believing."""
+
+    reading: VehicleReading
+    tracker_ms: int | None
+
+
+def no_faults() -> dict[VehicleFault, int]:
+    return dict.fromkeys(VehicleFault, 0)
+
+
+def json_object(payload: bytes) -> dict[str, Any] | VehicleFault:
+    """The one JSON object of a message, or why there is none. Never raises."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        return VehicleFault.TOO_LARGE
+    try:
+        document = json.loads(payload)
+    except (ValueError, RecursionError):
+        return VehicleFault.NOT_JSON
+    return document if isinstance(document, dict) else VehicleFault.NO_REPORT
+
+
+def integer(value: object, low: int, high: int) -> int | None:
+    """The value, if it is an integer within these limits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        return None
+    return value
