@@ -374,7 +374,7 @@ def station_setup(config: StationConfig, digest_key: bytes) -> StationSetup:
     kinds = config.credential_types
     return StationSetup(
         slots=tuple(slot.slot for slot in config.locks.slots),
-        readers=tuple((reader.name, reader.role) for bus in config.readers for reader in bus.readers),
+        readers=config.reader_roles,
         badge_types=tuple(kind for kind in kinds if kind.role == "badge"),
         tag_types=tuple(kind for kind in kinds if kind.role == "tag"),
         digest_key=digest_key,

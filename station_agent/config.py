@@ -16,6 +16,7 @@ from runtime.config import Settings
 from runtime.mqtt_settings import MqttSettings
 from runtime.paths import LocalFile, NewFile
 from station_agent.core.devices import CABINET
+from station_agent.drivers.teltonika.signals import Family
 
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 BaudRate = Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
@@ -146,6 +147,19 @@ class ReaderBusConfig(Settings):
         return self
 
 
+class TagReaderConfig(Settings):
+    """A reader of key tags on a line of its own, which only sends: where OSDP at the return slot is too much."""
+
+    name: OpaqueId
+    """As in facts and metrics."""
+    driver: Literal["rdm6300"] = "rdm6300"
+    """What the reader speaks."""
+    device: DeviceUrl
+    """Any pyserial URL."""
+    baud_rate: BaudRate = 9600
+    """8 data bits, no parity, 1 stop bit."""
+
+
 class CredentialConfig(CredentialType):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, use_attribute_docstrings=True)
 
@@ -158,12 +172,26 @@ class VehicleConfig(Settings):
 
     id: OpaqueId
     """As at the dispatcher."""
-    driver: Literal["teltonika"] = "teltonika"
-    """What the tracker speaks."""
+    driver: Literal["teltonika", "vss"] = "teltonika"
+    """What the tracker speaks: Teltonika's own forms, or JSON under the names of VSS 5.1 (over MQTT only)."""
     tracker: OpaqueId | None = None
     """Level of the tracker's topic `vehicles/{tracker}/raw`; the vehicle's id where absent."""
-    model: Literal["fmb"] = "fmb"
-    """Family of the tracker: the same AVL id means another thing in another family."""
+    model: Family = Family.FMB
+    """Family of a Teltonika tracker: the same AVL id means another thing in another family."""
+    device: DeviceUrl | None = None
+    """A line on which the tracker sends Codec 8 or 8 Extended packets, such as `socket://`; MQTT where absent."""
+    baud_rate: BaudRate = 115200
+    """Of that line."""
+
+    @model_validator(mode="after")
+    def _only_teltonika_has_a_line(self) -> Self:
+        if self.device is not None and self.driver != "teltonika":
+            raise ValueError(
+                f"device: the driver {self.driver!r} has no line: expected none, its messages come by MQTT"
+            )
+        if self.device is not None and self.tracker is not None:
+            raise ValueError("device and tracker: expected one of them, a line or a topic")
+        return self
 
 
 class HttpConfig(Settings):
@@ -197,6 +225,8 @@ class StationConfig(Settings):
     """The key cabinet."""
     readers: Annotated[tuple[ReaderBusConfig, ...], Field(min_length=1, max_length=4)]
     """Buses with badge and tag readers."""
+    tag_readers: Annotated[tuple[TagReaderConfig, ...], Field(max_length=8)] = ()
+    """Readers of key tags on lines of their own."""
     credential_types: Annotated[tuple[CredentialConfig, ...], Field(min_length=1, max_length=16)]
     """What kinds of cards and fobs are read here."""
     vehicles: Annotated[tuple[VehicleConfig, ...], Field(max_length=128)] = ()
@@ -206,16 +236,24 @@ class StationConfig(Settings):
     logs: LogConfig = LogConfig()
     """What is logged, and how."""
 
+    @property
+    def reader_roles(self) -> tuple[tuple[str, Literal["badge", "return_tag"]], ...]:
+        """Name and role of each reader, whatever it speaks."""
+        osdp = ((reader.name, reader.role) for bus in self.readers for reader in bus.readers)
+        return (*osdp, *((reader.name, "return_tag") for reader in self.tag_readers))
+
     @model_validator(mode="after")
     def _lines_and_readers_are_apart(self) -> Self:
-        devices = [self.locks.device, *(bus.device for bus in self.readers)]
+        trackers = [vehicle.device for vehicle in self.vehicles if vehicle.device is not None]
+        tag_readers = [reader.device for reader in self.tag_readers]
+        devices = [self.locks.device, *(bus.device for bus in self.readers), *tag_readers, *trackers]
         ports = [str(Path(device).resolve()) if device.startswith("/") else device for device in devices]
         if len(set(ports)) != len(ports):
             raise ValueError(
                 "readers hang in the street and the lock bus has no authentication: "
                 f"expected a device of its own for each line, found {devices}"
             )
-        names = [reader.name for bus in self.readers for reader in bus.readers]
+        names = [name for name, _ in self.reader_roles]
         if CABINET in names:
             raise ValueError(f"a reader is named {CABINET!r}: expected another name, for that is the lock bus")
         if len(names) > READERS_MAX:

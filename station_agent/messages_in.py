@@ -9,9 +9,10 @@ from contract.envelope import BadMessage, EnvelopeFault, VerifyKey, verify
 from contract.messages import Acknowledged, Command, Desired, TimeReply
 from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, parse_topic
 from runtime.link import Incoming, Subscription
-from station_agent.config import StationConfig
+from station_agent.config import StationConfig, VehicleConfig
 from station_agent.core.model import CommandArrived, DesiredArrived, VehicleRead
 from station_agent.drivers.teltonika.codec_json import TeltonikaJson
+from station_agent.drivers.vss import VssJson
 
 FromCentre = DesiredArrived | CommandArrived | Acknowledged | TimeReply | VehicleRead
 
@@ -30,8 +31,9 @@ class Inbox:
         self._find_key = find_key
         self._now_ms = now_ms
         self._log = log
-        self._vehicles = {vehicle.tracker or vehicle.id: vehicle.id for vehicle in config.vehicles}
-        self._trackers = {vehicle: TeltonikaJson() for vehicle in self._vehicles.values()}
+        by_topic = [vehicle for vehicle in config.vehicles if vehicle.device is None]
+        self._vehicles = {vehicle.tracker or vehicle.id: vehicle.id for vehicle in by_topic}
+        self._trackers = {vehicle.id: _codec(vehicle) for vehicle in by_topic}
         self.faults: dict[EnvelopeFault, int] = dict.fromkeys(EnvelopeFault, 0)
 
     @property
@@ -45,8 +47,8 @@ class Inbox:
         return (*own, *trackers)
 
     @property
-    def trackers(self) -> dict[str, TeltonikaJson]:
-        """Codecs by vehicle, for their counters."""
+    def trackers(self) -> dict[str, TeltonikaJson | VssJson]:
+        """Codecs of trackers that speak over MQTT, by vehicle, for their counters."""
         return self._trackers
 
     def read(self, incoming: Incoming) -> FromCentre | None:
@@ -91,6 +93,10 @@ class Inbox:
                 bytes=len(incoming.payload),
                 count=self.faults[fault],
             )
+
+
+def _codec(vehicle: VehicleConfig) -> TeltonikaJson | VssJson:
+    return VssJson() if vehicle.driver == "vss" else TeltonikaJson(vehicle.model)
 
 
 _LOGGED_COUNTS = frozenset({1, 10, 100})  # a flood says it is one, without filling the disk with it

@@ -85,7 +85,7 @@ class AgentCollector(Collector):
             yield _counters(f"line_{field}", text, "line", values)
 
     def _vehicles(self) -> Iterable[Metric]:
-        trackers = self._agent.inbox.trackers.values()
+        trackers = [*self._agent.inbox.trackers.values(), *self._agent.hardware.receivers.values()]
         yield _counter("vehicle_reports", "Tracker messages read", sum(tracker.reports for tracker in trackers))
         total: dict[str, int] = {}
         for tracker in trackers:

@@ -20,7 +20,7 @@ from station_agent.core.device_events import CabinetLost, CabinetSeen, DeviceEve
 from station_agent.core.devices import CABINET
 from station_agent.drivers.base import Line
 from station_agent.drivers.osdp.states import Why
-from station_agent.drivers.probing import Prober, Question
+from station_agent.drivers.probing import Question
 from station_agent.hardware import Hardware
 from station_agent.onsite.local import NotRunning, ask
 from station_agent.secrets_on_disk import StationKeys
@@ -157,7 +157,7 @@ class _Examination:
         return [finding for name in self._hardware.lines for finding in await self._examine(name)]
 
     async def _examine(self, name: str) -> list[Finding]:
-        line, devices = self._hardware.lines[name], self._hardware.devices[name]
+        line, devices = self._hardware.lines[name], self._hardware.about[name].devices
         assert isinstance(line, SerialLine)
         failed = await _open_once(line)
         if failed is not None:
@@ -166,7 +166,7 @@ class _Examination:
         self._now_on = name
         await self._run(line, heard, devices)
         silent = [device for device in devices if not isinstance(heard.of(device), CabinetSeen | ReaderSeen)]
-        found = await self._probe(name, line) if len(silent) == len(devices) else ()
+        found = await self._probe(name, line) if silent and len(silent) == len(devices) else ()
         opened = Finding(name, "", ok=True, what=f"{line.url} opens at {line.baud_rate} baud")
         return [opened, *(self._finding(name, device, heard.of(device), found) for device in devices)]
 
@@ -180,8 +180,10 @@ class _Examination:
         await asyncio.gather(running, return_exceptions=True)
 
     async def _probe(self, name: str, line: SerialLine) -> tuple[Question, ...]:
-        prober: Prober = self._hardware.probers[name]
-        return await _ask_all(line.url, [*prober.questions(line.baud_rate, self._hardware.addresses[name])])
+        about = self._hardware.about[name]
+        if about.prober is None:
+            return ()
+        return await _ask_all(line.url, [*about.prober.questions(line.baud_rate, about.addresses)])
 
     def _finding(self, name: str, device: str, last: DeviceEvent | None, found: tuple[Question, ...]) -> Finding:
         match last:
@@ -206,7 +208,8 @@ class _Examination:
                 )
 
     def _elsewhere(self, name: str, found: tuple[Question, ...]) -> Iterator[str]:
-        noun = self._hardware.probers[name].noun
+        prober = self._hardware.about[name].prober
+        noun = prober.noun if prober is not None else ""
         for question in found:
             yield (
                 f"{noun} {question.address} answers at {question.baud_rate} baud: "

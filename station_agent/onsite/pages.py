@@ -16,12 +16,10 @@ from station_agent.reporting import VERSION
 from station_agent.serial_line import SerialLine
 from station_agent.tracing import LineTrace
 
-DEVICE_OF_LINE = {"locks": "cabinet"}
-
 
 def pages(agent: Agent, line_clock: LineClock) -> dict[str, Page]:
     """By name. Begins to listen on the agent's serial lines, at the cost of a comparison for each piece."""
-    traces = {name: LineTrace(name, agent.hardware.annotators[name]) for name in agent.hardware.lines}
+    traces = {name: LineTrace(name, agent.hardware.about[name].annotator) for name in agent.hardware.lines}
     for name, line in agent.hardware.lines.items():
         if isinstance(line, SerialLine):
             line.tap = traces[name].note
