@@ -13,9 +13,10 @@ import tty
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from runtime.clocks import LineClock
+from simulator.devices.duplex import DuplexWire, TalkingDevice
 from simulator.devices.wire import Wire, WireDevice
 
 READ_BYTES: Final = 4096  # a terminal holds no more
@@ -23,6 +24,16 @@ SPEEDS: Final = {
     getattr(termios, f"B{rate}"): rate for rate in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 }
 TURNAROUND_US: Final = 4000  # 3.5 characters at 9600 baud: sooner no device knows that a request has ended
+
+
+class Carrier(Protocol):
+    """Carries bytes between the port and its devices (`Wire`, `DuplexWire`)."""
+
+    @property
+    def wake_at_us(self) -> int | None: ...
+    def sent(self, now_us: int, data: bytes) -> None: ...
+    def elapsed(self, now_us: int) -> bytes: ...
+    def clear(self) -> None: ...
 
 
 class PacedPty:
@@ -40,7 +51,8 @@ class PacedPty:
         self.link = link
         """Path for programs to open; a symlink to whichever pty there is."""
         self.wire = Wire(devices, baud_rate=baud_rate, turnaround_us=turnaround_us)
-        """Its faults may be switched: echo, turnaround."""
+        """Its faults may be switched: echo, turnaround. Of a bus; a device that speaks unasked has none."""
+        self._carrier: Carrier = self.wire
         self._baud_rate = baud_rate
         self._clock = clock
         self._master = -1
@@ -48,6 +60,17 @@ class PacedPty:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_us: int | None = None
+
+    @classmethod
+    def of_talker(cls, link: Path, device: TalkingDevice, clock: LineClock, *, baud_rate: int) -> "PacedPty":
+        """A port with one device that speaks unasked, both ways at a time. Whoever touches it calls `changed`."""
+        port = cls(link, (), clock, baud_rate=baud_rate)
+        port._carrier = DuplexWire(device, baud_rate=baud_rate)
+        return port
+
+    def changed(self) -> None:
+        """Something happened to a device that speaks unasked."""
+        self._arm()
 
     @property
     def is_plugged(self) -> bool:
@@ -85,12 +108,12 @@ class PacedPty:
         os.close(self._master)
         os.close(self._client)
         self._master = self._client = -1
-        self.wire.clear()
+        self._carrier.clear()
         self._arm()
 
     def _readable(self) -> None:
         with suppress(BlockingIOError):
-            self.wire.sent(self._clock.now_us(), self._at_its_speed(os.read(self._master, READ_BYTES)))
+            self._carrier.sent(self._clock.now_us(), self._at_its_speed(os.read(self._master, READ_BYTES)))
         self._arm()
 
     def _set_speed(self) -> None:
@@ -107,14 +130,14 @@ class PacedPty:
 
     def _due(self) -> None:
         self._timer_due_us = None
-        arrived = self.wire.elapsed(self._clock.now_us())
+        arrived = self._carrier.elapsed(self._clock.now_us())
         if arrived:
             with suppress(BlockingIOError):  # nobody reads: on a wire it would be lost as well
                 os.write(self._master, self._at_its_speed(arrived))
         self._arm()
 
     def _arm(self) -> None:
-        due_us = self.wire.wake_at_us
+        due_us = self._carrier.wake_at_us
         if due_us == self._timer_due_us:
             return
         if self._timer is not None:
