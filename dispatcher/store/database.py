@@ -5,7 +5,7 @@ Store functions are synchronous, take a `Connection`, and run inside the transac
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -43,18 +43,25 @@ class TransactionalSqlite(SQLiteDialect_pysqlite):
 
 
 @contextmanager
-def writing(engine: Engine, *, is_hopeful: bool = False) -> Iterator[Connection]:
-    """One transaction that writes: committed at the end of the block, rolled back where it raises.
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that writes: committed at the end of the block, rolled back where it raises."""
+    with engine.connect() as connection, _writing_over(connection):
+        yield connection
 
-    Where `is_hopeful`, who opens it does all of it again after `DoneAgain`.
-    """
-    with engine.connect() as connection:
-        connection.info[_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
-        try:
-            with connection.begin():
-                yield connection
-        finally:
-            connection.info[_WRITING] = connection.info[IS_HOPEFUL] = False
+
+@contextmanager
+def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterator[None]:
+    """Where `is_hopeful`, who opens it does all of it again after `DoneAgain`."""
+    connection.info[_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
+    try:
+        with connection.begin():
+            yield
+    finally:
+        connection.info[_WRITING] = connection.info[IS_HOPEFUL] = False
+
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Lends a connection for one transaction."""
 
 
 class Database:
@@ -67,10 +74,14 @@ class Database:
         origin: carried by every connection (`origin_of`); without it no right is read or written here.
     """
 
+    connect: Connect
+    """From the engine's pool; a simulator lends its only one, which costs less."""
+
     def __init__(
         self, url: str, writer: Executor, reader: Executor | None = None, *, origin: Origin | None = None
     ) -> None:
         self.engine = open_engine(url).execution_options(**{EXECUTION_OPTION: origin})
+        self.connect = self.engine.connect
         self._writer = writer
         self._reader = reader or writer
 
@@ -88,22 +99,22 @@ class Database:
     def through(self, executor: Executor) -> "Database":
         """The same database, its functions run by another executor: for a simulator."""
         other = object.__new__(Database)
-        other.engine = self.engine
+        other.engine, other.connect = self.engine, self.connect
         other._writer = other._reader = executor
         return other
 
     def write_now(self, fn: Callable[[Connection], T]) -> T:
         """`write` on the calling thread: for command lines and tests."""
         try:
-            with writing(self.engine, is_hopeful=True) as connection:
+            with self.connect() as connection, _writing_over(connection, is_hopeful=True):
                 return fn(connection)
         except DoneAgain:
-            with writing(self.engine) as connection:
+            with self.connect() as connection, _writing_over(connection):
                 return fn(connection)
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """`read` on the calling thread."""
-        with self.engine.connect() as connection:
+        with self.connect() as connection:
             return fn(connection)
 
     def close(self) -> None:

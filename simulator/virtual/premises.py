@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import OKPKey
+from sqlalchemy import Connection, Engine
 
 from contract.credentials import cabinet_digest_key
 from contract.envelope import Signer, VerifyKey, public_key_from_text, public_key_text
@@ -84,9 +85,27 @@ def premises(stations: int) -> Premises:
     )
 
 
+class OneConnection:
+    """Lends one connection for each transaction: a pool's care for many costs a twentieth of a virtual day."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.connect()
+
+    def __call__(self) -> "OneConnection":
+        return self
+
+    def __enter__(self) -> Connection:
+        assert not self._connection.in_transaction(), "one transaction at a time"
+        return self._connection
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.rollback()  # what a read began; a write has ended by now
+
+
 def open_database(template: bytes) -> Database:
     """A dispatcher's database in memory, as it is after the import."""
     database = _new_database()
+    database.connect = OneConnection(database.engine)
     put_back(database, template)
     return database
 
