@@ -1,5 +1,5 @@
 from station_agent.drivers.modbus.frames import pulse_coil, read_coils, read_inputs
-from station_agent.drivers.modbus.owed import OwedAnswers
+from station_agent.drivers.owed import OwedAnswers
 
 READ = read_inputs(1, 0, 8)
 

@@ -1,12 +1,23 @@
 """Answers that did not come in time and may still come: what looks like one of them proves nothing.
 
-Modbus RTU has no transaction id, so a late answer differs from the answer to a later request only if the two
-requests had different functions or units. A board answers in the order in which it was asked. Hence:
+The protocols of lock boards have no transaction id, so a late answer differs from the answer to a later
+request only if the two requests have different functions or units. A board answers in the order in which it was
+asked. Hence:
 - while the answer to a function is owed, that function is not asked again, but another one;
 - an answer to that other one shows that whatever was owed before it has come or never will.
 """
 
-from station_agent.drivers.modbus.frames import Request
+from typing import Protocol
+
+
+class Question(Protocol):
+    """Two questions whose answers could be taken for each other have the same unit and function."""
+
+    @property
+    def unit(self) -> int: ...
+
+    @property
+    def function(self) -> int: ...
 
 
 class OwedAnswers:
@@ -16,12 +27,12 @@ class OwedAnswers:
         self._owed_for_us = owed_for_us
         self._until_us: dict[tuple[int, int], int] = {}
 
-    def add(self, now_us: int, request: Request) -> None:
-        self._until_us[request.unit, request.function] = now_us + self._owed_for_us
+    def add(self, now_us: int, question: Question) -> None:
+        self._until_us[question.unit, question.function] = now_us + self._owed_for_us
 
-    def until_us(self, request: Request) -> int:
-        """Before this instant an answer to the request may be an older one's."""
-        return self._until_us.get((request.unit, request.function), 0)
+    def until_us(self, question: Question) -> int:
+        """Before this instant an answer to the question may be an older one's."""
+        return self._until_us.get((question.unit, question.function), 0)
 
     def settle(self, unit: int) -> None:
         """This unit answered something that could not be an older answer."""
