@@ -256,9 +256,10 @@ class LockBus(ABC, Generic[RequestT]):
         position = self._rounds.position
         look, fence = self._questions.looks[position], self._questions.fences[position]
         look_at_us, fence_at_us = self._owed.until_us(look), self._owed.until_us(fence)
-        if now_us >= look_at_us and not self._wants_fence(look):
+        may_fence = now_us >= fence_at_us
+        if now_us >= look_at_us and not (may_fence and self._wants_fence(look)):
             return _Exchange(look, is_look=True)
-        if now_us >= fence_at_us:
+        if may_fence:
             self._rounds.expect_news()  # a round with a fence is longer than the next ones
             return _Exchange(fence)
         self._rounds.wait_until(min(look_at_us, fence_at_us))

@@ -13,7 +13,8 @@ from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.frames import pulse_coil, read_coils, read_inputs
 from station_agent.drivers.modbus.wiring import CabinetWiring, SlotWiring
 from station_agent.drivers.rounds import FAST_FOR_US
-from tests.station_agent.drivers.modbus.virtual_bus import MS, VirtualBus, wired
+from tests.station_agent.drivers.modbus.virtual_bus import VirtualBus, wired
+from tests.station_agent.drivers.virtual_lock_bus import MS
 
 READ = read_inputs(1, 0, 8).frame
 
