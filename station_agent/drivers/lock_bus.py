@@ -207,6 +207,10 @@ class LockBus(ABC, Generic[RequestT]):
         """The deadline passed: without an answer, where answers are taken as they come."""
         self._failed(now_us, events)
 
+    def _owe(self, now_us: int, request: RequestT) -> None:
+        """The answer to this may still come."""
+        self._owed.add(now_us, request)
+
     def _wants_fence(self, look: RequestT) -> bool:
         """Whether this look's board has to be asked its fence before, though nothing is owed."""
         return False
@@ -332,7 +336,7 @@ class LockBus(ABC, Generic[RequestT]):
         else:
             self.statistics.garbled += 1
         self._rest.keep_quiet(now_us)
-        self._owed.add(now_us, exchange.request)
+        self._owe(now_us, exchange.request)
         if exchange.slot is None:
             self._round_failed(now_us, f"{self.BOARD} {exchange.request.unit}: {self._parser.trouble}", events)
         else:

@@ -9,6 +9,8 @@ asked. Hence:
 
 from typing import Protocol
 
+from station_agent.drivers.base import FOREVER_US
+
 
 class Question(Protocol):
     """Two questions whose answers could be taken for each other have the same unit and function."""
@@ -21,14 +23,16 @@ class Question(Protocol):
 
 
 class OwedAnswers:
-    """What the boards of one bus still owe, by unit and function; each for a limited time."""
+    """What the boards of one bus still owe, by unit and function; for a limited time or until it is settled."""
 
     def __init__(self, *, owed_for_us: int) -> None:
         self._owed_for_us = owed_for_us
         self._until_us: dict[tuple[int, int], int] = {}
 
-    def add(self, now_us: int, question: Question) -> None:
-        self._until_us[question.unit, question.function] = now_us + self._owed_for_us
+    def add(self, now_us: int, question: Question, *, until_settled: bool = False) -> None:
+        """`until_settled`: it is owed until another answer shows that it is not, however long that takes."""
+        until_us = FOREVER_US if until_settled else now_us + self._owed_for_us
+        self._until_us[question.unit, question.function] = until_us
 
     def until_us(self, question: Question) -> int:
         """Before this instant an answer to the question may be an older one's."""

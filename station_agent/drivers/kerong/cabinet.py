@@ -7,15 +7,15 @@ look alike, and so does the reply to an unlock. These habits keep it honest:
    that it precedes. Of two that could be meant neither is believed (`frames.py`).
 2. For a while after anything that was not asked for, each look is preceded by a query of its own: a left-over of
    the query cannot be taken for a status. Reads before and after a whole frame that nobody asked for are not in
-   a row.
+   a row. A board that has once answered the query since the line opened is not believed again without it.
 3. Before the first look after an unlock the query is asked, because some boards stay busy after one until it is;
    a board that does not answer a look is asked the query before the next.
 4. No reply to an unlock never means "still locked": it is UNANSWERED, and so is one that may be a left-over. The
    protocol has no refusal, so no order is REFUSED. The contacts in an unlock's reply are not read: it may have
    been made before the lock moved.
 
-What cannot be told apart: a board that from the start sends nothing but the reply before shows a picture that is
-one look old, until the next query finds it out.
+What cannot be told apart: a board that answers each question with the reply to the one before, from the moment
+when the line opens, looks like one that does not know the query: its picture is one look old.
 """
 
 from typing import Final
@@ -58,11 +58,13 @@ class KerongCabinet(LockBus[Request]):
         self._latest_us = 0  # of the exchange: when a reply has to be there
         self._wary_until_us = 0
         self._unlocked: set[int] = set()  # boards that were not asked the query since
+        self._knows_query: set[int] = set()  # boards that answered it since the line opened
         self._unasked_count = 0  # bytes since the last request
 
     def opened(self, now_us: int) -> Output:
         self._wary_until_us = 0
         self._unlocked.clear()
+        self._knows_query.clear()
         return super().opened(now_us)
 
     def rest(self, now_us: int) -> int | None:
@@ -70,6 +72,10 @@ class KerongCabinet(LockBus[Request]):
 
     def _wants_fence(self, look: Request) -> bool:
         return look.unit in self._unlocked
+
+    def _owe(self, now_us: int, request: Request) -> None:
+        is_settled_by_query = request.function == STATUS_REPLY and request.unit in self._knows_query
+        self._owed.add(now_us, request, until_settled=is_settled_by_query)
 
     def _begin(self, now_us: int, request: Request) -> bytes:
         sent = super()._begin(now_us, request)
@@ -96,9 +102,12 @@ class KerongCabinet(LockBus[Request]):
             return
         if self._replies.has_left_over:
             self._wary_until_us = now_us + OWED_FOR_US
+        self._rest.heard(now_us)  # the end of a round is an instant at which nothing is under way: polls may rest
+        if exchange.request.command == QUERY:
+            self._knows_query.add(exchange.request.unit)
         self._answered(now_us, _meaning(reply), events)
         if exchange.request.function == STATUS_REPLY and now_us < self._wary_until_us:
-            self._owed.add(now_us, exchange.request)
+            self._owe(now_us, exchange.request)
 
     def _take_unasked(self, now_us: int, byte_count: int) -> None:
         super()._take_unasked(now_us, byte_count)
@@ -107,7 +116,7 @@ class KerongCabinet(LockBus[Request]):
             self._wary_until_us = now_us + OWED_FOR_US
             self._belief.interrupted()
             for look in self._questions.looks:
-                self._owed.add(now_us, look)
+                self._owe(now_us, look)
 
 
 def _belief(wiring: CabinetWiring, boards: list[int]) -> Belief:

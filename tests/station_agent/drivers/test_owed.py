@@ -25,6 +25,14 @@ def test_other_functions_and_other_units_cannot_be_mistaken() -> None:
     assert not owed.until_us(read_inputs(2, 0, 8))
 
 
+def test_answer_that_is_owed_until_it_is_settled_is_owed_for_any_time() -> None:
+    owed = OwedAnswers(owed_for_us=2_000_000)
+    owed.add(0, READ, until_settled=True)
+    assert not owed.is_settled(10**15)
+    owed.settle(1)
+    assert owed.is_settled(0)
+
+
 def test_fresh_answer_settles_what_its_unit_owed() -> None:
     owed = OwedAnswers(owed_for_us=2_000_000)
     owed.add(0, READ)
