@@ -156,6 +156,10 @@ class AnswerParser:
     def trouble(self) -> Trouble:
         return self._spoilt or (Trouble.GARBLED if self.byte_count else Trouble.SILENT)
 
+    @property
+    def is_silent(self) -> bool:
+        return self.trouble is Trouble.SILENT
+
     def expect(self, request: Request) -> None:
         """From here on input can only be the answer to this request."""
         self._request = request

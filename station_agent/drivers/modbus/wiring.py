@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from station_agent.drivers.modbus.frames import ADU_MAX, CHANNELS, PULSE_UNIT_MS, UNITS
+from station_agent.drivers.bus_timing import SLOTS_MAX, BusTiming
+from station_agent.drivers.modbus.frames import CHANNELS, PULSE_UNIT_MS, UNITS
 
-SLOTS_MAX = 128  # as many as one cabinet's configuration may name
 PULSE_MAX_MS = 5000  # a solenoid made for pulses gets hot: none needs more
-ANSWER_TIMEOUT_MS = 200  # twice 100 ms: an unhurried board 50, a USB adapter's buffer 16, a busy box the rest
-SCAN_MS = 200  # a key taken or a door opened is noticed within two scans, below half a second
 
 Place = tuple[int, int]
 """(unit, number): a relay or an input, counted from 0 as on the wire."""
@@ -26,7 +24,7 @@ class SlotWiring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CabinetWiring:
+class CabinetWiring(BusTiming):
     """One bus with all its boards. Raises ValueError, naming the slot, if it cannot be wired like this."""
 
     slots: tuple[SlotWiring, ...]
@@ -34,10 +32,6 @@ class CabinetWiring:
     """8 data bits, no parity, 1 stop bit: how the boards come from the factory."""
     pulse_ms: int = 700
     """How long a lock gets current: the maker's own example; the board ends it."""
-    answer_timeout_ms: int = ANSWER_TIMEOUT_MS
-    """At least twice the slowest board's worst case, counted from the last byte of the request."""
-    scan_ms: int = SCAN_MS
-    """From one look at the contacts to the next while nobody is at the cabinet."""
     local_echo: bool = False
     """True for an adapter that hands back what it sends."""
 
@@ -49,9 +43,7 @@ class CabinetWiring:
                 f"pulse_ms: expected {PULSE_UNIT_MS} to {PULSE_MAX_MS} in steps of {PULSE_UNIT_MS}, "
                 f"found {self.pulse_ms}"
             )
-        for name in ("baud_rate", "answer_timeout_ms", "scan_ms"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: expected more than 0, found {getattr(self, name)}")
+        BusTiming.__post_init__(self)
         self._check_places()
 
     def _check_places(self) -> None:
@@ -69,17 +61,3 @@ class CabinetWiring:
                 if place in used:
                     raise ValueError(f"slots {used[place]} and {wiring.slot} share unit {unit}, number {number}")
                 used[place] = wiring.slot
-
-    @property
-    def character_us(self) -> float:
-        """Time of one character: start bit, eight data bits, stop bit."""
-        return 10_000_000 / self.baud_rate
-
-    @property
-    def gap_us(self) -> int:
-        """Silence that ends a frame: 3.5 characters, and never below 1.75 ms (above 19200 baud)."""
-        return max(round(3.5 * self.character_us), 1750)
-
-    def wire_us(self, byte_count: int) -> int:
-        assert byte_count <= ADU_MAX, byte_count
-        return round(byte_count * self.character_us)

@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from simulator.devices.kerong_board import KerongBoard
 from simulator.devices.modbus_board import ModbusBoard
 from simulator.devices.osdp_reader import OsdpReader
 from simulator.devices.wire import Wire, WireDevice
@@ -18,7 +19,9 @@ from simulator.virtual.steps import Life
 from simulator.virtual.timers import Heap
 from station_agent.core.device_events import CardRead, DeviceEvent, ReaderSignal
 from station_agent.drivers.base import RestfulCodec
+from station_agent.drivers.kerong.cabinet import KerongCabinet
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
+from tests.station_agent.drivers.kerong.virtual_bus import wired as kerong_wired
 from tests.station_agent.drivers.modbus.virtual_bus import wired
 from tests.station_agent.drivers.osdp.virtual_bus import card, key_of, make_panel, seeded
 
@@ -62,27 +65,46 @@ def _fail(error: BaseException) -> None:
     raise error
 
 
-def doors(seed: int, *, polls_all: bool) -> Bench:
-    """Locks are released and contacts move, at random instants, minutes apart and within a blink."""
-    board = ModbusBoard(1, on_pulse=lambda channel, *_when: bench.log.append((bench.heap.now_us(), channel)))
-    codec = ModbusCabinet(wired())
-    bench = Bench(codec, [board], 9600, polls_all=polls_all)
-    rng = Random(f"doors/{seed}")
-
-    def release(slot: int) -> None:
-        bench.line.give(lambda: codec.release(slot))
-
-    def move(channel: int, is_on: bool) -> None:
-        bench.touch(lambda: board.set_input(channel, is_on))
-
+def hands(bench: Bench, rng: Random, release: Callable[[int], None], move: Callable[[int, bool], None]) -> None:
+    """Four locks are released and eight contacts move, at random instants, minutes apart and within a blink."""
     at_us = BEGUN_US
     while at_us < 3 * MINUTE_US:
         at_us += rng.choice(PAUSES_US) + rng.randrange(ONE_POLL_US)
         slot, channel, is_on = rng.randint(1, 4), rng.randrange(8), rng.random() < 0.5
         if rng.random() < 0.5:
-            bench.at(at_us, partial(release, slot))
+            bench.at(at_us, partial(bench.line.give, partial(release, slot)))
         else:
-            bench.at(at_us, partial(move, channel, is_on))
+            bench.at(at_us, partial(bench.touch, partial(move, channel, is_on)))
+
+
+def doors(seed: int, *, polls_all: bool) -> Bench:
+    """A cabinet behind one Modbus board."""
+    board = ModbusBoard(1, on_pulse=lambda channel, *_when: bench.log.append((bench.heap.now_us(), channel)))
+    codec = ModbusCabinet(wired())
+    bench = Bench(codec, [board], 9600, polls_all=polls_all)
+    hands(bench, Random(f"doors/{seed}"), codec.release, board.set_input)
+    return bench
+
+
+def hooks(seed: int, *, polls_all: bool, board_count: int = 2) -> Bench:
+    """A cabinet behind KERONG boards, which stay busy after each unlock until they are asked the query."""
+    slots_each = 4 // board_count
+
+    def unlocked(board: int, lock: int, _at_us: int) -> None:
+        bench.log.append((bench.heap.now_us(), (board, lock)))
+
+    boards = [KerongBoard(n, on_unlock=partial(unlocked, n)) for n in range(board_count)]
+    for board in boards:
+        board.busy_after_unlock = True
+    codec = KerongCabinet(kerong_wired(slots_each, boards=board_count))
+    bench = Bench(codec, [*boards], 19_200, polls_all=polls_all)
+
+    def move(channel: int, is_on: bool) -> None:
+        number, lock = divmod(channel // 2, slots_each)
+        board = boards[number]
+        (board.set_hook if channel % 2 else board.set_infrared)(lock, is_on)
+
+    hands(bench, Random(f"hooks/{seed}"), codec.release, move)
     return bench
 
 
@@ -163,8 +185,9 @@ def lived(made: Callable[..., Bench], seed: int, at_least_spared: int = 5) -> tu
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_locks_and_contacts_are_heard_at_the_same_instants(seed: int) -> None:
-    sparing, polled = lived(doors, seed)
+@pytest.mark.parametrize("made", [doors, hooks, partial(hooks, board_count=4)])
+def test_locks_and_contacts_are_heard_at_the_same_instants(made: Callable[..., Bench], seed: int) -> None:
+    sparing, polled = lived(made, seed)
     assert sparing.log == polled.log
 
 

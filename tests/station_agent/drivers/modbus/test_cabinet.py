@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from simulator.devices.modbus_board import ModbusBoard
 from station_agent.core.device_events import CabinetLost, CabinetSeen, LockPulsed, PulseResult, SlotSeen
-from station_agent.drivers.modbus.cabinet import ORDER_VALID_US, ModbusCabinet
+from station_agent.drivers.lock_bus import ORDER_VALID_US
+from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.frames import pulse_coil, read_coils, read_inputs
-from station_agent.drivers.modbus.rounds import FAST_FOR_US
 from station_agent.drivers.modbus.wiring import CabinetWiring, SlotWiring
-from tests.station_agent.drivers.modbus.virtual_bus import MS, VirtualBus, wired
+from station_agent.drivers.rounds import FAST_FOR_US
+from tests.station_agent.drivers.modbus.virtual_bus import VirtualBus, wired
+from tests.station_agent.drivers.virtual_lock_bus import MS
 
 READ = read_inputs(1, 0, 8).frame
 

@@ -7,8 +7,9 @@ import pytest
 from simulator.devices.modbus_board import ModbusBoard
 from station_agent.core.device_events import CabinetLost, CabinetSeen, LockPulsed, PulseResult
 from station_agent.drivers.modbus.frames import READ_COILS, Trouble
-from station_agent.drivers.modbus.rounds import RETRY_MAX_US
-from tests.station_agent.drivers.modbus.virtual_bus import MS, VirtualBus, wired
+from station_agent.drivers.rounds import RETRY_MAX_US
+from tests.station_agent.drivers.modbus.virtual_bus import VirtualBus, wired
+from tests.station_agent.drivers.virtual_lock_bus import MS
 
 LOST_WITHIN_MS = 5_000  # four looks, of which some wait until nothing is owed any more
 UNANSWERED = LockPulsed(1, PulseResult.UNANSWERED)

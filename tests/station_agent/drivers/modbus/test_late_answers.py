@@ -10,7 +10,8 @@ from simulator.devices.modbus_board import ModbusBoard
 from station_agent.core.device_events import CabinetSeen, LockPulsed, PulseResult
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.frames import AnswerParser, BitsRead, read_inputs
-from tests.station_agent.drivers.modbus.virtual_bus import MS, VirtualBus, wired
+from tests.station_agent.drivers.modbus.virtual_bus import VirtualBus, wired
+from tests.station_agent.drivers.virtual_lock_bus import MS
 
 TIMEOUT_MS = 200
 # An answer within the timeout shows contacts as they were when the request arrived, and is believed with the

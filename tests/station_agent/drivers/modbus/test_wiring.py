@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from station_agent.drivers.modbus.wiring import SLOTS_MAX, CabinetWiring, SlotWiring
+from station_agent.drivers.bus_timing import SLOTS_MAX
+from station_agent.drivers.modbus.wiring import CabinetWiring, SlotWiring
 from tests.station_agent.drivers.modbus.virtual_bus import wired
 
 FIRST, SECOND = wired(2).slots

@@ -1,5 +1,5 @@
 from station_agent.drivers.modbus.frames import pulse_coil, read_coils, read_inputs
-from station_agent.drivers.modbus.owed import OwedAnswers
+from station_agent.drivers.owed import OwedAnswers
 
 READ = read_inputs(1, 0, 8)
 
@@ -23,6 +23,14 @@ def test_other_functions_and_other_units_cannot_be_mistaken() -> None:
     owed.add(0, READ)
     assert not owed.until_us(read_coils(1, 0, 1))
     assert not owed.until_us(read_inputs(2, 0, 8))
+
+
+def test_answer_that_is_owed_until_it_is_settled_is_owed_for_any_time() -> None:
+    owed = OwedAnswers(owed_for_us=2_000_000)
+    owed.add(0, READ, until_settled=True)
+    assert not owed.is_settled(10**15)
+    owed.settle(1)
+    assert owed.is_settled(0)
 
 
 def test_fresh_answer_settles_what_its_unit_owed() -> None:

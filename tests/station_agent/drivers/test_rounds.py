@@ -1,4 +1,4 @@
-from station_agent.drivers.modbus.rounds import FAST_FOR_US, FAST_ROUND_US, RETRY_MAX_US, Rounds
+from station_agent.drivers.rounds import FAST_FOR_US, FAST_ROUND_US, RETRY_MAX_US, Rounds
 
 IDLE_US = 200_000
 

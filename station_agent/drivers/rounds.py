@@ -86,7 +86,7 @@ class Rounds:
 
     def skip(self, now_us: int, free_at_us: int) -> int:
         """Rounds that were over by now were left out; by how much that moves everything, in microseconds."""
-        period_us = max(self.due_us, free_at_us) - self._started_us
+        period_us = max(self.due_us, free_at_us, self._ended_us) - self._started_us
         until_us = min(now_us, self._fast_until_us - 1) if self._ended_us < self._fast_until_us else now_us
         skipped_us = max(until_us - self._ended_us, 0) // period_us * period_us
         self._started_us += skipped_us

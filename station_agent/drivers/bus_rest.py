@@ -6,18 +6,18 @@ starts it anew, within a limit.
 
 from typing import Final
 
-from station_agent.drivers.modbus.frames import REFUSAL_SIZE
-
 STRETCH: Final = 4  # a line that never falls silent is used all the same after this many quiet times
 
 
 class BusRest:
     """Keeps `free_at_us`, the earliest instant of the next request."""
 
-    def __init__(self, *, gap_us: int, quiet_us: int) -> None:
+    def __init__(self, *, gap_us: int, quiet_us: int, frame_min: int) -> None:
+        """`frame_min`: bytes of the smallest frame that answers anything."""
         self.free_at_us = 0
         self._gap_us = gap_us
         self._quiet_us = quiet_us
+        self._frame_min = frame_min
         self._quiet_until_us = 0
         self._unasked_count = 0  # bytes since the last request
         self._unasked_since_us = 0
@@ -40,7 +40,7 @@ class BusRest:
             self._unasked_since_us = now_us
         self._unasked_count += byte_count
         limit_us = self._unasked_since_us + STRETCH * self._quiet_us
-        if now_us < self._quiet_until_us or self._unasked_count >= REFUSAL_SIZE:  # it can be a whole frame
+        if now_us < self._quiet_until_us or self._unasked_count >= self._frame_min:  # it can be a whole frame
             self._quiet_until_us = max(self._quiet_until_us, min(now_us + self._quiet_us, limit_us))
         wanted_us = max(self._quiet_until_us, now_us + self._gap_us)
         self.free_at_us = max(self.free_at_us, min(wanted_us, limit_us))

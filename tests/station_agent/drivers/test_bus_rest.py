@@ -1,13 +1,13 @@
 import pytest
 
-from station_agent.drivers.modbus.rest import STRETCH, BusRest
+from station_agent.drivers.bus_rest import STRETCH, BusRest
 
 GAP_US = 4_000
 QUIET_US = 200_000
 
 
 def bus_rest() -> BusRest:
-    return BusRest(gap_us=GAP_US, quiet_us=QUIET_US)
+    return BusRest(gap_us=GAP_US, quiet_us=QUIET_US, frame_min=5)
 
 
 def test_next_request_waits_for_the_gap_after_an_answer() -> None:
