@@ -7,6 +7,7 @@ is read there is what runs. `runtime.config_reference` writes the manual's table
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,15 +72,20 @@ def _fault(model: type[BaseModel], detail: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"{place.path}: unknown field; {_known_fields(place)}"
         case "union_tag_not_found":
-            return f"{place.path}.{context['discriminator'].strip(chr(39))}: missing"
+            return f"{place.path}.{_discriminator(context)}: missing"
         case "union_tag_invalid":
-            field = f"{place.path}.{context['discriminator'].strip(chr(39))}"
+            field = f"{place.path}.{_discriminator(context)}"
             return f"{field} = {context['tag']!r}: expected one of {context['expected_tags']}"
         case "value_error" | "assertion_error":
             expected = str(context["error"])
         case _:
             expected = detail["msg"].replace("Input should be", "expected")
     return f"{place.path}{_value(place, detail['input'])}: {expected}" if place.path else expected
+
+
+def _discriminator(context: Mapping[str, Any]) -> str:
+    """The field that tells the members of a union apart: quoted, or the name of the function that reads it."""
+    return str(context["discriminator"]).strip("'").removesuffix("()")
 
 
 def _value(place: Place, value: object) -> str:

@@ -33,7 +33,7 @@ from station_agent.agent import Agent, Surroundings
 from station_agent.config import StationConfig
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Codec
-from station_agent.hardware import cabinet_wiring
+from station_agent.hardware import check_wiring
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
 from station_agent.onsite.doctor import doctor
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
                 config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
             )
         keys = load_keys(config)
-        cabinet_wiring(config.locks)
+        check_wiring(config.locks)
         if options.command == "doctor":
             return doctor(config, keys, line_clock=SystemLineClock(), random_bytes=os.urandom, as_json=options.json)
         if options.command == "check-config":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import serial
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from contract.credentials import CredentialType
 from contract.values import CabinetId, OpaqueId, Slot
@@ -112,6 +112,60 @@ class LockBusConfig(Settings):
         if len(set(inputs)) != len(inputs):
             raise ValueError("one input serves as key contact and as door contact")
         return self
+
+
+class KerongSlotConfig(Settings):
+    slot: Slot
+    """Number as printed on the cabinet."""
+    board: Annotated[int, Field(ge=0, le=15)]
+    """Address set at the board."""
+    lock: Annotated[int, Field(ge=1, le=16)]
+    """Lock as printed on the board, from 1."""
+    hook_inverted: bool = False
+    """True where the lock's hook reads closed while the door is open."""
+    infrared_inverted: bool = False
+    """True where the infrared sensor sees something while no key hangs in the slot."""
+
+
+class KerongBusConfig(Settings):
+    """Key cabinet with KERONG KR-CU16 lock boards. The lock bus never leaves the cabinet."""
+
+    driver: Literal["kerong-cu16"]
+    """What the boards speak. How long a lock gets current is set at the board."""
+    device: DeviceUrl
+    """Any pyserial URL."""
+    baud_rate: BaudRate = 19200
+    """8 data bits, no parity, 1 stop bit: as the boards leave the factory."""
+    answer_timeout_ms: Annotated[int, Field(ge=20, le=700)] = 200
+    """At least twice the board's worst case."""
+    slots: Annotated[tuple[KerongSlotConfig, ...], Field(min_length=1, max_length=128)]
+    """How each slot is wired."""
+
+    @model_validator(mode="after")
+    def _nothing_wired_twice(self) -> Self:
+        numbers: set[int] = set()
+        places: dict[tuple[int, int], int] = {}
+        for slot in self.slots:
+            place = (slot.board, slot.lock)
+            if slot.slot in numbers:
+                raise ValueError(f"slot {slot.slot} is wired twice")
+            if place in places:
+                raise ValueError(f"slots {places[place]} and {slot.slot} share board {place[0]}, lock {place[1]}")
+            numbers.add(slot.slot)
+            places[place] = slot.slot
+        return self
+
+
+def driver(locks: object) -> str:
+    """What tells lock buses apart: Modbus where nothing is said. An error names the field by this function."""
+    found = locks.get("driver", "modbus-io") if isinstance(locks, dict) else getattr(locks, "driver", "modbus-io")
+    return str(found)
+
+
+AnyLockBus = Annotated[
+    Annotated[LockBusConfig, Tag("modbus-io")] | Annotated[KerongBusConfig, Tag("kerong-cu16")],
+    Discriminator(driver),
+]
 
 
 class ReaderConfig(Settings):
@@ -221,7 +275,7 @@ class StationConfig(Settings):
     """Whose word this box gives, and whose it takes."""
     mqtt: MqttSettings
     """The broker."""
-    locks: LockBusConfig
+    locks: AnyLockBus
     """The key cabinet."""
     readers: Annotated[tuple[ReaderBusConfig, ...], Field(min_length=1, max_length=4)]
     """Buses with badge and tag readers."""

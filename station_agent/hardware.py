@@ -4,11 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from station_agent.config import Contact, LockBusConfig, ReaderBusConfig, StationConfig, TagReaderConfig
+from station_agent.config import (
+    Contact,
+    KerongBusConfig,
+    LockBusConfig,
+    ReaderBusConfig,
+    StationConfig,
+    TagReaderConfig,
+)
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
 from station_agent.core.devices import CABINET
 from station_agent.drivers.annotation import Annotator
 from station_agent.drivers.base import Line, LineStatistics, MakeLine, RestfulCodec
+from station_agent.drivers.kerong.annotate import KerongAnnotator
+from station_agent.drivers.kerong.cabinet import KerongCabinet
+from station_agent.drivers.kerong.probe import KerongProber
+from station_agent.drivers.kerong.wiring import CabinetWiring as KerongWiring
+from station_agent.drivers.kerong.wiring import SlotWiring as KerongSlotWiring
 from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.probe import ModbusProber
@@ -59,8 +71,7 @@ class Hardware:
         self._panels: dict[str, tuple[OsdpPanel, Line]] = {}
         self.receivers: dict[str, TeltonikaReceiver] = {}
         """Trackers that speak on a line, by vehicle."""
-        self._cabinet = ModbusCabinet(cabinet_wiring(config.locks))
-        about = AboutLine("modbus-io", ModbusAnnotator, (CABINET,), ModbusProber(), _units(config.locks))
+        self._cabinet, about = _cabinet(config.locks)
         self._lock_line = self._add("locks", config.locks.device, config.locks.baud_rate, self._cabinet, about)
         for number, bus in enumerate(config.readers, 1):
             self._add_panel(f"readers-{number}", bus, keys, random_bytes)
@@ -107,6 +118,38 @@ class Hardware:
         if reader in self._panels:
             panel, line = self._panels[reader]
             line.give(partial(panel.indicate, reader, signal))
+
+
+def _cabinet(config: LockBusConfig | KerongBusConfig) -> tuple[ModbusCabinet | KerongCabinet, AboutLine]:
+    if isinstance(config, KerongBusConfig):
+        boards = tuple(sorted({slot.board for slot in config.slots}))
+        about = AboutLine("kerong-cu16", KerongAnnotator, (CABINET,), KerongProber(), boards)
+        return KerongCabinet(kerong_wiring(config)), about
+    about = AboutLine("modbus-io", ModbusAnnotator, (CABINET,), ModbusProber(), _units(config))
+    return ModbusCabinet(cabinet_wiring(config)), about
+
+
+def check_wiring(config: LockBusConfig | KerongBusConfig) -> None:
+    """Raises ValueError, naming the slot, for a cabinet that cannot be wired like this."""
+    _cabinet(config)
+
+
+def kerong_wiring(config: KerongBusConfig) -> KerongWiring:
+    """The configuration's wiring in the codec's terms: locks count from 0, as on the wire."""
+    return KerongWiring(
+        slots=tuple(
+            KerongSlotWiring(
+                slot=slot.slot,
+                board=slot.board,
+                lock=slot.lock - 1,
+                hook_inverted=slot.hook_inverted,
+                infrared_inverted=slot.infrared_inverted,
+            )
+            for slot in config.slots
+        ),
+        baud_rate=config.baud_rate,
+        answer_timeout_ms=config.answer_timeout_ms,
+    )
 
 
 def _units(config: LockBusConfig) -> tuple[int, ...]:

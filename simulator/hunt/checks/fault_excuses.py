@@ -67,7 +67,8 @@ class FaultExcuses:
         )
 
     def clock_off_ms(self, cabinet: str, at_us: int) -> int:
-        touched = self._spells.near(cabinet, at_us, at_us, frozenset({Touches.CLOCK}), echo_us=HEARS_US)
+        noted_us = at_us + SEES_AHEAD_US  # by a clock that may have been set since it happened
+        touched = self._spells.near(cabinet, at_us, noted_us, frozenset({Touches.CLOCK}), echo_us=HEARS_US)
         return CLOCK_SLACK_MS if touched else 0
 
     def need_not_open(self, cabinet: str, at_us: int) -> bool:

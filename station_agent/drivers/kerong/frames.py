@@ -102,7 +102,9 @@ class Trouble(StrEnum):
     SEVERAL = "more than one answer, and which is the newest cannot be told"
 
 
-class _Frame(NamedTuple):
+class FoundReply(NamedTuple):
+    """A good reply among other bytes, from `start` up to before `end`."""
+
     start: int
     end: int
     board: int
@@ -150,9 +152,9 @@ class ReplyParser:
 
     def feed(self, data: bytes) -> None:
         self._input = (self._input + data[: INPUT_MAX + 1])[: INPUT_MAX + 1]
-        self._judge(_frames(self._input) if len(self._input) <= INPUT_MAX else [])
+        self._judge(replies_in(self._input) if len(self._input) <= INPUT_MAX else [])
 
-    def _judge(self, frames: list[_Frame]) -> None:
+    def _judge(self, frames: list[FoundReply]) -> None:
         request = self._request
         candidates = [
             frame
@@ -163,17 +165,17 @@ class ReplyParser:
         self.reply = None
         self.has_left_over = len(frames) > 1
         if len(candidates) == 1 and _is_noise(self._input[candidates[0].end :]):
-            self.reply = _understood(self._input[candidates[0].start : candidates[0].end])
+            self.reply = understood(self._input[candidates[0].start : candidates[0].end])
 
 
-def _frames(data: bytes) -> list[_Frame]:
+def replies_in(data: bytes) -> list[FoundReply]:
     """All replies in it, whoever they are for."""
     frames = []
     start = data.find(STX)
     while start != -1:
         size = _size_at(data, start)
         if size:
-            frames.append(_Frame(start, start + size, data[start + 1] >> 4, data[start + 2]))
+            frames.append(FoundReply(start, start + size, data[start + 1] >> 4, data[start + 2]))
         start = data.find(STX, start + (size or 1))
     return frames
 
@@ -196,7 +198,8 @@ def _is_noise(tail: bytes) -> bool:
     return len(tail) <= TAIL_MAX and STX not in tail
 
 
-def _understood(frame: bytes) -> Reply:
+def understood(frame: bytes) -> Reply:
+    """What a good reply says."""
     if frame[2] == QUERY:
         return QueryAnswered()
     return Status(int.from_bytes(frame[3:5], "little"), int.from_bytes(frame[5:7], "little"))

@@ -6,7 +6,7 @@ from runtime.config import load_toml
 from simulator.network.lilas import lilas_network
 from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
 from simulator.network.wiring import READER_ADDRESS, SCBK_BYTES, scbk
-from station_agent.config import StationConfig
+from station_agent.config import LockBusConfig, StationConfig
 
 NETWORK = lilas_network(seed=1, stations=3)
 SETTINGS = BoxSettings(
@@ -39,6 +39,7 @@ def test_the_agent_reads_the_configuration_of_every_cabinet(cabinet: str, tmp_pa
     assert config.cabinet == cabinet
     assert config.mqtt.effective_port == 1884
     assert config.locks.device == str(tmp_path / 'a "quoted" folder' / "locks")
+    assert isinstance(config.locks, LockBusConfig)
     assert [slot.slot for slot in config.locks.slots] == list(range(1, 9))
     assert all(slot.door.inverted and not slot.key.inverted for slot in config.locks.slots)
     (bus,) = config.readers

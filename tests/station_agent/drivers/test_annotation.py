@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station_agent.drivers.annotation import MASK, Annotator, Shown
+from station_agent.drivers.kerong.annotate import KerongAnnotator
 from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.modbus.frames import with_crc
 from station_agent.drivers.osdp import framing
@@ -16,7 +17,7 @@ from station_agent.drivers.osdp.framing import REPLY_BIT
 from station_agent.drivers.osdp.messages import Command, Refusal, Reply
 
 CARD = bytes.fromhex("04A1B2C3D4E5F6")
-ANNOTATORS: tuple[Callable[[], Annotator], ...] = (ModbusAnnotator, OsdpAnnotator)
+ANNOTATORS: tuple[Callable[[], Annotator], ...] = (ModbusAnnotator, OsdpAnnotator, KerongAnnotator)
 
 
 def words(shown: list[Shown]) -> list[str]:
@@ -40,6 +41,29 @@ def test_modbus_in_words(request_: str, answer: str, asked: str, answered: str) 
     told = [one for byte in bytes.fromhex(answer) for one in annotator.feed(bytes((byte,)), sent=False)]
     assert words(told) == [f"unit 1: {answered}"]
     assert told[0].octets == bytes.fromhex(answer).hex(" ").upper()
+
+
+@pytest.mark.parametrize(
+    ("sent", "frame", "expected"),
+    [
+        (True, "0200300335", "board 0: show the contacts"),
+        (True, "0212310348", "board 1: unlock 3"),
+        (False, "020035FFFF00000338", "board 0: open: none; something seen at: none"),
+        (False, "021035FBFF03000347", "board 1: open: 3; something seen at: 1, 2"),
+    ],
+)
+def test_kerong_in_words_whole_and_byte_by_byte(sent: bool, frame: str, expected: str) -> None:
+    data = bytes.fromhex(frame)
+    assert words(KerongAnnotator().feed(data, sent=sent)) == [expected]
+    if not sent:
+        annotator = KerongAnnotator()
+        assert words([one for byte in data for one in annotator.feed(bytes((byte,)), sent=False)]) == [expected]
+        annotator = KerongAnnotator()
+        assert words(annotator.feed(b"\xff\x02" + data + data, sent=False)) == [
+            "2 bytes that are no reply",
+            expected,
+            expected,
+        ]
 
 
 def test_what_is_no_answer_is_shown_as_that() -> None:
