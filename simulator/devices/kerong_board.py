@@ -43,6 +43,8 @@ class KerongBoard:
         """Answers this much later; what carries the bytes reads it (`simulator/devices/wire.py`)."""
         self.is_silent_on_unlock = False
         """The lock gets current, and no answer comes."""
+        self.is_silent_on_query = False
+        """The query ends BUSY, and no answer comes: not every firmware need know how to answer it."""
         self.cut = 0
         """So many bytes are missing at the end of each reply."""
         self.bad_sum = False
@@ -117,7 +119,7 @@ class KerongBoard:
     def _obey(self, now_us: int, address: int, command: int) -> bytes:
         if command == QUERY:
             self.is_busy = False
-            return framed(self.board << 4, QUERY, UNLOCK_TIME)
+            return b"" if self.is_silent_on_query else framed(self.board << 4, QUERY, UNLOCK_TIME)
         if command == STATUS:
             return self._status(self.board << 4)
         if command != UNLOCK:

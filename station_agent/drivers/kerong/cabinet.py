@@ -55,20 +55,14 @@ class KerongCabinet(LockBus[Request]):
         )
         self._replies = ReplyParser()
         super().__init__(wiring, _belief(wiring, boards), questions, self._replies, REPLY_MIN)
-        self._latest_us = 0  # of the exchange: when a reply has to be there
         self._wary_until_us = 0
-        self._unlocked: set[int] = set()  # boards that were not asked the query since
+        self._unlocked: set[int] = set()  # boards that were asked nothing since
         self._knows_query: set[int] = set()  # boards that answered it since the line opened
         self._unasked_count = 0  # bytes since the last request
 
     def opened(self, now_us: int) -> Output:
-        self._wary_until_us = 0
-        self._unlocked.clear()
         self._knows_query.clear()
         return super().opened(now_us)
-
-    def rest(self, now_us: int) -> int | None:
-        return None if self._unlocked else super().rest(now_us)
 
     def _wants_fence(self, look: Request) -> bool:
         return look.unit in self._unlocked
@@ -78,21 +72,19 @@ class KerongCabinet(LockBus[Request]):
         self._owed.add(now_us, request, until_settled=is_settled_by_query)
 
     def _begin(self, now_us: int, request: Request) -> bytes:
-        sent = super()._begin(now_us, request)
-        self._latest_us = self._deadline_us
         self._unasked_count = 0
         if request.command == UNLOCK:
             self._unlocked.add(request.unit)
-        elif request.command == QUERY:
+        else:
             self._unlocked.discard(request.unit)
-        return sent
+        return super()._begin(now_us, request)
 
     def _hear(self, now_us: int, data: bytes, events: list[DeviceEvent]) -> None:
         self._replies.feed(data)
         if self._replies.reply is not None:
-            self._deadline_us = min(now_us, self._latest_us) + LISTEN_US
+            self._deadline_us = now_us + LISTEN_US
         elif self._replies.byte_count >= REPLY_MIN:
-            self._deadline_us = min(now_us + SETTLED_US, self._latest_us)
+            self._deadline_us = min(self._deadline_us, now_us + SETTLED_US)
 
     def _conclude(self, now_us: int, events: list[DeviceEvent]) -> None:
         exchange, reply = self._exchange, self._replies.reply

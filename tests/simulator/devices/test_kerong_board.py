@@ -161,6 +161,12 @@ def test_busy_board_hears_nothing_but_the_query(board: KerongBoard, locks: Locks
     assert board.receive(0, STATUS) == ALL_CLOSED
 
 
+def test_query_without_an_answer_ends_busy_all_the_same(board: KerongBoard) -> None:
+    board.is_busy = board.is_silent_on_query = True
+    assert board.receive(0, QUERY) == b""
+    assert board.receive(0, STATUS) == ALL_CLOSED
+
+
 def test_unlock_leaves_the_board_busy_where_it_is_told_to(board: KerongBoard, locks: Locks) -> None:
     board.busy_after_unlock = True
     assert board.receive(0, UNLOCK_1) == ALL_CLOSED

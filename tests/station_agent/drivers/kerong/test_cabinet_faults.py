@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simulator.devices.kerong_board import KerongBoard
 from station_agent.core.device_events import CabinetLost, CabinetSeen, LockPulsed, PulseResult
-from station_agent.drivers.kerong.frames import Trouble, query
+from station_agent.drivers.kerong.frames import Trouble
 from station_agent.drivers.rounds import RETRY_MAX_US
 from tests.station_agent.drivers.kerong.virtual_bus import Locks, VirtualBus, wired
 from tests.station_agent.drivers.virtual_lock_bus import MS
@@ -200,15 +200,8 @@ def test_unlock_that_a_busy_board_does_not_hear_works_at_the_second_order(
     assert locks.numbers == [0]
 
 
-class DeafForQueries(KerongBoard):
-    """Says nothing to the query: not every firmware need know it."""
-
-    def receive(self, now_us: int, data: bytes) -> bytes:
-        return b"" if data == query(self.board).frame else super().receive(now_us, data)
-
-
-def test_board_that_does_not_answer_the_query_is_read_all_the_same(locks: Locks) -> None:
-    board = DeafForQueries(0, on_unlock=locks)
+def test_board_that_does_not_answer_the_query_is_read_all_the_same(board: KerongBoard) -> None:
+    board.is_silent_on_query = True
     bus = VirtualBus(wired(), [board])
     bus.open()
     bus.run_until_told(CabinetSeen, within_ms=3_000)

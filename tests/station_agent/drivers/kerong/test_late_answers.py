@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulator.devices.kerong_board import KerongBoard
 from station_agent.core.device_events import CabinetLost, CabinetSeen, LockPulsed, PulseResult
 from station_agent.drivers.kerong.cabinet import LISTEN_US, KerongCabinet
-from station_agent.drivers.kerong.frames import query, read_status
+from station_agent.drivers.kerong.frames import framed, query, read_status
 from tests.station_agent.drivers.kerong.virtual_bus import Locks, VirtualBus, wired
 from tests.station_agent.drivers.virtual_lock_bus import MS
 
@@ -140,15 +140,64 @@ def test_reply_to_a_look_that_comes_late_does_not_confirm_an_unlock() -> None:
     assert locks.numbers == [0]
 
 
-def test_frame_that_nobody_asked_for_makes_the_next_look_wait_for_a_query() -> None:
+def after_one_look(bus: VirtualBus, board: KerongBoard) -> None:
+    """A key came, and one look has shown it: the second is not yet due."""
+    heard = len(bus.heard)
+    board.set_infrared(0, True)
+    while len(bus.heard) == heard:
+        bus.run_for(1)
+    bus.run_for(LISTEN_US / MS + 3)
+    assert not bus.events(CabinetSeen)[-1].slots[0].key_present
+    bus.sent.clear()
+
+
+def test_second_look_makes_the_picture_where_nothing_came_between() -> None:
     board = KerongBoard(0)
     bus = opened(board)
+    after_one_look(bus, board)
+    assert bus.run_until_told(CabinetSeen).slots[0].key_present
+    assert [sent for _, sent in bus.sent] == [read_status(0).frame]
+
+
+@pytest.mark.parametrize("portions", [1, 6])
+def test_looks_before_and_after_a_frame_that_nobody_asked_for_make_no_picture(portions: int) -> None:
+    """The look before may have been a left-over, and this the reply that was meant."""
+    board = KerongBoard(0)
+    bus = opened(board)
+    after_one_look(bus, board)
+    frame = framed(0, 0x38, b"\x37")
+    size = len(frame) // portions
+    for start in range(0, len(frame), size):
+        bus.inject(frame[start : start + size])
+    assert bus.run_until_told(CabinetSeen).slots[0].key_present
+    sent = [frame for _, frame in bus.sent]
+    assert sent == [query(0).frame, read_status(0).frame] * 2
+
+
+def test_noise_of_single_bytes_between_looks_costs_no_query() -> None:
+    board = KerongBoard(0)
+    bus = opened(board)
+    since_look_ms = (bus.now_us - bus.sent[-1][0]) / MS
     bus.sent.clear()
-    bus.at(100, lambda: bus.inject(bytes.fromhex("02 00 35 FE FF 01 00 03 38")))
-    bus.run_for(1_000)
-    frames = [sent for _, sent in bus.sent]
-    assert query(0).frame in frames
-    assert len(bus.events(CabinetSeen)) == 1
+    for after_ms in range(300 - round(since_look_ms), 4_100, 200):  # in the middle between two looks
+        bus.at(after_ms, lambda: bus.inject(b"\x00"))
+    bus.run_for(4_000)
+    assert {frame for _, frame in bus.sent} == {read_status(0).frame}
+    assert bus.cabinet.statistics.garbled == 19
+
+
+def test_board_that_knows_no_query_may_take_the_place_of_one_that_does_while_the_line_is_closed() -> None:
+    board = KerongBoard(0)
+    bus = opened(board)
+    bus.close()
+    board.is_silent_on_query = True
+    bus.open()
+    bus.run_until_told(CabinetSeen, within_ms=5_000)
+    board.mute = True
+    bus.run_for(300)
+    board.mute = False
+    board.set_infrared(0, True)
+    assert bus.run_until_told(CabinetSeen, within_ms=5_000).slots[0].key_present
 
 
 def test_board_later_than_the_timeout_is_lost_and_no_late_reply_is_believed() -> None:
