@@ -137,7 +137,7 @@ async def test_after_a_broker_lost_everything_all_is_published_again(broker: Mos
         async with wire_box(broker.port) as cabinet:  # it only listens: these are the retained messages
             await eventually(lambda: cabinet.desired and cabinet.acknowledged == 1)
             assert cabinet.desired[-1].version == version
-            assert cabinet.dispatcher_online
+            await eventually(lambda: cabinet.dispatcher_online)
 
 
 async def test_sigterm_is_a_clean_farewell(broker: Mosquitto, tmp_path: Path) -> None:

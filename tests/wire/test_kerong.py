@@ -15,7 +15,7 @@ from simulator.network.wiring import RETURN_READER
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto
 from tests.wire.station import Station, at_broker, eventually_facts
-from tests.wire.test_onsite import BADGE, said_by, tool
+from tests.wire.test_onsite import BADGE, listen, said_by, tool
 
 BAUD_RATE = 19200
 SLOTS = 8
@@ -120,6 +120,7 @@ async def test_a_mute_board_is_named_and_its_cabinet_is_back_when_it_is(tmp_path
 async def test_doctor_and_trace_know_its_boards(tmp_path: Path) -> None:
     async with kerong(tmp_path) as cabinet:
         station = cabinet.station
+        listen(station, "locks")
         _, told, _ = await said_by(tool(station, "trace", "locks", "--seconds", "2"))
         assert "-> board 0: show the contacts\n             02 00 30 03 35" in told
         assert "<- board 0: open: none; something seen at: 1, 2, 3, 4\n" in told

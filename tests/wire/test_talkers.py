@@ -15,7 +15,7 @@ from simulator.devices.teltonika_tracker import CODEC_8, Moment, TeltonikaTracke
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto
 from tests.wire.station import Station, at_broker, eventually_facts
-from tests.wire.test_onsite import BADGE, said_by, tool
+from tests.wire.test_onsite import BADGE, listen, said_by, tool
 
 TAG_LINE = """
 [[tag_readers]]
@@ -120,13 +120,15 @@ async def test_a_tracker_on_a_line_is_acknowledged_and_its_reading_is_in_the_nex
 async def test_neither_a_tag_nor_a_position_is_shown_by_trace(tmp_path: Path) -> None:
     async with talking(tmp_path) as talkers:
         key = talkers.station.vehicles[0].key
-        tags = asyncio.create_task(said_by(tool(talkers.station, "trace", "tags-1", "--seconds", "3", "--all")))
-        tracker = asyncio.create_task(said_by(tool(talkers.station, "trace", "tracker-1", "--seconds", "3")))
-        await asyncio.sleep(1.5)
+        listen(talkers.station, "tags-1", "tracker-1")
         talkers.hold(key.tag.data)
         talkers.note(odometer_m=1_000, ignition=0)
-        (_, of_tags, _), (_, of_tracker, _) = await asyncio.gather(tags, tracker)
-        assert "14 bytes from the tag reader, not shown" in of_tags
+        await eventually(lambda: talkers.tag_reader.frame_count > 3 and not talkers.tracker.kept)
+        (_, of_tags, _), (_, of_tracker, _) = await asyncio.gather(
+            said_by(tool(talkers.station, "trace", "tags-1", "--seconds", "1", "--all")),
+            said_by(tool(talkers.station, "trace", "tracker-1", "--seconds", "1")),
+        )
+        assert re.search(r"<- \d+ bytes from the tag reader, not shown", of_tags)
         assert key.tag.data.hex().upper() not in of_tags.upper().replace(" ", "")
         assert re.search(r"<- \d+ bytes from the tracker, not shown", of_tracker)
         assert "-> an answer to the tracker\n             00 00 00 01" in of_tracker
