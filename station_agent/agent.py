@@ -143,7 +143,7 @@ class Agent:
         """Open the journal, note the start, and make everything due that a start asks for."""
         opened = self.opened = await self._open()
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
-        await self._carry_out(opened, opened.station.start(self._now(), VERSION), None)
+        await self._carry_out(opened, opened.station.start(self.now, VERSION), None)
         opened.reporter.note()
         self._clock_keeper.begin()
         self._core.soon()
@@ -251,7 +251,7 @@ class Agent:
         self.opened.sender.disconnected()
 
     def _clock_read(self, synchronised: bool) -> None:
-        if self.opened is not None and self.opened.station.has_clock_news(self._now()):
+        if self.opened is not None and self.opened.station.has_clock_news(self.now):
             self._put(model.ClockRead(synchronised))
 
     # --- the one step that acts
@@ -277,7 +277,7 @@ class Agent:
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
                 self.cards_too_old += 1  # whoever showed it has gone, or taps again
             case event:
-                await self._carry_out(opened, opened.station.handle(self._now(), event), stamped)
+                await self._carry_out(opened, opened.station.handle(self.now, event), stamped)
         opened.reporter.note()
 
     async def _carry_out(self, opened: Opened, effects: list[model.Effect], cause: _Stamped | None) -> None:
@@ -286,7 +286,7 @@ class Agent:
                 case model.Journal(facts, picture):
                     durable = await self._journal_facts(opened, facts, picture)
                     if durable is not opened.station.durable:
-                        told = opened.station.handle(self._now(), model.DurabilityChanged(durable))
+                        told = opened.station.handle(self.now, model.DurabilityChanged(durable))
                         await self._carry_out(opened, told, cause)
                         if not durable:
                             return  # what was carried out just now takes the place of the rest
@@ -352,9 +352,6 @@ class Agent:
     @property
     def now(self) -> model.Now:
         """Both clocks, as the core is told them."""
-        return self._now()
-
-    def _now(self) -> model.Now:
         return model.Now(self._around.clock.now_ms(), self._line_ms())
 
     def _line_ms(self) -> int:

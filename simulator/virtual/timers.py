@@ -1,6 +1,6 @@
 """Virtual time: what is to happen when, and nothing in between.
 
-`Heap` is a bare event heap: thirty stations live a day on it in a minute or two. `simulator.virtual.loop` has the
+`Heap` is a bare event heap: thirty stations live a day on it in about a minute. `simulator.virtual.loop` has the
 same `Timers` on an asyncio loop, where the programs' own tasks run. Both drive the very same world.
 """
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from station_agent.drivers.kerong.frames import BOARDS, read_status, replies_in
-from station_agent.drivers.probing import Question
+from station_agent.drivers.probing import Question, likeliest_first
 
 BAUD_RATES = (19200, 9600, 38400, 57600, 115200)
 
@@ -12,11 +12,7 @@ class KerongProber:
     noun = "board"
 
     def questions(self, baud_rate: int, addresses: tuple[int, ...]) -> Iterator[Question]:
-        for rate in (other for other in BAUD_RATES if other != baud_rate):
-            for board in addresses:
-                yield _question(rate, board)
-        for board in (other for other in BOARDS if other not in addresses):
-            yield _question(baud_rate, board)
+        return likeliest_first(_question, (baud_rate, addresses), BAUD_RATES, BOARDS)
 
 
 def _question(baud_rate: int, board: int) -> Question:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from station_agent.drivers.modbus.frames import EXCEPTION_BIT, READ_COILS, REFUSAL_SIZE, crc16, read_coils
-from station_agent.drivers.probing import Question
+from station_agent.drivers.probing import Question, likeliest_first
 
 BAUD_RATES = (9600, 19200, 38400, 115200, 4800, 57600)
 UNITS_TRIED = range(1, 17)  # boards leave the factory as 1; who sets another takes a small number
@@ -14,11 +14,7 @@ class ModbusProber:
     noun = "unit"
 
     def questions(self, baud_rate: int, addresses: tuple[int, ...]) -> Iterator[Question]:
-        for rate in (other for other in BAUD_RATES if other != baud_rate):
-            for unit in addresses:
-                yield _question(rate, unit)
-        for unit in (other for other in UNITS_TRIED if other not in addresses):
-            yield _question(baud_rate, unit)
+        return likeliest_first(_question, (baud_rate, addresses), BAUD_RATES, UNITS_TRIED)
 
 
 def _question(baud_rate: int, unit: int) -> Question:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from station_agent.drivers.osdp.framing import MARK, FrameDecoder, encode
 from station_agent.drivers.osdp.messages import Command
-from station_agent.drivers.probing import Question
+from station_agent.drivers.probing import Question, likeliest_first
 
 BAUD_RATES = (9600, 38400, 115200, 19200, 57600)
 ADDRESSES_TRIED = range(8)  # readers leave the factory as 0; who sets another takes a small number
@@ -14,11 +14,7 @@ class OsdpProber:
     noun = "reader"
 
     def questions(self, baud_rate: int, addresses: tuple[int, ...]) -> Iterator[Question]:
-        for rate in (other for other in BAUD_RATES if other != baud_rate):
-            for address in addresses:
-                yield _question(rate, address)
-        for address in (other for other in ADDRESSES_TRIED if other not in addresses):
-            yield _question(baud_rate, address)
+        return likeliest_first(_question, (baud_rate, addresses), BAUD_RATES, ADDRESSES_TRIED)
 
 
 def _question(baud_rate: int, address: int) -> Question:
