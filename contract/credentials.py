@@ -25,6 +25,9 @@ class CredentialType(Frozen):
     """Bits that the reader delivers; two types at one reader never share a length."""
     byte_order: Literal["as_read", "reversed"] = "as_read"
     """`reversed` where the reader sends the last byte first; whole bytes only."""
+    pin: Literal["required", "not_required"] = "required"
+    """A number that a reader delivers identifies and does not authenticate: whoever copied it has it too. So a
+    key is handed out for it with a PIN; `not_required` is for cards that are trusted without. Of badges only."""
 
 
 def credential_text(kind: CredentialType, bit_count: int, data: bytes) -> str | None:
@@ -39,6 +42,15 @@ def credential_digest(key: bytes, text: str) -> str:
     """HMAC-SHA256 of a typed credential under a cabinet's key, base64url without padding (43 characters)."""
     mac = hmac.digest(key, text.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+def pin_digest(key: bytes, digest: str, pin: str) -> str:
+    """What a box knows of the PIN of the badge with this digest: HMAC-SHA256 under the cabinet's key, as text.
+
+    It hides a PIN from whoever reads a message, not from whoever has the box: a few digits are soon tried. A stolen
+    box is taken to reveal its PINs, as its badges (domain.md, P6).
+    """
+    return credential_digest(key, f"{digest}/{pin}")  # neither a credential nor a digest has a stroke
 
 
 def cabinet_digest_key(master: bytes, cabinet: str) -> bytes:

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     RETAKE = "retake"  # again within the retake hold: a stop-over, a forgotten bag
     RETURN = "return"
     COMMAND = "command"  # an operator's order; no badge, no reader
+    RELEASE_CODE = "release_code"  # an offline release code, keyed in at a reader; no badge
 
 
 class Identity(StrEnum):
@@ -72,7 +73,10 @@ class AgentStarted(FactBase):
 
 
 class AccessGranted(FactBase):
-    """A slot is about to be released. Durable before the lock moves."""
+    """A slot is about to be released. Durable before the lock moves.
+
+    The key is another than the grant's where the grant allows a stand-in.
+    """
 
     kind: Literal["access_granted"] = "access_granted"
     reader: OpaqueId
@@ -81,15 +85,32 @@ class AccessGranted(FactBase):
     grant: OpaqueId | None = None
     badge: OpaqueId | None = None
     key: OpaqueId | None = None
+    code: Number | None = None
+    """Number of the offline release code."""
+    lower_bound_ms: UnixMs | None = None
+    """The clock was not trusted: the window was judged by this, the earliest that it can have been."""
 
 
 class AccessRefused(FactBase):
+    """The member's badge, PIN or code opened nothing."""
+
     kind: Literal["access_refused"] = "access_refused"
     reader: OpaqueId
     reason: Reason
     grant: OpaqueId | None = None
     badge: OpaqueId | None = None
     key: OpaqueId | None = None
+    repeats: Count = 0
+    """How often the same was refused since the fact before this one of it: a card that is held to a reader."""
+
+
+class PinGuessing(FactBase):
+    """So many wrong PINs at this cabinet that it answers slowly from now on."""
+
+    kind: Literal["pin_guessing"] = "pin_guessing"
+    reader: OpaqueId
+    tries: Number
+    """Wrong PINs within the last ten minutes."""
 
 
 class GrantCompleted(FactBase):
@@ -123,6 +144,7 @@ class ReleaseFailed(FactBase):
     last_result: Literal["confirmed", "refused", "unanswered"]
     grant: OpaqueId | None = None
     command: OpaqueId | None = None
+    code: Number | None = None
 
 
 class DoorOpened(FactBase):
@@ -141,7 +163,7 @@ class DoorClosed(FactBase):
 
 
 class KeyTaken(FactBase):
-    """A key left its slot: under a grant, under a command, or (neither is named) without a right."""
+    """A key left its slot: under a grant, a command or a release code, or (none is named) without a right."""
 
     kind: Literal["key_taken"] = "key_taken"
     slot: Slot
@@ -150,6 +172,8 @@ class KeyTaken(FactBase):
     grant: OpaqueId | None = None
     command: OpaqueId | None = None
     """The command under which the slot was released."""
+    code: Number | None = None
+    """The offline release code under which it was."""
     badge: OpaqueId | None = None
     vehicle: VehicleReading | None = None
     seen_late: bool = False
@@ -164,6 +188,8 @@ class KeyReturned(FactBase):
     badge: OpaqueId | None = None
     lit_slot: Slot | None = None
     """The slot that was opened for this return; another than `slot` is a return into the wrong slot."""
+    handed_back: Literal[True] | None = None
+    """True: so soon after it was first taken, and after so short a way, that it was not used: the right stays."""
     vehicle: VehicleReading | None = None
     seen_late: bool = False
 
@@ -199,6 +225,7 @@ Fact = (
     | AgentStarted
     | AccessGranted
     | AccessRefused
+    | PinGuessing
     | GrantCompleted
     | CommandDecided
     | ReleaseFailed

@@ -51,8 +51,17 @@ def _with_nearest(desired: Desired, count: int) -> Desired:
             "grants": kept,
             "badges": tuple(entry for entry in desired.badges if entry.ref in named),
             "grants_left_out": desired.grants_left_out + len(desired.grants) - count,
+            "complete_until_ms": _complete_until(desired, count),
         }
     )
+
+
+def _complete_until(desired: Desired, count: int) -> int | None:
+    """Up to where every grant is told: what is left out starts then, or later."""
+    starts = sorted(grant.start_ms for grant in desired.grants)[count : count + 1]
+    if desired.complete_until_ms is None:
+        return None
+    return min((desired.complete_until_ms, *starts))
 
 
 def fit_reported(reported: Reported, bytes_max: int = REPORTED_BYTES_MAX) -> Reported:

@@ -162,6 +162,8 @@ class BadgeEntry(Frozen):
     ref: OpaqueId
     """Random reference, the only name of a badge in facts."""
     digest: Digest
+    pin_digest: Digest | None = None
+    """`contract.credentials.pin_digest`; None: it has no PIN, and opens only where none is asked for."""
 
 
 class KeyEntry(Frozen):
@@ -171,6 +173,8 @@ class KeyEntry(Frozen):
     vehicle: OpaqueId
     tag_digests: Annotated[tuple[Digest, ...], Field(max_length=4)] = ()
     home_slot: Slot | None = None
+    category: Category | None = None
+    """Of its vehicle; None: it stands in for no other."""
 
 
 class Grant(Frozen):
@@ -213,8 +217,21 @@ class StationSettings(Frozen):
     """How long after a return the same right opens the slot again, never past its end."""
     second_tap_s: Annotated[int, Field(ge=0, le=120)] = 20
     """A second tap this soon after the return completes the booking at once."""
-    uncertain_clock: Literal["refuse", "earliest_with_pin"] = "refuse"
-    """What a box does whose clock is not trusted."""
+    uncertain_clock: Literal["refuse", "earliest_with_pin"] = "earliest_with_pin"
+    """What a box does whose clock is not trusted: nothing, or hand out a key once per grant, with PIN, where the
+    grant is the key's next: it ends after the earliest that it can be now, and starts within 12 h of that."""
+    max_offline_age_s: Annotated[int, Field(ge=3600, le=90 * 86_400)] = 7 * 86_400
+    """How long after it last heard its dispatcher a box hands out keys: as far ahead as grants are sent."""
+    pin_digits: Annotated[int, Field(ge=4, le=8)] = 4
+    """A PIN is complete with so many; `#` ends it as well."""
+    pin_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    """Wrong PINs in a row that block a badge at this cabinet."""
+    pin_block_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = 3600
+    """How long a badge is blocked then: three guesses an hour at 10,000 PINs need half a year on average."""
+    handed_back_within_s: Annotated[int, Field(ge=0, le=3600)] = 600
+    """A key that is back so soon after it was first taken..."""
+    handed_back_under_m: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    """... and after fewer metres was not used: dirty, damaged, or the wrong one."""
 
 
 class Desired(CabinetMessage):
@@ -231,11 +248,16 @@ class Desired(CabinetMessage):
     """Nearest start first."""
     grants_left_out: Count = 0
     """Farther grants that did not fit the size limit."""
+    complete_until_ms: UnixMs | None = None
+    """Every grant of this cabinet's keys that starts before this is here; None: that is not said, and no key stands
+    in for another."""
     pools: tuple[Pool, ...] = ()
     revoked: tuple[OpaqueId, ...] = ()
     """Badge references that open nothing."""
+    suspended: tuple[OpaqueId, ...] = ()
+    """Badge references of members who may not take a key now. A key that is out is never cut off."""
     blocked: tuple[OpaqueId, ...] = ()
-    """Keys that are not handed out."""
+    """Keys that are not handed out, but for service orders."""
     settings: StationSettings = StationSettings()
 
 

@@ -17,7 +17,11 @@ class Reason(StrEnum):
     SUSPENDED = "suspended"
     VEHICLE_BLOCKED = "vehicle_blocked"
     WRONG_PIN = "wrong_pin"
-    PIN_REQUIRED = "pin_required"
+    PIN_REQUIRED = "pin_required"  # none was keyed in in time, or none is known of this badge
+    PIN_BLOCKED = "pin_blocked"  # too many wrong PINs in a row on this badge
+    WRONG_CODE = "wrong_code"  # an offline release code that is not valid here and now, or was used
+    TOO_MANY_TRIES = "too_many_tries"  # of offline release codes, within the hour
+    OFFLINE_TOO_LONG = "offline_too_long"  # the box has not heard its dispatcher for longer than is allowed
     WRONG_STATION = "wrong_station"
     KEY_NOT_PRESENT = "key_not_present"
     CLOCK_NOT_TRUSTED = "clock_not_trusted"

@@ -34,7 +34,8 @@ from station_agent.config import StationConfig
 from station_agent.core import model
 from station_agent.core.device_events import CardRead, DeviceEvent
 from station_agent.core.picture import Picture
-from station_agent.core.station import Station, StationSetup
+from station_agent.core.setup import StationSetup
+from station_agent.core.station import Station
 from station_agent.drivers.base import MakeLine
 from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
@@ -271,8 +272,10 @@ class Agent:
     async def _handle(self, opened: Opened, stamped: _Stamped) -> None:
         match stamped.what:
             case Acknowledged():
+                opened.station.centre_heard(self.now)
                 await opened.epochs.acknowledged(stamped.what)
             case TimeReply():
+                opened.station.centre_heard(self.now)
                 self._clock_keeper.answered(stamped.what)
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
                 self.cards_too_old += 1  # whoever showed it has gone, or taps again

@@ -100,7 +100,7 @@ class AgentCollector(Collector):
         yield _counter("facts_resent", "Times that unacknowledged facts were sent again", resends)
 
     def _station(self, station: Station) -> Iterable[Metric]:
-        yield _counters("refusals", "Refusals at the readers", "reason", station.refusals)
+        yield _counters("refusals", "Refusals at the readers", "reason", station.people.refusals.counts)
         yield _counters("commands", "Commands that release a slot", "outcome", station.commands.outcomes)
         yield _counter("commands_unanswerable", "Old commands that were replayed", station.commands.unanswerable)
         yield _counters("desired_arrivals", "Wanted states by outcome", "outcome", station.desired_outcomes)

@@ -32,6 +32,8 @@ class CardKind:
     bits: int
     role: str
     """`badge` or `tag`: whether people or keys carry it."""
+    pin: str = "not_required"
+    """Of a badge: whether a key is handed out for it with a PIN only."""
 
 
 CALYPSO = CardKind("calypso", 64, "badge")  # Pass Pass: the Calypso serial number, not the radio UID

@@ -89,7 +89,8 @@ def _slots() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
 
 def _credential_types() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
     for kind in CARD_KINDS:
-        yield "[[credential_types]]", {"name": kind.name, "bits": kind.bits, "role": kind.role}
+        values: dict[str, TomlValue] = {"name": kind.name, "bits": kind.bits, "role": kind.role}
+        yield "[[credential_types]]", values | ({"pin": kind.pin} if kind.role == "badge" else {})
 
 
 def _vehicles(network: Network, cabinet: str) -> Iterator[tuple[str, Mapping[str, TomlValue]]]:

@@ -40,6 +40,7 @@ class ClockTrust:
         self._synchronised = False
         self._asked: dict[str, int] = {}
         self._agreed_at_ms: int | None = None
+        self._first_line_ms: int | None = None
         self._known: Now | None = None
         """A wall time of this boot that was vouched for: the dispatcher's last answer, else the first judged."""
         self._answered: Now | None = None
@@ -73,11 +74,26 @@ class ClockTrust:
 
     def judge(self, now: Now) -> Source:
         """Who vouches for the clock now; what it reads under somebody's word becomes the mark."""
+        if self._first_line_ms is None:
+            self._first_line_ms = now.line_ms
         self.source = "none" if self._is_stepped(now) else self._voucher(now)
         if self.source != "none":
             self.mark_ms = max(self.mark_ms, now.wall_ms)
             self._known = self._known or now
         return self.source
+
+    def lower_bound_ms(self, now: Now) -> int:
+        """The earliest that it can be, by what somebody vouched for and the line clock since; 0: nobody ever did.
+
+        How long the box was off before this boot is not known, and not in it.
+        """
+        assert self._first_line_ms is not None, "the clock is judged before anything is decided by it"
+        since = self._known or Now(self.mark_ms, self._first_line_ms)
+        return since.wall_ms + round((now.line_ms - since.line_ms) * self._speed) if since.wall_ms else 0
+
+    def in_wall_ms(self, line_ms: int) -> int:
+        """So much of line time as the wall clock counts it."""
+        return round(line_ms * self._speed)
 
     def _is_stepped(self, now: Now) -> bool:
         """Whether the clock reads what it cannot have come to by itself.

@@ -42,6 +42,10 @@ class Handovers:
             if before.state is after:
                 continue
             moved = True
+            if seen.slot in self._picture.stuck and (
+                seen.door_open or has_key(before.state) is not seen.key_present
+            ):
+                self._picture.stuck.remove(seen.slot)
             steps = movements(before.state, after)
             if not steps:
                 self._notebook.remember()  # seen for the first time: what changes during a power cut shows then
@@ -112,13 +116,10 @@ class Handovers:
                 badge=badge,
                 badge_digest=release.badge_digest if release else None,
                 taken_ms=now.wall_ms,
+                odometer_m=self._odometer_m(now, key) if self._is_first_take(grant) else None,
             )
         if grant is not None:
-            use = self._picture.uses.get(grant)
-            if use is None:
-                self._picture.uses[grant] = GrantUse(taken_ms=now.wall_ms, badge=badge)
-            else:
-                use.returned_ms, use.badge = None, badge
+            self._uses(now, grant, key, badge)
         self._notebook.note(
             now,
             KeyTaken,
@@ -127,6 +128,7 @@ class Handovers:
             key=key,
             grant=grant,
             command=release.command if release else None,
+            code=release.code if release else None,
             badge=badge,
             vehicle=self._reading_of_key(now, key),
             seen_late=late,
@@ -142,8 +144,10 @@ class Handovers:
         custody = self._picture.custody.pop(key, None) if key is not None else None
         self._forget_where(key, but=lit)
         picture.key, picture.identity = key, identity
-        if custody is not None and custody.grant is not None and custody.grant in self._picture.uses:
-            self._picture.uses[custody.grant].returned_ms = now.wall_ms
+        handed_back = custody is not None and self._is_handed_back(now, key, custody)
+        use = self._picture.uses.get(custody.grant or "") if custody is not None else None
+        if use is not None:
+            use.returned_ms, use.handed_back = (None, key) if handed_back else (now.wall_ms, None)
         if lit is not None and custody is not None:  # taken out again before the door shuts: the same right
             lit.grant, lit.badge, lit.badge_digest = custody.grant, custody.badge, custody.badge_digest
         self._notebook.note(
@@ -155,11 +159,47 @@ class Handovers:
             grant=custody.grant if custody else None,
             badge=custody.badge if custody else None,
             lit_slot=lit.slot if lit is not None and lit.purpose is Purpose.RETURN else None,
+            handed_back=True if handed_back else None,
             vehicle=self._reading_of_key(now, key),
             seen_late=late,
         )
         if lit is not None and lit.slot != slot:
             self._lit_slot_not_used(lit, slot)
+
+    # --- how far a right is used
+
+    def _uses(self, now: Now, grant: str, key: str | None, badge: str | None) -> None:
+        """A key was taken under a right: for the first time, again, or another one instead."""
+        use = self._picture.uses.get(grant)
+        if use is None or use.handed_back is not None:
+            self._picture.uses[grant] = GrantUse(taken_ms=now.wall_ms, badge=badge, key=key)
+        else:
+            use.returned_ms, use.badge = None, badge
+
+    def _is_first_take(self, grant: str | None) -> bool:
+        if grant is None:
+            return False
+        use = self._picture.uses.get(grant)
+        return use is None or use.handed_back is not None
+
+    def _is_handed_back(self, now: Now, key: str | None, custody: Custody) -> bool:
+        """Whether a key is back so soon, and after so short a way, that it was not used (domain.md, rule 2).
+
+        Where the way is not known it may have been long. A retake is no first take, and a service order no use.
+        """
+        settings, grant = self._wanted.settings, self._wanted.grants.get(custody.grant or "")
+        if custody.odometer_m is None or grant is None or grant.order != "booking":
+            return False
+        odometer_m = self._odometer_m(now, key)
+        if odometer_m is None or now.wall_ms - custody.taken_ms > settings.handed_back_within_s * 1000:
+            return False
+        return 0 <= odometer_m - custody.odometer_m < settings.handed_back_under_m
+
+    def _odometer_m(self, now: Now, key: str | None) -> int | None:
+        reading = self._reading_of_key(now, key)
+        return reading.odometer_m if reading is not None else None
+
+    # --- what a movement belongs to
 
     def _meant(self, now: Now, release: Release | None) -> Release | None:
         """Which release a key that came belongs to: this slot's if it was lit for a return, else one lit elsewhere.

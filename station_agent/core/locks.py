@@ -46,8 +46,8 @@ class Locks:
                 continue
             if release.pulses < PULSES_MAX and now.line_ms <= release.decided_line_ms + PULSED_UNTIL_MS:
                 held = has_key(self._picture.slots[release.slot].state)
-                wanted_held = held if release.purpose is Purpose.COMMAND else release.purpose is not Purpose.RETURN
-                assert held is wanted_held, "a movement settles its release"
+                by_order = release.purpose in {Purpose.COMMAND, Purpose.RELEASE_CODE}
+                assert by_order or held is (release.purpose is not Purpose.RETURN), "a movement settles its release"
                 release.pulses += 1
                 release.pulsed_line_ms = now.line_ms
                 self._notebook.then(ReleaseSlot(release.slot, again=True))
@@ -59,6 +59,8 @@ class Locks:
 
     def _give_up(self, now: Now, release: Release) -> None:
         del self._picture.releases[release.slot]
+        if release.slot not in self._picture.stuck:
+            self._picture.stuck.append(release.slot)
         self._notebook.note(
             now,
             ReleaseFailed,
@@ -68,6 +70,7 @@ class Locks:
             last_result=release.last_result,
             grant=release.grant,
             command=release.command,
+            code=release.code,
         )
         if release.reader is not None:
             self._notebook.then(Indicate(release.reader, ReaderSignal.CALL))

@@ -33,6 +33,8 @@ class Custody(_Part):
     badge_digest: str | None
     """So that the taker's badge opens a slot for the return even when the right is long gone."""
     taken_ms: int
+    odometer_m: int | None = None
+    """What the vehicle had run when its key was handed out for the first time under this right."""
 
 
 class GrantUse(_Part):
@@ -41,7 +43,11 @@ class GrantUse(_Part):
     taken_ms: int
     badge: str | None = None
     """Whose it was at the last take; None: that is not known."""
+    key: str | None = None
+    """The key that was handed out: a stand-in, where it is not the grant's."""
     returned_ms: int | None = None
+    handed_back: str | None = None
+    """Key that was brought back unused: the right stays, for another one if there is any."""
     completed: bool = False
 
 
@@ -54,6 +60,7 @@ class Release(_Part):
     """None: nobody stands at a reader, a command released the slot."""
     grant: str | None = None
     command: str | None = None
+    code: int | None = None
     badge: str | None = None
     badge_digest: str | None = None
     key: str | None = None
@@ -87,6 +94,13 @@ class CommandsPicture(_Part):
     """Highest counter that left `recent`: what became of one at or below it cannot be told."""
 
 
+class PinFailures(_Part):
+    """Wrong PINs in a row on one badge."""
+
+    count: int
+    last_ms: int
+
+
 class Picture(_Part):
     slots: dict[int, SlotPicture] = {}
     custody: dict[str, Custody] = {}
@@ -96,6 +110,16 @@ class Picture(_Part):
     releases: dict[int, Release] = {}
     """By slot."""
     commands: CommandsPicture = CommandsPicture()
+    stuck: list[int] = []
+    """Slots that did not open when they were last released."""
+    pin_failures: dict[str, PinFailures] = {}
+    """By badge reference."""
+    code_failures: list[int] = []
+    """When offline release codes were wrong within the last hour."""
+    codes_used: dict[int, int] = {}
+    """By slot, the highest number of a release code that was used: none at or below it opens again."""
+    heard_ms: int = 0
+    """When the dispatcher was last heard, as well as that could be told then."""
     clock_mark_ms: int = 0
     """Latest wall time that somebody vouched for: a clock that reads earlier was stepped."""
 

@@ -5,27 +5,21 @@ effects = station.handle(now, CardRead("entrance", 64, uid))
 sleep_until(station.wake_at_line_ms)
 """
 
-from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from contract.credentials import CredentialType, credential_digest, credential_text
 from contract.facts import (
     AccessGranted,
-    AccessRefused,
     AgentStarted,
     ClockTrustChanged,
     CommandDecided,
     EpochStarted,
     Fact,
-    GrantCompleted,
-    Purpose,
 )
 from contract.messages import SlotState as SlotReport
 from contract.messages import VehicleState
-from contract.reasons import Reason
-from station_agent.core.access import Access, Complete, Decision, Open, Refuse
 from station_agent.core.clock import ClockTrust, Source
 from station_agent.core.commands import Commands
+from station_agent.core.contact import Contact
 from station_agent.core.device_events import (
     CabinetLost,
     CabinetSeen,
@@ -34,7 +28,6 @@ from station_agent.core.device_events import (
     LockPulsed,
     ReaderLost,
     ReaderSeen,
-    ReaderSignal,
     VehicleTold,
 )
 from station_agent.core.devices import CABINET, Devices
@@ -48,39 +41,22 @@ from station_agent.core.model import (
     Effect,
     Elapsed,
     Event,
-    Indicate,
     Journal,
     KeepDesired,
     Now,
-    ReleaseSlot,
     Report,
     VehicleRead,
 )
 from station_agent.core.notebook import Notebook
-from station_agent.core.picture import Picture, Release, SlotPicture
+from station_agent.core.people import Knowledge, People
+from station_agent.core.picture import Picture, SlotPicture
+from station_agent.core.setup import StationSetup
 from station_agent.core.slots import SlotState, has_key, is_open
 from station_agent.core.wanted import DesiredOutcome, Wanted
 
 MARK_EVERY_MS = 300_000  # a step of so much may go unnoticed within a boot as well; disks of boxes wear out
 WRITE_AGAIN_MS = 10_000  # what a full disk costs members is grave; a try costs a few milliseconds
 USES_KEPT_MS = 2 * 86_400_000  # a grant leaves `desired` hours after its end; its use is kept well beyond
-
-SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to talk to: call
-    Reason.TOO_EARLY: ReaderSignal.WAIT,
-    Reason.BUSY: ReaderSignal.WAIT,
-    Reason.UNREADABLE_BADGE: ReaderSignal.AGAIN,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class StationSetup:
-    """What a core is built for."""
-
-    slots: tuple[int, ...]
-    readers: tuple[tuple[str, Literal["badge", "return_tag"]], ...]
-    badge_types: tuple[CredentialType, ...]
-    tag_types: tuple[CredentialType, ...]
-    digest_key: bytes
 
 
 class Station:
@@ -89,28 +65,26 @@ class Station:
     def __init__(
         self, setup: StationSetup, *, boot_nonce: str, picture: Picture, last_seq: int, clock: ClockTrust
     ) -> None:
-        self._setup = setup
         self._boot_nonce = boot_nonce
-        self._roles = dict(setup.readers)
         self._picture = picture
         picture.slots = {slot: picture.slots.get(slot, SlotPicture()) for slot in setup.slots}
         picture.releases = {slot: one for slot, one in picture.releases.items() if slot in picture.slots}
         self.wanted = Wanted(boot_nonce)
         self._notebook = Notebook(last_seq)
         self._handovers = Handovers(picture, self.wanted, self._notebook)
-        self.devices = Devices((CABINET, *self._roles), self._notebook)
+        self.devices = Devices((CABINET, *(name for name, _ in setup.readers)), self._notebook)
         self._locks = Locks(picture, self.devices, self._notebook)
         self.commands = Commands(picture, self.devices, self._notebook)
         self._saw_cabinet = False
         self.clock = clock
+        self._contact = Contact(picture, clock)
+        known = Knowledge(picture, self.wanted, clock, self._contact, self.devices)
+        self.people = People(setup, known, self._notebook)
         clock.mark_ms = picture.clock_mark_ms
         self.clock_source: Source = "none"
-        self._opened_unwritten: set[str] = set()
-        """Grants that opened in this boot without a durable word of it."""
         self._write_again_ms: int | None = None
         self._written_line_ms = 0
         self._written_mark_ms = picture.clock_mark_ms
-        self.refusals: dict[Reason, int] = dict.fromkeys(Reason, 0)
         self.desired_outcomes: dict[DesiredOutcome, int] = dict.fromkeys(DesiredOutcome, 0)
 
     @property
@@ -130,7 +104,8 @@ class Station:
     @property
     def wake_at_line_ms(self) -> int | None:
         """When `Elapsed` is wanted: a slot should have opened, a device been seen, a disk is tried again."""
-        moments = (self._locks.wake_at_line_ms, self.devices.wake_at_line_ms, self._write_again_ms)
+        parts = (self._locks, self.devices, self.people)
+        moments = [self._write_again_ms, *(part.wake_at_line_ms for part in parts)]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def start(self, now: Now, version: str) -> list[Effect]:
@@ -182,40 +157,62 @@ class Station:
         self._judge_clock(now, event)
         match event:
             case CardRead():
-                self._card_read(now, event)
-            case CabinetSeen():
-                self._saw_cabinet = True
-                late = self.devices.online(now, CABINET)
-                if self._handovers.cabinet_seen(now, event, late=late) or late:
-                    self._notebook.then(Report())
+                self.people.card_read(now, event)
+            case KeypadPressed():
+                self.people.keypad_pressed(now, event)
+            case CabinetSeen() | CabinetLost() | ReaderSeen() | ReaderLost():
+                self._device_told(now, event)
             case LockPulsed():
                 self._locks.pulsed(event)
             case Elapsed():
-                self.devices.elapsed(now)
-                self._locks.confirm(now)
-                self._write_again(now)
+                self._elapsed(now)
             case DurabilityChanged(durable):
                 self._durability_changed(now, durable=durable)
             case DesiredArrived():
+                self.centre_heard(now)
                 self._desired_arrived(now, event)
             case CommandArrived(command):
+                self.centre_heard(now)
                 self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
             case VehicleRead() | VehicleTold():
                 self._handovers.vehicle_read(now, event)
-            case CabinetLost(why):
-                self.devices.lost(now, CABINET, why)
-                self._notebook.then(Report())
-            case ReaderLost(reader, why):
-                self.devices.lost(now, reader, why)
-                self._notebook.then(Report())
-            case ReaderSeen():
-                self.devices.online(now, event.reader, event)
-                self._notebook.then(Report())
-            case KeypadPressed() | ClockRead():
-                pass  # no badge type asks for a PIN yet; the clock is judged at every event
+            case ClockRead():
+                pass  # the clock is judged at every event
             case _:
                 assert_never(event)
         return self._close(now)
+
+    def _elapsed(self, now: Now) -> None:
+        self.devices.elapsed(now)
+        self._locks.confirm(now)
+        self.people.elapsed(now)
+        self._write_again(now)
+
+    def _device_told(self, now: Now, event: CabinetSeen | CabinetLost | ReaderSeen | ReaderLost) -> None:
+        match event:
+            case CabinetSeen():
+                self._saw_cabinet = True
+                late = self.devices.online(now, CABINET)
+                if not self._handovers.cabinet_seen(now, event, late=late) and not late:
+                    return
+            case CabinetLost(why):
+                self.devices.lost(now, CABINET, why)
+            case ReaderLost(reader, why):
+                self.people.reader_lost(now, reader)
+                self.devices.lost(now, reader, why)
+            case ReaderSeen(reader):
+                self.devices.online(now, reader, event)
+            case _:
+                assert_never(event)
+        self._notebook.then(Report())
+
+    def centre_heard(self, now: Now) -> None:
+        """The dispatcher said something that proves to be its own."""
+        self._contact.heard(now)
+
+    def silent_ms(self, now: Now) -> int:
+        """Since when the dispatcher was not heard, across reboots."""
+        return self._contact.silent_ms(now)
 
     def _close(self, now: Now) -> list[Effect]:
         self._picture.clock_mark_ms = self.clock.mark_ms
@@ -223,78 +220,6 @@ class Station:
         if effects and isinstance(effects[0], Journal):
             self._written_line_ms, self._written_mark_ms = now.line_ms, self.clock.mark_ms
         return effects
-
-    # --- people
-
-    def _card_read(self, now: Now, card: CardRead) -> None:
-        decision = self._decide(now, card)
-        match decision:
-            case Open():
-                self._open(now, card.reader, decision)
-            case Complete(grant, badge):
-                self._picture.uses[grant].completed = True
-                self._notebook.note(now, GrantCompleted, reader=card.reader, grant=grant, badge=badge)
-                self._notebook.then(Indicate(card.reader, ReaderSignal.TAKEN))
-            case Refuse(reason, grant, badge, key):
-                self.refusals[reason] += 1
-                self._notebook.note(
-                    now, AccessRefused, reader=card.reader, reason=reason, grant=grant, badge=badge, key=key
-                )
-                self._notebook.then(Indicate(card.reader, SIGNALS.get(reason, ReaderSignal.CALL)))
-
-    def _decide(self, now: Now, card: CardRead) -> Decision:
-        role = self._roles[card.reader]
-        types = self._setup.badge_types if role == "badge" else self._setup.tag_types
-        texts = (credential_text(kind, card.bit_count, card.data) for kind in types)
-        text = next((text for text in texts if text is not None), None)
-        if text is None:
-            return Refuse(Reason.UNREADABLE_BADGE if role == "badge" else Reason.FOREIGN_TAG)
-        if not self.devices.is_online(CABINET):
-            return Refuse(Reason.CABINET_SILENT)
-        digest = credential_digest(self._setup.digest_key, text)
-        spent = () if self.durable else self._opened_unwritten
-        access = Access(self.wanted, self._picture, self.clock_source != "none", spent)
-        return access.decide_badge(now.wall_ms, digest) if role == "badge" else access.decide_tag(digest)
-
-    def _open(self, now: Now, reader: str, decision: Open) -> None:
-        slot = self._picture.slots[decision.slot]
-        already_open = is_open(slot.state)
-        assert decision.purpose is Purpose.RETURN or decision.grant is not None, "a key's slot needs a right"
-        assert decision.purpose is not Purpose.RETURN or not has_key(slot.state), "a return goes to an empty slot"
-        digest = self.wanted.digest_of_badge.get(decision.badge) if decision.badge else None
-        self._picture.releases[decision.slot] = Release(
-            slot=decision.slot,
-            purpose=decision.purpose,
-            reader=reader,
-            grant=decision.grant,
-            badge=decision.badge,
-            badge_digest=digest,
-            key=decision.key,
-            identity=decision.identity,
-            opened=already_open,
-            decided_line_ms=now.line_ms,
-            pulsed_line_ms=now.line_ms,
-            pulses=1,
-        )
-        if not self.durable and decision.grant is not None and decision.purpose is not Purpose.RETURN:
-            self._opened_unwritten.add(decision.grant)
-        self._notebook.note(
-            now,
-            AccessGranted,
-            reader=reader,
-            slot=decision.slot,
-            purpose=decision.purpose,
-            grant=decision.grant,
-            badge=decision.badge,
-            key=decision.key,
-        )
-        if not already_open:
-            self._notebook.then(ReleaseSlot(decision.slot))
-        elsewhere = decision.purpose is Purpose.RETURN and decision.slot != self._home(decision.key)
-        self._notebook.then(Indicate(reader, ReaderSignal.ANOTHER_SLOT if elsewhere else ReaderSignal.TAKEN))
-
-    def _home(self, key: str | None) -> int | None:
-        return self.wanted.home_slot(key) if key is not None else None
 
     # --- the centre and the clock
 
@@ -307,6 +232,8 @@ class Station:
             return
         self.wanted.take(arrived.desired, arrived.digest)
         self._handovers.presume_keys()
+        self.people.wanted_changed()
+        self._notebook.remember()  # when the dispatcher was heard, beside what it said
         for grant in [
             grant
             for grant, use in self._picture.uses.items()
@@ -346,8 +273,9 @@ class Station:
                 actions = [action for action in actions if isinstance(action, Report)]
                 self.commands.not_durable(now, fact)
                 continue
-            if isinstance(fact, AccessGranted) and fact.grant is not None and fact.purpose is not Purpose.RETURN:
-                self._opened_unwritten.add(fact.grant)
+            if isinstance(fact, AccessGranted) and not self.people.not_durable(now, fact):
+                actions = [action for action in actions if isinstance(action, Report)]
+                continue
             self._notebook.repeat(fact)
         self._notebook.then(*actions)
 

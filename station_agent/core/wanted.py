@@ -31,7 +31,11 @@ class Wanted:
         self.grants: dict[str, Grant] = {}
         self.badge_of_digest: dict[str, str] = {}
         self.digest_of_badge: dict[str, str] = {}
+        self.pin_of_badge: dict[str, str] = {}
+        """Digests of PINs, by badge reference."""
+        self.complete_until_ms: int | None = None
         self.revoked: frozenset[str] = frozenset()
+        self.suspended: frozenset[str] = frozenset()
         self.blocked: frozenset[str] = frozenset()
         self.key_of_tag: dict[str, str] = {}
         self._grants_of_badge: dict[str, list[Grant]] = {}
@@ -57,7 +61,10 @@ class Wanted:
         self.grants = {grant.grant: grant for grant in desired.grants}
         self.badge_of_digest = {entry.digest: entry.ref for entry in desired.badges}
         self.digest_of_badge = {entry.ref: entry.digest for entry in desired.badges}
+        self.pin_of_badge = {entry.ref: entry.pin_digest for entry in desired.badges if entry.pin_digest}
+        self.complete_until_ms = desired.complete_until_ms
         self.revoked = frozenset(desired.revoked)
+        self.suspended = frozenset(desired.suspended)
         self.blocked = frozenset(desired.blocked)
         self.key_of_tag = {tag: entry.key for entry in desired.keys for tag in entry.tag_digests}
         pools = {pool.pool: pool.badges for pool in desired.pools}

@@ -10,11 +10,13 @@ from simulator.virtual.overheard import payload_bytes
 from station_agent import messages_in
 from station_agent.agent import Agent
 from station_agent.core import model
-from station_agent.core.access import Access, Open
+from station_agent.core.access import Access
 from station_agent.core.clock import ClockTrust
 from station_agent.core.commands import Commands
+from station_agent.core.decisions import Open
 from station_agent.core.handovers import Handovers
 from station_agent.core.picture import Picture
+from station_agent.core.rights import Rights
 from station_agent.core.slots import has_key
 from station_agent.core.uplink import Uplink
 from station_agent.core.wanted import DesiredOutcome, Wanted
@@ -26,12 +28,12 @@ EARLY_MS = 600_000  # the grace of a late return, taken for one before the start
 
 
 def _window_off_by_the_grace() -> Restore:
-    honest = Access._window_refusal
+    honest = Rights._window_refusal
 
-    def refusal(self: Access, now_ms: int, grant: Any, use: Any) -> Any:
-        return honest(self, min(now_ms + EARLY_MS, max(now_ms, grant.start_ms)), grant, use)
+    def refusal(self: Rights, now_ms: int, badge: str, grant: Any, use: Any) -> Any:
+        return honest(self, min(now_ms + EARLY_MS, max(now_ms, grant.start_ms)), badge, grant, use)
 
-    return replaced(Access, "_window_refusal", refusal)
+    return replaced(Rights, "_window_refusal", refusal)
 
 
 def _high_water_not_persisted() -> Restore:

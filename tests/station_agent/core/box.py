@@ -8,22 +8,32 @@ assert box.kinds() == [...]
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from contract.credentials import CredentialType, credential_digest
-from contract.facts import Fact
+from contract.credentials import CredentialType, credential_digest, pin_digest
+from contract.facts import Fact, VehicleReading
 from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
 from station_agent.core.clock import ClockTrust
-from station_agent.core.device_events import CabinetSeen, CardRead, DeviceEvent, ReaderSeen, ReaderSignal, SlotSeen
+from station_agent.core.device_events import (
+    CabinetSeen,
+    CardRead,
+    DeviceEvent,
+    KeypadPressed,
+    ReaderSeen,
+    ReaderSignal,
+    SlotSeen,
+)
 from station_agent.core.devices import SEEN_BY_MS
 from station_agent.core.picture import Picture
-from station_agent.core.station import Station, StationSetup
+from station_agent.core.setup import StationSetup
+from station_agent.core.station import Station
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 START_MS = 1_800_000_000_000
 DIGEST_KEY = bytes(32)
 NONCE = "a" * 32
-BADGE_TYPE = CredentialType(name="calypso", bits=64)
+BADGE_TYPE = CredentialType(name="calypso", bits=64, pin="not_required")
+STAFF_TYPE = CredentialType(name="mifare-7", bits=56)  # a UID and nothing else: it asks for a PIN
 TAG_TYPE = CredentialType(name="em4100", bits=40)
 AnyFact = TypeVar("AnyFact", bound=Fact)
 
@@ -35,6 +45,10 @@ def number_of(name: str, size: int) -> bytes:
 
 def badge_digest(name: str) -> str:
     return credential_digest(DIGEST_KEY, f"calypso:{number_of(name, 8).hex().upper()}")
+
+
+def staff_digest(name: str) -> str:
+    return credential_digest(DIGEST_KEY, f"mifare-7:{number_of(name, 7).hex().upper()}")
 
 
 def tag_digest(name: str) -> str:
@@ -56,6 +70,10 @@ class Box:
     picture: str = "{}"
     disk_is_good: bool = True
     settings: StationSettings = field(default_factory=StationSettings)
+    pins: dict[str, str] = field(default_factory=dict)
+    """Of members who carry a staff card as well: their reference is `staff-` and the name."""
+    suspended: tuple[str, ...] = ()
+    complete_until_ms: int | None = None
 
     def __post_init__(self) -> None:
         self.contacts = {1: (True, False), 2: (True, False), 3: (True, False), 4: (False, False)}
@@ -74,7 +92,7 @@ class Box:
         setup = StationSetup(
             slots=(1, 2, 3, 4),
             readers=(("entrance", "badge"), ("returns", "return_tag")),
-            badge_types=(BADGE_TYPE,),
+            badge_types=(BADGE_TYPE, STAFF_TYPE),
             tag_types=(TAG_TYPE,),
             digest_key=DIGEST_KEY,
         )
@@ -128,6 +146,18 @@ class Box:
     def badge(self, name: str) -> list[model.Effect]:
         return self.handle(CardRead("entrance", 64, number_of(name, 8)))
 
+    def staff_card(self, name: str) -> list[model.Effect]:
+        """The other card of a member who has a PIN."""
+        return self.handle(CardRead("entrance", 56, number_of(name, 7)))
+
+    def keys(self, keys: str) -> list[model.Effect]:
+        """Keyed in at the entrance."""
+        return self.handle(KeypadPressed("entrance", keys))
+
+    def odometer(self, vehicle: str, metres: int) -> None:
+        """Its tracker says so."""
+        self.handle(model.VehicleRead(vehicle, VehicleReading(age_s=0, odometer_m=metres), None))
+
     def tag(self, name: str) -> list[model.Effect]:
         return self.handle(CardRead("returns", 40, number_of(name, 5)))
 
@@ -179,14 +209,19 @@ class Box:
         start_ms: int = 0,
         hours: float = 2,
         take_by_ms: int = 0,
+        stand_in: bool = False,
+        order: Literal["booking", "service_order"] = "booking",
     ) -> Grant:
         """A right of one or several badges from now (plus `start_ms`) on; the new wanted state arrives at once."""
         start = self.now_ms + start_ms
         end = start + int(hours * HOUR_MS)
         grant = Grant(
             grant=name,
-            badges=tuple(f"ref-{name}" for name in (badge, *others)),
+            order=order,
+            badges=tuple(ref for name in (badge, *others) for ref in self._refs(name)),
             key=key,
+            category="city" if stand_in else None,
+            stand_in=stand_in,
             start_ms=start,
             end_ms=end,
             take_by_ms=min(start + (take_by_ms or 30 * MINUTE_MS), end),
@@ -201,6 +236,19 @@ class Box:
         self.revoked, self.blocked = revoked, blocked
         self.handle(self._arrived(self.version))
 
+    def _refs(self, name: str) -> tuple[str, ...]:
+        return (f"ref-{name}", f"staff-{name}") if name in self.pins else (f"ref-{name}",)
+
+    def _badge_entries(self) -> tuple[BadgeEntry, ...]:
+        """Everybody's badge; a member with a PIN has a staff card too, and the PIN goes with both."""
+        entries = []
+        for name in sorted(self.badges):
+            digests = {f"ref-{name}": badge_digest(name), f"staff-{name}": staff_digest(name)}
+            for ref in self._refs(name):
+                pin = pin_digest(DIGEST_KEY, digests[ref], self.pins[name]) if name in self.pins else None
+                entries.append(BadgeEntry(ref=ref, digest=digests[ref], pin_digest=pin))
+        return tuple(entries)
+
     def _arrived(self, version: int) -> model.DesiredArrived:
         keys = tuple(
             KeyEntry(
@@ -208,6 +256,7 @@ class Box:
                 vehicle=f"car-{n}",
                 tag_digests=(tag_digest(f"tag-{n}"),),
                 home_slot=n if n < 9 else None,
+                category="city" if n < 9 else None,
             )
             for n in (1, 2, 3, 9)
         )
@@ -215,9 +264,11 @@ class Box:
             cabinet="gare-1",
             version=version,
             boot_nonce=NONCE,
-            badges=tuple(BadgeEntry(ref=f"ref-{name}", digest=badge_digest(name)) for name in sorted(self.badges)),
+            badges=self._badge_entries(),
             keys=keys,
             grants=tuple(self.grants),
+            suspended=self.suspended,
+            complete_until_ms=self.complete_until_ms,
             revoked=getattr(self, "revoked", ()),
             blocked=getattr(self, "blocked", ()),
             settings=self.settings,

@@ -212,8 +212,8 @@ def test_beyond_a_limit_facts_are_counted_instead_of_kept() -> None:
     box = without_disk()
     box.badge("ann")
     box.opens(1)
-    for _ in range(HELD_MAX):
-        box.badge("stranger")
+    for n in range(HELD_MAX):
+        box.badge(f"none-{n}")
     box.take(1)
     box.shut(1)
     box.disk_is_good = True
