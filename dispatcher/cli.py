@@ -116,7 +116,7 @@ def _import(options: argparse.Namespace, clock: Clock) -> None:
     def work(connection: Connection) -> ImportReport:
         with connection.begin_nested() as trial:
             check_origin(connection)
-            report = import_rows(connection, rows, clock.now_ms(), os.urandom)
+            report = import_rows(connection, rows, clock.now_ms(), os.urandom, config.rules.pin_digits)
             if options.check:
                 trial.rollback()
         return report

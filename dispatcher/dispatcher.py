@@ -119,6 +119,11 @@ class Dispatcher:
             )
         )
 
+    @property
+    def digest_secret(self) -> bytes:
+        """The master secret of all cabinets' digest keys."""
+        return self._setup.digest_secret
+
     async def begin(self) -> None:
         """Do the timed work once, and make everything due that a start asks for."""
         self.courier.use(self.link)

@@ -74,6 +74,7 @@ async def serve_http(
         clock=clock,
         random_bytes=os.urandom,
         rules=config.rules,
+        digest_secret=dispatcher.digest_secret,
         wake=dispatcher.changed,
     )
     http = config.http

@@ -84,7 +84,7 @@ async def read_command(context: Context, cabinet_id: Id, command_id: Id) -> Comm
 def _create(
     connection: Connection, context: ApiContext, caller: str, cabinet_id: str, wanted: NewCommand
 ) -> CommandOut:
-    _check(connection, cabinet_id, wanted.slot)
+    check_slot(connection, cabinet_id, wanted.slot)
     now_ms = context.clock.now_ms()  # here, so that counters follow one another as transactions do
     command = StoredCommand(
         id=new_id(context.random_bytes),
@@ -101,7 +101,7 @@ def _create(
     return _out(command)
 
 
-def _check(connection: Connection, cabinet_id: str, slot: int) -> None:
+def check_slot(connection: Connection, cabinet_id: str, slot: int) -> None:
     """Raises `Refusal` where no box could carry it out."""
     cabinet = cabinet_fields(connection, cabinet_id)
     if cabinet is None:

@@ -21,6 +21,8 @@ class ApiContext:
     random_bytes: RandomBytes
     """A source of secure randomness, for ids."""
     rules: FleetRules
+    digest_secret: bytes
+    """The master secret of all cabinets: what release codes are made under."""
     wake: Callable[[], None]
     """Called after a write that changed rights: the publisher looks at once instead of at its next round."""
     counters: ApiCounters = field(default_factory=ApiCounters)

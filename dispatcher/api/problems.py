@@ -34,6 +34,7 @@ class ApiReason(StrEnum):
     INTERNAL_ERROR = "internal_error"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     CABINET_NOT_IN_SERVICE = "cabinet_not_in_service"
+    TOO_MANY_CODES = "too_many_codes"
 
 
 Reason = ApiReason | BookingReason
@@ -52,6 +53,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.INTERNAL_ERROR: (500, "The dispatcher made a mistake"),
         ApiReason.STORAGE_UNAVAILABLE: (503, "The database does not answer"),
         ApiReason.CABINET_NOT_IN_SERVICE: (409, "The cabinet is not in service"),
+        ApiReason.TOO_MANY_CODES: (409, "The cabinet has too many release codes"),
         BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
         BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
         BookingReason.TOO_SHORT: (422, "The booking is too short"),

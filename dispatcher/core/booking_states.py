@@ -23,6 +23,7 @@ class BookingState(StrEnum):
 class BookingEvent(StrEnum):
     KEY_TAKEN = "key_taken"  # also again, within the retake hold
     KEY_RETURNED = "key_returned"
+    HANDED_BACK = "handed_back"  # brought back unused: the right stays until its end
     SECOND_TAP = "second_tap"  # the box's fact `grant_completed`
     HOLD_ELAPSED = "hold_elapsed"
     CANCELLED = "cancelled"
@@ -59,6 +60,7 @@ TRANSITIONS: Mapping[tuple[BookingState, BookingEvent], BookingState] = MappingP
         (_S.BOOKED, _E.CANCELLED): _S.CANCELLED,
         (_S.BOOKED, _E.NO_SHOW_DECLARED): _S.NO_SHOW,
         (_S.ACTIVE, _E.KEY_RETURNED): _S.RETURNED,
+        (_S.ACTIVE, _E.HANDED_BACK): _S.RETURNED,
         (_S.RETURNED, _E.KEY_TAKEN): _S.ACTIVE,
         (_S.RETURNED, _E.SECOND_TAP): _S.COMPLETED,
         (_S.RETURNED, _E.HOLD_ELAPSED): _S.COMPLETED,
@@ -68,6 +70,7 @@ TRANSITIONS: Mapping[tuple[BookingState, BookingEvent], BookingState] = MappingP
 REFUSALS: Mapping[tuple[BookingState, BookingEvent], TransitionReason] = MappingProxyType(
     {
         (_S.BOOKED, _E.KEY_RETURNED): _R.KEY_NOT_TAKEN,
+        (_S.BOOKED, _E.HANDED_BACK): _R.KEY_NOT_TAKEN,
         (_S.BOOKED, _E.SECOND_TAP): _R.KEY_NOT_TAKEN,
         (_S.BOOKED, _E.HOLD_ELAPSED): _R.KEY_NOT_TAKEN,
         (_S.ACTIVE, _E.KEY_TAKEN): _R.KEY_ALREADY_OUT,
@@ -76,6 +79,7 @@ REFUSALS: Mapping[tuple[BookingState, BookingEvent], TransitionReason] = Mapping
         (_S.ACTIVE, _E.CANCELLED): _R.KEY_STILL_OUT,
         (_S.ACTIVE, _E.NO_SHOW_DECLARED): _R.KEY_WAS_TAKEN,
         (_S.RETURNED, _E.KEY_RETURNED): _R.KEY_ALREADY_BACK,
+        (_S.RETURNED, _E.HANDED_BACK): _R.KEY_ALREADY_BACK,
         (_S.RETURNED, _E.CANCELLED): _R.KEY_WAS_TAKEN,
         (_S.RETURNED, _E.NO_SHOW_DECLARED): _R.KEY_WAS_TAKEN,
         # A box may act under a right that it had not yet been told to drop: the fact stays in the ledger,

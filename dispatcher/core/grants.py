@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from contract.credentials import credential_digest
+from contract.credentials import credential_digest, pin_digest
 from contract.limits import fit_desired
 from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
 from dispatcher.core.booking_states import BookingState
@@ -43,6 +43,7 @@ class Badge:
     member_id: str
     credential: str
     revoked: bool
+    pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class FleetKey:
     credentials: tuple[str, ...]
     """Of the tags that are on it now."""
     blocked: bool
+    category: str | None = None
+    """Of its vehicle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,10 @@ def desired_content(
     people = {member for right in wanted for member in right.member_ids}
     named = {ref for grant in grants for ref in grant.badges}
     known = [
-        badge for member in sorted(people) for badge in by_member[member] if badge.revoked or badge.ref in named
+        badge
+        for member in sorted(people)
+        for badge in by_member[member]
+        if badge.revoked or badge.ref in named or member not in material.in_standing
     ]
     return fit_desired(
         Desired(
@@ -131,16 +137,18 @@ def desired_content(
             ),
             grants=grants,
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
+            suspended=tuple(sorted(badge.ref for badge in known if badge.member_id not in material.in_standing)),
             blocked=tuple(
                 sorted(key.key_id for key in fleet if key.blocked and key.home_cabinet_id in {box.cabinet_id, None})
             ),
-            settings=StationSettings(
-                opening_allowance_s=rules.opening_allowance_s,
-                retake_hold_s=rules.retake_hold_s,
-                second_tap_s=rules.second_tap_s,
-            ),
+            settings=station_settings(rules),
         )
     )
+
+
+def station_settings(rules: FleetRules) -> StationSettings:
+    """The rules that boxes apply; they have the same names on both sides."""
+    return StationSettings(**{name: getattr(rules, name) for name in StationSettings.model_fields})
 
 
 def _grants(
@@ -173,18 +181,22 @@ def _refs(right: Right, by_member: Mapping[str, list[Badge]], in_standing: froze
 
 def _badge_entries(box: Box, badges: Iterable[Badge]) -> Iterable[BadgeEntry]:
     for badge in sorted(badges, key=lambda badge: badge.ref):
-        yield BadgeEntry(ref=badge.ref, digest=credential_digest(box.digest_key, badge.credential))
+        digest = credential_digest(box.digest_key, badge.credential)
+        pin = pin_digest(box.digest_key, digest, badge.pin) if badge.pin is not None else None
+        yield BadgeEntry(ref=badge.ref, digest=digest, pin_digest=pin)
 
 
 @lru_cache(KEY_ENTRIES_KEPT)
 def _key_entry(cabinet_id: str, digest_key: bytes, key: FleetKey) -> KeyEntry:
     """Each box is told of every key again and again, and hardly one of them changes."""
     digests = [credential_digest(digest_key, text) for text in sorted(key.credentials)[:TAGS_MAX]]
+    at_home = key.home_cabinet_id == cabinet_id
     return KeyEntry(
         key=key.key_id,
         vehicle=key.vehicle_id,
         tag_digests=tuple(digests),
-        home_slot=key.home_slot if key.home_cabinet_id == cabinet_id else None,
+        home_slot=key.home_slot if at_home else None,
+        category=key.category if at_home else None,
     )
 
 

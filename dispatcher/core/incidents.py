@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
-from dispatcher.core.windows import DAY_MS
+from dispatcher.core.windows import DAY_MS, HOUR_MS
 
 Severity = Literal["info", "warning", "urgent"]
 
@@ -27,6 +27,8 @@ class IncidentKind(StrEnum):
     LOCK_STUCK = "lock_stuck"
     SLOT_OPENED_WITHOUT_DECISION = "slot_opened_without_decision"
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
+    PIN_GUESSING = "pin_guessing"
+    VEHICLE_HANDED_BACK = "vehicle_handed_back"
     JOURNAL_NOT_DURABLE = "journal_not_durable"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
@@ -100,6 +102,15 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             Found.BY_FACT,
             "Call the member: if one of the two was somebody else, revoke the badge.",
             DAY_MS,
+        ),
+        IncidentKind.PIN_GUESSING: KindRule(
+            "urgent",
+            Found.BY_FACT,
+            "Somebody tries PINs there: look at this cabinet's refusals, and revoke badges that are not in hand.",
+            HOUR_MS,
+        ),
+        IncidentKind.VEHICLE_HANDED_BACK: KindRule(
+            "info", Found.BY_FACT, "Look at the vehicle, or ask the member: it was brought back at once, unused."
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
             "warning", Found.BY_FACT, "Replace the box's card soon: for a while it could not be written."

@@ -37,6 +37,21 @@ class FleetRules(BaseModel):
     """Seconds past its end before an active booking becomes an incident."""
     grant_horizon_days: Annotated[int, Field(ge=1, le=31)] = 7
     """Days ahead that bookings are sent to their box (what Convadis sends)."""
+    uncertain_clock: Literal["refuse", "earliest_with_pin"] = "earliest_with_pin"
+    """What a box does whose clock nobody vouches for: refuse, or hand out a key once per booking, with PIN, where
+    the booking is the key's next within 12 hours of the earliest time that it can be."""
+    max_offline_age_s: Annotated[int, Field(ge=3600, le=90 * 86_400)] = 7 * 86_400
+    """Seconds that a box hands out keys without hearing the dispatcher. Default: as long as its bookings last."""
+    pin_digits: Annotated[int, Field(ge=4, le=8)] = 4
+    """Digits of every PIN."""
+    pin_tries: Annotated[int, Field(ge=1, le=10)] = 3
+    """Wrong PINs in a row that block a badge at a cabinet."""
+    pin_block_s: Annotated[int, Field(ge=60, le=30 * 86_400)] = 3600
+    """Seconds that a badge is blocked then."""
+    handed_back_within_s: Annotated[int, Field(ge=0, le=3600)] = 600
+    """Seconds from taking a key to bringing it back within which the car counts as not used; the right stays."""
+    handed_back_under_m: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    """Metres that it may have been driven meanwhile."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> Self:

@@ -15,7 +15,7 @@ what a file leaves out stays as it is.
   "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
   "members": [{"id": "m-7f3k", "name": "Alix Dumont", "organisation_id": "city-hall", "standing": "active"}],
   "badges": [{"id": "b-91xq", "member_id": "m-7f3k", "credential": "calypso:00000000075BCD15",
-              "state": "active"}],
+              "state": "active", "pin": "4711"}],
   "vehicles": [{"id": "v-28dm", "name": "Lilas 001", "category": "city", "energy": "electric",
                 "home_station_id": "gare", "life_cycle": "in_service"}],
   "keys": [{"id": "k-55wc", "vehicle_id": "v-28dm", "home_cabinet_id": "gare-1", "home_slot": 1,
@@ -25,5 +25,6 @@ what a file leaves out stays as it is.
 }
 
 May be left out: public, life_cycle (in_service), standing and state (active), public_key (the box is not
-provisioned yet), organisation_id, valid_from and valid_until (always), and any list.
+provisioned yet), organisation_id, pin (it stays as it is; null: the badge has none), valid_from and valid_until
+(always), and any list.
 """

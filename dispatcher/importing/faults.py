@@ -49,7 +49,7 @@ class ImportRefused(Exception):
 
 def fault_at(placed: Placed, field: str, expected: str) -> Fault:
     """A fault of a row that is well-formed in itself."""
-    return Fault(placed.place, field, shown(getattr(placed.row, field)), expected)
+    return Fault(placed.place, field, _shown_of(field, getattr(placed.row, field)), expected)
 
 
 def fault_of_error(place: str, model: type[Row], error: Mapping[str, Any]) -> Fault:
@@ -57,8 +57,13 @@ def fault_of_error(place: str, model: type[Row], error: Mapping[str, Any]) -> Fa
     field = ".".join(str(part) for part in error["loc"]) or None
     if error["type"] == "extra_forbidden":
         return Fault(place, field, None, f"one of the fields {', '.join(model.model_fields)}")
-    value = None if error["type"] == "missing" else shown(error["input"])
+    value = None if error["type"] == "missing" else _shown_of(field, error["input"])
     return Fault(place, field, value, expectation(error))
+
+
+def _shown_of(field: str | None, value: object) -> str:
+    """A PIN is told to nobody, a wrong one neither: it is the right one with a slip."""
+    return "(hidden)" if field == "pin" else shown(value)
 
 
 def shown(value: object) -> str:

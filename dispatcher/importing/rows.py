@@ -107,6 +107,11 @@ class BadgeRow(Identified):
     member_id: Id
     credential: Credential
     state: Literal["active", "revoked"] = "active"
+    pin: Annotated[str, Field(pattern=r"^[0-9]{4,8}$")] | None = None
+    """As many digits as the fleet's rule `pin_digits` says. Left out: as it is; null: none."""
+
+    def columns(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"pin"})
 
 
 class VehicleRow(Identified):

@@ -67,6 +67,7 @@ def _moved(booking: Booking, following: BookingState, happening: Happening, rule
         taken_ms = at_ms if booking.taken_ms is None else booking.taken_ms
         return replace(moved, taken_ms=taken_ms, returned_ms=None, hold_until_ms=None)
     if following is BookingState.RETURNED:
-        hold_ms = hold_until_ms(rules, at_ms, booking.end_ms)
+        handed_back = happening.event is BookingEvent.HANDED_BACK
+        hold_ms = booking.end_ms if handed_back else hold_until_ms(rules, at_ms, booking.end_ms)
         return replace(moved, returned_ms=at_ms, hold_until_ms=hold_ms)
     return replace(moved, ended_ms=at_ms)

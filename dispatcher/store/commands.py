@@ -17,6 +17,8 @@ from dispatcher.store.unfounded import without_origin
 from dispatcher.store.upsert import upsert_all
 
 RELEASE_SLOT = "release_slot"
+RELEASE_CODE = "release_code"
+"""Not sent: a member carries it (`dispatcher.store.release_codes`)."""
 
 
 class CommandOutcome(StrEnum):
@@ -106,7 +108,8 @@ def open_commands(connection: Connection, now_ms: int) -> OpenCommands:
         for row in rows
         if origin is not None and origin.holds(commands, row) and row["expires_ms"] > now_ms
     ]
-    return OpenCommands(tuple(waiting), len(waiting) < len(rows))
+    to_send = tuple(command for command in waiting if command.action == RELEASE_SLOT)
+    return OpenCommands(to_send, len(waiting) < len(rows))
 
 
 def close_over(connection: Connection, now_ms: int) -> None:

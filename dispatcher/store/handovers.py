@@ -13,6 +13,7 @@ from dispatcher.store.commands import is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.readings import keep_reading
+from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
 
 _NEW_HANDOVER, _NEW_RENTAL = insert(handovers), insert(rentals)
@@ -29,6 +30,7 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
         return
     at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, opened_for=None)
     close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
+    command_id = fact.command or command_of_code(at.connection, at.cabinet_id, fact.code)
     booking = booking_of_grant(at.connection, fact.grant)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_TAKEN, fact.at_ms)
@@ -39,17 +41,19 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
         "key_id": fact.key,
         "badge_ref": fact.badge,
     }
-    _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": fact.command, **who})
+    _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": command_id, **who})
     _start_rental(at, fact, who)
+    if vehicle_id is not None:
+        close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, vehicle_id, at.received_ms)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
     if returned_ms is not None:
         _is_back_already(at, fact, returned_ms)
     elif fact.key is not None:
-        right = {"grant_id": fact.grant, "command_id": fact.command}
+        right = {"grant_id": fact.grant, "command_id": command_id}
         set_key(at.connection, fact.key, state="taken", **right, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
-    elif fact.grant is None and not is_known(at.connection, at.cabinet_id, fact.command):
+    elif fact.grant is None and not is_known(at.connection, at.cabinet_id, command_id):
         _unidentified_key_out(at, fact)
 
 
@@ -58,7 +62,7 @@ def _is_told_take(at: Applying, fact: KeyTaken) -> bool:
 
     The slot is empty here too, and the key is known to be out or in another place.
     """
-    if not fact.seen_late or fact.grant is not None or fact.command is not None:
+    if not fact.seen_late or any(right is not None for right in (fact.grant, fact.command, fact.code)):
         return False
     slot = at.slot_state(fact.slot)
     if slot is None or slot.key_present is not False:
@@ -105,8 +109,11 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         badge_ref = before.badge_ref
     booking = booking_of_grant(at.connection, grant_id)
     if booking is not None:
-        at.tell_booking(booking, BookingEvent.KEY_RETURNED, fact.at_ms)
+        event = BookingEvent.HANDED_BACK if fact.handed_back else BookingEvent.KEY_RETURNED
+        at.tell_booking(booking, event, fact.at_ms)
     vehicle_id = vehicle_of_key(at.connection, fact.key)
+    if fact.handed_back and vehicle_id is not None:
+        _handed_back(at, vehicle_id, booking.id if booking is not None else None)
     who = {
         "booking_id": booking.id if booking is not None else None,
         "vehicle_id": vehicle_id,
@@ -215,6 +222,20 @@ def _close_unidentified(at: Applying, fact: KeyReturned) -> None:
     if open_here:
         subject = here if here in open_here else open_here[0]
         close_incident(at.connection, IncidentKind.UNIDENTIFIED_KEY_OUT, subject, at.received_ms)
+
+
+def _handed_back(at: Applying, vehicle_id: str, booking_id: str | None) -> None:
+    """Somebody should look at the vehicle before the next member does; open until its key is taken again."""
+    discrepancy = Discrepancy(
+        IncidentKind.VEHICLE_HANDED_BACK,
+        vehicle_id,
+        expected="a vehicle that is driven when its key was taken",
+        seen="its key was brought back at once, and the vehicle had hardly moved",
+        cabinet_id=at.cabinet_id,
+        vehicle_id=vehicle_id,
+        booking_id=booking_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
 
 
 def _unidentified_key_out(at: Applying, fact: KeyTaken) -> None:

@@ -4,17 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, func, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
 
+from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import to_utc
 from dispatcher.importing.checks import Stored, check_rows
 from dispatcher.importing.faults import Fault, ImportRefused, Placed, fault_at
-from dispatcher.importing.rows import KINDS, CabinetRow, KeyRow, TagRow, VehicleRow
+from dispatcher.importing.rows import KINDS, BadgeRow, CabinetRow, KeyRow, TagRow, VehicleRow
 from dispatcher.store.desired import mark_serving_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.origin import SIGNED, origin_of, with_origin
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
+    badge_pins,
     badges,
     bookings,
     cabinets,
@@ -39,6 +41,7 @@ TABLES: Mapping[str, Table] = {
     "tags": key_tags,
 }
 
+PIN_DIGITS_DEFAULT = FleetRules().pin_digits
 LEFT_TO_STORED = {"members": "standing", "badges": "state", "keys": "life_cycle", "tags": "valid_until"}
 """What a row may leave to what is stored, and a right depends on. From a row without origin it is not taken."""
 
@@ -65,7 +68,11 @@ class ImportReport:
 
 
 def import_rows(
-    connection: Connection, rows: Sequence[Placed], now_ms: int, random_bytes: RandomBytes
+    connection: Connection,
+    rows: Sequence[Placed],
+    now_ms: int,
+    random_bytes: RandomBytes,
+    pin_digits: int = PIN_DIGITS_DEFAULT,
 ) -> ImportReport:
     """Insert what is new, update what differs, and have every cabinet's rights computed again.
 
@@ -78,6 +85,7 @@ def import_rows(
     faults = list(_leaving_to_nobodys_word(connection, rows, stock))
     rows = _completed(rows, stock)
     faults += check_rows(rows, _stored(connection), now_ms)
+    faults += _pins_of_another_length(rows, pin_digits)
     if faults:
         raise ImportRefused(faults)
     report = ImportReport()
@@ -85,9 +93,20 @@ def import_rows(
         found = [placed for placed in rows if placed.kind == kind]
         if found:
             report.by_kind[kind] = _write(connection, kind, found, stock[kind], now_ms, random_bytes)
+    counts = report.by_kind.get("badges")
+    if counts is not None:
+        told = [placed.row for placed in rows if isinstance(placed.row, BadgeRow)]
+        report.by_kind["badges"] = _with_pins(counts, write_pins(connection, told))
     if report.wrote:
         mark_serving_dirty(connection)
     return report
+
+
+def _pins_of_another_length(rows: Sequence[Placed], digits: int) -> Iterator[Fault]:
+    """A reader takes a PIN as complete with so many digits: a longer one would never be right."""
+    for placed in rows:
+        if isinstance(placed.row, BadgeRow) and placed.row.pin is not None and len(placed.row.pin) != digits:
+            yield fault_at(placed, "pin", f"{digits} digits, as the fleet's rule pin_digits says")
 
 
 def _completed(rows: Sequence[Placed], stock: Stock) -> list[Placed]:
@@ -147,6 +166,29 @@ def _write(
     if new:
         connection.execute(insert(table), new)
     return Counts(len(new), len(changed), len(found) - len(new) - len(changed))
+
+
+def write_pins(connection: Connection, rows: Sequence[BadgeRow]) -> int:
+    """Keep the PINs that rows name, drop those that they say are none; how many badges that changed."""
+    seal = origin_of(connection).pins
+    stored = {row.badge_id: row.sealed for row in connection.execute(select(badge_pins))}
+    changed = 0
+    for row in rows:
+        sealed = seal.seal(row.id, row.pin) if row.pin is not None else None
+        if "pin" not in row.model_fields_set or sealed == stored.get(row.id):
+            continue
+        changed += 1
+        connection.execute(delete(badge_pins).where(badge_pins.c.badge_id == row.id))
+        if sealed is not None:
+            kept = with_origin(connection, badge_pins, {"badge_id": row.id, "sealed": sealed})
+            connection.execute(insert(badge_pins).values(kept))
+    return changed
+
+
+def _with_pins(counts: Counts, changed: int) -> Counts:
+    """A badge whose PIN alone is another one has changed."""
+    more = min(changed, counts.unchanged)
+    return Counts(counts.added, counts.changed + more, counts.unchanged - more)
 
 
 def _free_credentials(connection: Connection, changed: Sequence[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
+    badge_pins,
     badges,
     booking_drivers,
     bookings,
@@ -30,7 +31,7 @@ _VALID_TAGS = select(key_tags).where(  # made once, all of these: they run after
     or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > bindparam("now_ms")),
 )
 _FLEET = (
-    select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"))
+    select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"), vehicles.c.category.label("category"))
     .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
     .where(keys.c.life_cycle == "in_service")
     .order_by(keys.c.id)
@@ -48,6 +49,7 @@ _DRIVERS = select(booking_drivers).where(booking_drivers.c.booking_id.in_(bindpa
 _PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
 _ACTIVE = select(members).where(members.c.id.in_(_PEOPLE), members.c.standing == "active")
 _OF_PEOPLE = select(badges).where(badges.c.member_id.in_(_PEOPLE)).order_by(badges.c.ref)
+_PINS = select(badge_pins).join(badges, badges.c.id == badge_pins.c.badge_id).where(badges.c.member_id.in_(_PEOPLE))
 
 
 def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Material:
@@ -98,6 +100,7 @@ def _fleet(origin: Origin, valid_tags: _Rows, fleet: _Rows) -> Fleet:
             home_slot=row.home_slot,
             credentials=tuple(tags[row.id]),
             blocked=row.vehicle_life_cycle != "in_service",
+            category=row.category,
         )
         for row in fleet.rows
     )
@@ -133,8 +136,26 @@ def _in_standing(connection: Connection, sieve: Sieve, people: list[str]) -> fro
 
 
 def _badges(connection: Connection, sieve: Sieve, people: list[str]) -> tuple[Badge, ...]:
+    pins = _pins(connection, sieve, people)
     return tuple(
-        Badge(row["ref"], row["member_id"], row["credential"], revoked=row["state"] == "revoked")
+        Badge(
+            row["ref"],
+            row["member_id"],
+            row["credential"],
+            revoked=row["state"] == "revoked",
+            pin=pins.get(row["id"]),
+        )
         for row in connection.execute(_OF_PEOPLE, {"people": people}).mappings()
         if sieve.passes(badges, row)
     )
+
+
+def _pins(connection: Connection, sieve: Sieve, people: list[str]) -> dict[str, str]:
+    """By badge id."""
+    seal = origin_of(connection).pins
+    opened = {
+        row["badge_id"]: seal.open(row["badge_id"], row["sealed"])
+        for row in connection.execute(_PINS, {"people": people}).mappings()
+        if sieve.passes(badge_pins, row)
+    }
+    return {badge_id: pin for badge_id, pin in opened.items() if pin is not None}

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from dispatcher.store.schema import badges, bookings, commands, key_tags, keys, members
+from dispatcher.store.pins import PinSeal
+from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_tags, keys, members
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
@@ -36,6 +37,7 @@ SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         ),
         members: ("id", "standing"),
         badges: ("id", "ref", "member_id", "credential", "state"),
+        badge_pins: ("badge_id", "sealed"),
         # Where a key lives is what a box presumes of a key that nothing has read; which tag is on it says what
         # comes back. Changed, either lets the grant of one key open the slot of another.
         keys: ("id", "vehicle_id", "home_cabinet_id", "home_slot", "life_cycle"),
@@ -55,11 +57,12 @@ CHECKED_MAX = 50_000  # a large fleet's rows; each is some 300 bytes
 class Origin:
     """Makes and checks codes. About 3 us each; a row that was found good and has not changed costs a fifth."""
 
-    __slots__ = ("_checked", "_key")
+    __slots__ = ("_checked", "_key", "pins")
 
     def __init__(self, key: bytes) -> None:
         assert len(key) == ORIGIN_KEY_BYTES, f"{ORIGIN_KEY_BYTES} bytes"
         self._key = key
+        self.pins = PinSeal(key)
         self._checked: set[tuple[object, ...]] = set()
         """Whole contents with the codes that hold for them: another content, or code, is another tuple."""
 

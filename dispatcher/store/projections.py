@@ -25,6 +25,7 @@ from contract.facts import (
     GrantCompleted,
     KeyReturned,
     KeyTaken,
+    PinGuessing,
     ReleaseFailed,
     UnknownFact,
 )
@@ -37,6 +38,7 @@ from dispatcher.store.commands import keep_outcome
 from dispatcher.store.handovers import key_returned, key_taken
 from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident, open_subjects
 from dispatcher.store.links import heard_of_clock
+from dispatcher.store.release_codes import code_used
 from dispatcher.store.schema import refusals
 from dispatcher.store.service import RELEASE_FAILED
 from dispatcher.store.sightings import badge_shown
@@ -56,6 +58,8 @@ def _access_granted(at: Applying, fact: AccessGranted) -> None:
     badge_shown(at, fact)
     if fact.grant is not None:
         at.set_slot(fact.slot, fact.at_ms, opened_for=fact.grant)
+    if fact.code is not None:
+        code_used(at.connection, at.cabinet_id, fact.code, at.received_ms)
 
 
 def _access_refused(at: Applying, fact: AccessRefused) -> None:
@@ -73,6 +77,17 @@ def _keep_refusal(at: Applying, fact: AccessRefused | ReleaseFailed, reason: str
         "grant_id": fact.grant,
     }
     at.connection.execute(_NEW_REFUSAL, row)
+
+
+def _pin_guessing(at: Applying, fact: PinGuessing) -> None:
+    discrepancy = Discrepancy(
+        IncidentKind.PIN_GUESSING,
+        at.subject(fact.reader),
+        expected="members who know their PINs",
+        seen=f"{fact.tries} wrong PINs within ten minutes; the cabinet answers slowly",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
 
 
 def _grant_completed(at: Applying, fact: GrantCompleted) -> None:
@@ -209,6 +224,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         GrantCompleted: _grant_completed,
         KeyReturned: key_returned,
         KeyTaken: key_taken,
+        PinGuessing: _pin_guessing,
         ReleaseFailed: _release_failed,
     }
 )

@@ -49,7 +49,12 @@ class VirtualCentre(Computer):
         ledger = self.database.write_now(lambda connection: ledger_id(connection, rng.randbytes))
         self.dispatcher = Dispatcher(setup, around, ledger)
         context = ApiContext(
-            self.database, self._stage.clock, rng.randbytes, self._stage.rules, self.dispatcher.changed
+            database=self.database,
+            clock=self._stage.clock,
+            random_bytes=rng.randbytes,
+            rules=self._stage.rules,
+            digest_secret=setup.digest_secret,
+            wake=self.dispatcher.changed,
         )
         self._desk = self._stage.runner.desk(self.dispatcher, context, life)
         self._stage.runner.start(self.dispatcher, life, self._own_link(), ())

@@ -63,9 +63,11 @@ class Access:
             return Refuse(Reason.CLOCK_NOT_TRUSTED, badge=badge)
         if self.offline_ms > self.wanted.settings.max_offline_age_s * 1000:
             return Refuse(Reason.OFFLINE_TOO_LONG, badge=badge)
+        decision = rights.best(now_ms, badge) if self.clock_trusted else rights.earliest(bound_ms, badge)
+        if isinstance(decision, Refuse) and decision.reason is Reason.NO_BOOKING and badge in self.wanted.suspended:
+            return replace(decision, reason=Reason.SUSPENDED)
         if self.clock_trusted:
-            return rights.best(now_ms, badge)
-        decision = rights.earliest(bound_ms, badge)
+            return decision
         return replace(decision, lower_bound_ms=bound_ms) if isinstance(decision, Open) else decision
 
     def _key_held_by(self, digest: str) -> tuple[str, str | None] | None:

@@ -69,6 +69,7 @@ async def running_api(rules: FleetRules | None = None, token: str = TOKEN) -> As
             clock=clock,
             random_bytes=Random("api").randbytes,
             rules=rules or FleetRules(),
+            digest_secret=b"m" * 32,
             wake=lambda: wakes.append(clock.now_ms()),
         )
         names = {"front-end": TOKEN, "operators": OTHER_TOKEN}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from dispatcher.store.commands import (
+    RELEASE_CODE,
     RELEASE_SLOT,
     StoredCommand,
     command_by_id,
@@ -11,6 +12,7 @@ from dispatcher.store.commands import (
     next_counter,
 )
 from dispatcher.store.database import Database
+from dispatcher.store.release_codes import insert_code, next_number
 from tests.dispatcher.small_fleet import CABINET, MINUTE, NOW_MS
 
 
@@ -33,6 +35,10 @@ def order(
     wanted = replace(plain, **changes)
 
     def write(connection: Any) -> StoredCommand:
+        if wanted.action == RELEASE_CODE:
+            made = replace(wanted, counter=next_number(connection, cabinet, now_ms))
+            insert_code(connection, made)
+            return made
         made = replace(wanted, counter=next_counter(connection, cabinet, now_ms))
         insert_command(connection, made)
         return made

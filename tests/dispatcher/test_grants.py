@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from contract.credentials import cabinet_digest_key, credential_digest
+from contract.credentials import cabinet_digest_key, credential_digest, pin_digest
 from contract.messages import Desired
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import (
@@ -93,8 +93,32 @@ def test_a_grant_that_nobody_can_use_is_not_sent() -> None:
     assert made(in_standing=frozenset()).grants == ()
 
 
-def test_badges_that_no_grant_names_stay_away_from_the_box() -> None:
-    assert made(in_standing=frozenset({"member-2"}), badges=BADGES[:3]).badges == (made(badges=BADGES[2:3]).badges)
+def test_badges_of_a_member_without_standing_are_told_as_such() -> None:
+    desired = made(in_standing=frozenset({"member-2"}), badges=BADGES[:3])
+    assert desired.suspended == ("ref-1", "ref-1b")
+    assert [entry.ref for entry in desired.badges] == ["ref-1", "ref-1b", "ref-2"]
+    assert made().suspended == ()
+
+
+def test_badges_that_no_right_names_stay_away_from_the_box() -> None:
+    stranger = Badge("ref-9", "member-9", "calypso:09", revoked=False)
+    assert made(badges=(*BADGES, stranger)).badges == made().badges
+
+
+def test_a_pin_is_told_as_a_digest_of_this_badge_under_this_cabinets_key() -> None:
+    with_pin = tuple(replace(badge, pin="4711") for badge in BADGES)
+    digests = {entry.ref: entry for entry in made(badges=with_pin).badges}
+    entry = digests["ref-2"]
+    assert entry.pin_digest == pin_digest(BOX.digest_key, entry.digest, "4711")
+    assert len({one.pin_digest for one in digests.values()}) == len(digests), "one for each badge"
+    assert made().badges[0].pin_digest is None
+
+
+def test_the_fleets_rules_reach_the_box_under_their_names() -> None:
+    rules = FleetRules(pin_digits=6, pin_tries=5, uncertain_clock="refuse", max_offline_age_s=86_400)
+    settings = made(rules=rules).settings
+    assert (settings.pin_digits, settings.pin_tries) == (6, 5)
+    assert (settings.uncertain_clock, settings.max_offline_age_s) == ("refuse", 86_400)
 
 
 def test_grants_come_nearest_first() -> None:

@@ -438,6 +438,14 @@ def test_files_that_are_none_of_ours_are_named(tmp_path: Path) -> None:
     assert texts[3] == f"{paths[3]}: expected a file that can be read: No such file or directory"
 
 
+@pytest.mark.parametrize("pin", ["471", "47111", "471a", 4711, "４７１１"])
+def test_a_pin_of_another_form_is_refused_and_told_to_nobody(database: Database, pin: object) -> None:
+    badge = {"id": "b-new", "member_id": "m-alix", "credential": "calypso:00000000000000AA", "pin": pin}
+    (fault,) = _faults({"badges": [badge]}, database)
+    assert "pin" in fault
+    assert str(pin) not in fault
+
+
 def test_the_example_in_the_manual_can_be_imported_and_shows_every_field(empty: Database) -> None:
     text = importing.__doc__ or ""
     example = json.loads(text[text.index("{") : text.rindex("}") + 1])

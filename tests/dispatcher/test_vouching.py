@@ -52,6 +52,7 @@ def test_rows_from_before_the_migration_open_nothing_until_somebody_vouches_for_
         "bookings": 1,
         "members": 3,
         "badges": 3,
+        "badge_pins": 0,
         "keys": 3,
         "key_tags": 3,
     }

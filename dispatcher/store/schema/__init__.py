@@ -21,6 +21,7 @@ from dispatcher.store.schema.bookings import booking_drivers, booking_history, b
 from dispatcher.store.schema.decisions import desired_grants, desired_states, incidents
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
 from dispatcher.store.schema.network import (
+    badge_pins,
     badges,
     cabinets,
     key_tags,
@@ -51,6 +52,7 @@ __all__ = [
     "LIFE_CYCLES",
     "LIVE_BOOKING_STATES",
     "STANDINGS",
+    "badge_pins",
     "badge_sightings",
     "badges",
     "booking_drivers",

@@ -48,6 +48,13 @@ badges = table(
     one_of("state", BADGE_STATES),
     Index(None, "member_id"),
 )
+badge_pins = table(
+    "badge_pins",
+    ref("badge_id", "badges.id", primary_key=True),
+    Column("sealed", String(128), nullable=False),
+    origin(),
+)
+"""PINs as `dispatcher.store.pins` seals them. A badge without a row has none."""
 vehicles = table(
     "vehicles",
     id_(),

@@ -1,0 +1,87 @@
+"""Offline release codes: what the hotline reads out to a member whose box has no network."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Response
+from pydantic import Field
+from sqlalchemy import Connection
+
+from contract.credentials import cabinet_digest_key
+from contract.release_codes import release_code, release_code_key
+from contract.values import Slot
+from dispatcher.api.commands import REASON_CHARACTERS_MAX, check_slot
+from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.problems import ApiReason, Refusal
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.values import Answer, Body, Id
+from dispatcher.core.windows import to_utc
+from dispatcher.store.commands import RELEASE_CODE, StoredCommand
+from dispatcher.store.ids import new_id
+from dispatcher.store.release_codes import TooManyCodes, insert_code, next_number, valid_until_ms
+
+router = resource("cabinets")
+
+
+class NewReleaseCode(Body):
+    """Let a member open one slot, whatever hangs in it."""
+
+    slot: Slot
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    """Why, for whoever asks later. No names: the order is kept."""
+
+
+class ReleaseCodeOut(Answer):
+    command_id: str
+    """The order as GET .../commands/{id} tells it: `completed` once the box has told that the code was used."""
+    cabinet_id: str
+    slot: int
+    code: str
+    """Eight digits, told this once: keyed in at the cabinet's badge reader, without a badge."""
+    author: str
+    reason: str
+    valid_until: datetime
+    """By a box whose clock is right. One that lost power and network takes it for up to a day longer, once."""
+
+
+@router.post("/{cabinet_id}/release-codes", status_code=201, responses=answers(400, 404, 409, 413, 422))
+async def create_release_code(
+    context: Context, caller: Caller, cabinet_id: Id, wanted: NewReleaseCode, response: Response
+) -> ReleaseCodeOut:
+    """Make a code for one slot. Nothing is sent: the member carries it, and it opens once."""
+    made = await context.database.write(lambda connection: _create(connection, context, caller, cabinet_id, wanted))
+    response.headers["location"] = f"/api/v1/cabinets/{cabinet_id}/commands/{made.command_id}"
+    return made
+
+
+def _create(
+    connection: Connection, context: ApiContext, caller: str, cabinet_id: str, wanted: NewReleaseCode
+) -> ReleaseCodeOut:
+    check_slot(connection, cabinet_id, wanted.slot)
+    now_ms = context.clock.now_ms()  # here, so that numbers follow one another as transactions do
+    try:
+        number = next_number(connection, cabinet_id, now_ms)
+    except TooManyCodes as error:
+        raise Refusal(ApiReason.TOO_MANY_CODES, f"cabinet {cabinet_id!r}: {error}") from None
+    command = StoredCommand(
+        id=new_id(context.random_bytes),
+        cabinet_id=cabinet_id,
+        slot=wanted.slot,
+        counter=number,
+        action=RELEASE_CODE,
+        author=caller,
+        reason=wanted.reason,
+        issued_ms=now_ms,
+        expires_ms=valid_until_ms(number),
+    )
+    insert_code(connection, command)
+    key = release_code_key(cabinet_digest_key(context.digest_secret, cabinet_id))
+    return ReleaseCodeOut(
+        command_id=command.id,
+        cabinet_id=cabinet_id,
+        slot=wanted.slot,
+        code=release_code(key, wanted.slot, number),
+        author=caller,
+        reason=wanted.reason,
+        valid_until=to_utc(command.expires_ms),
+    )
