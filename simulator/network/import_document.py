@@ -53,7 +53,8 @@ def _badges(member: Member) -> Iterator[Row]:
         cards.append((member.old_badge, "revoked"))
     for number, (card, state) in enumerate(cards, start=1):
         badge_id = f"b{member.id.removeprefix('m')}-{number}"
-        yield {"id": badge_id, "member_id": member.id, "credential": card.credential, "state": state}
+        row: Row = {"id": badge_id, "member_id": member.id, "credential": card.credential, "state": state}
+        yield row | ({"pin": member.pin} if card.asks_for_pin else {})
 
 
 def _fleet(network: Network) -> dict[str, list[Row]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from zlib import crc32
 
 SLOTS = 8  # one relay board with 8 relays and 8 inputs, and one board with 8 inputs, serve a cabinet
 
@@ -37,9 +38,12 @@ class CardKind:
 
 
 CALYPSO = CardKind("calypso", 64, "badge")  # Pass Pass: the Calypso serial number, not the radio UID
-MIFARE_7 = CardKind("mifare-7", 56, "badge")  # a partner's staff card: the 7-byte UID
+MIFARE_7 = CardKind("mifare-7", 56, "badge", pin="required")  # a partner's staff card: the 7-byte UID
 EM4100 = CardKind("em4100", 40, "tag")  # the fob of a key: version byte and 4-byte number
 CARD_KINDS = (CALYPSO, MIFARE_7, EM4100)
+
+
+CARD_KIND_BY_NAME = {kind.name: kind for kind in CARD_KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,16 @@ class Card:
     def credential(self) -> str:
         """As the dispatcher knows it, such as `calypso:00000000075BCD15`."""
         return f"{self.kind}:{self.data.hex().upper()}"
+
+    @property
+    def asks_for_pin(self) -> bool:
+        return asks_for_pin(self.credential)
+
+
+def asks_for_pin(credential: str) -> bool:
+    """Whether a key is handed out for such a card with a PIN only."""
+    kind = CARD_KIND_BY_NAME.get(credential.partition(":")[0])
+    return kind is not None and kind.pin == "required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,11 @@ class Member:
     """Valid ones; the first is the one in the purse."""
     old_badge: Card | None
     """Replaced and revoked, but still in the other coat."""
+
+    @property
+    def pin(self) -> str:
+        """Four digits, drawn as the id is; 0000 is nobody's, so that a thief may guess it."""
+        return f"{1 + crc32(self.id.encode()) % 9_999:04d}"
 
 
 @dataclass(frozen=True)

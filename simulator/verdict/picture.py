@@ -11,7 +11,7 @@ from itertools import combinations
 
 from dispatcher.core.windows import utc_text
 from simulator.network.wiring import slot_numbers
-from simulator.verdict.evidence import Booking, Evidence
+from simulator.verdict.evidence import Booking, Evidence, Incident
 from simulator.verdict.replay import (
     CabinetScene,
     Outing,
@@ -31,6 +31,7 @@ SETTLES_WITHIN_US = 10_000_000  # timed work runs every few seconds of line time
 LIVE = frozenset({"booked", "active", "returned"})
 WRONG_SLOT = "key_in_wrong_slot"
 WRONG_STATION = "key_at_wrong_station"
+HANDED_BACK = "vehicle_handed_back"
 OVERDUE = "key_overdue"
 
 
@@ -133,6 +134,7 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
     """Each discrepancy of the world has its incident, opened once and closed once; there are no others."""
     for incident in judge.evidence.incidents:
         explained = judge.excuses.explains_incident(incident.kind, incident.subject, incident.opened_ms)
+        explained = explained or (incident.kind == HANDED_BACK and _may_be_unused(judge, record, incident))
         if incident.kind not in {WRONG_SLOT, WRONG_STATION, OVERDUE} and not explained:
             yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
     stays = [
@@ -146,6 +148,23 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
         yield from _compare_incidents(judge, end, kind, spans)
     spans = [span for cabinet in judge.network.cabinets for span in _overdue_spans(judge, record, cabinet, end)]
     yield from _compare_incidents(judge, end, OVERDUE, spans)
+
+
+def _may_be_unused(judge: Judge, record: WorldRecord, incident: Incident) -> bool:
+    """Whether a key of the vehicle came back minutes after it had left, some time before the incident."""
+    within_ms = judge.rules.handed_back_within_s * 1000 + judge.edge_ms
+    left_ms: dict[str, int] = {}
+    for fact in record:
+        key = fact.deed.key or ""
+        if key not in judge.network.vehicle_of_key or judge.network.vehicle_of_key[key].id != incident.subject:
+            continue
+        if fact.deed.what is What.KEY_REMOVED:
+            left_ms[key] = fact.moment.at_ms
+        elif fact.deed.what is What.KEY_INSERTED and key in left_ms:
+            out_ms = fact.moment.at_ms - left_ms.pop(key)
+            if out_ms <= within_ms and fact.moment.at_ms <= incident.opened_ms + judge.edge_ms:
+                return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

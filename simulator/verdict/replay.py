@@ -22,6 +22,13 @@ class Return:
 
     inserted: PhysicalFact
     booking: str | None
+    removed: PhysicalFact | None = None
+    """How it had left; None: another cabinet."""
+
+    @property
+    def out_ms(self) -> int | None:
+        """How long it was out, wall time; None: that is not known here."""
+        return None if self.removed is None else self.inserted.moment.at_ms - self.removed.moment.at_ms
 
 
 @dataclass(slots=True)
@@ -38,6 +45,10 @@ class CabinetScene:
     """How each key last came back, by key."""
     out: dict[str, Outing] = field(default_factory=dict)
     """By key."""
+    last_pin: PhysicalFact | None = None
+    """Keyed in after the last badge."""
+    wrong_pins: dict[str, list[int]] = field(default_factory=dict)
+    """When wrong PINs in a row were keyed in for a card, wall times, by credential."""
     tapped: dict[str, PhysicalFact] = field(default_factory=dict)
     """The first badge that was shown after each booking's key came back, by booking."""
 
@@ -50,10 +61,13 @@ class CabinetScene:
         match deed.what:
             case What.BADGE_SHOWN:
                 self.last_badge = self.last_card = fact
+                self.last_pin = None
                 if any(back.booking == deed.booking for back in self.back.values()):
                     self.tapped.setdefault(deed.booking or "", fact)
             case What.TAG_SHOWN:
                 self.last_card = fact
+            case What.PIN_KEYED:
+                self._pin_keyed(fact)
             case What.DOOR_OPENED if deed.slot is not None:
                 self.open_slots.add(deed.slot)
             case What.DOOR_CLOSED if deed.slot is not None:
@@ -66,8 +80,16 @@ class CabinetScene:
             case What.KEY_INSERTED if deed.slot is not None and deed.key is not None:
                 self.hooks[deed.slot] = deed.key
                 outing = self.out.pop(deed.key, None)
-                self.back[deed.key] = Return(fact, outing.booking if outing is not None else None)
+                booking, removed = (outing.booking, outing.removed) if outing is not None else (None, None)
+                self.back[deed.key] = Return(fact, booking, removed)
                 self.tapped.pop(self.back[deed.key].booking or "", None)
+
+    def _pin_keyed(self, fact: PhysicalFact) -> None:
+        self.last_pin, card = fact, fact.deed.credential or ""
+        if fact.deed.is_right:
+            self.wrong_pins.pop(card, None)
+        else:
+            self.wrong_pins.setdefault(card, []).append(fact.moment.at_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import utc_text
-from simulator.network.model import Network
+from simulator.network.model import Network, asks_for_pin
 from simulator.network.wiring import slot_numbers
 from simulator.verdict.evidence import Booking, Evidence
 from simulator.verdict.excuses import Excuses, NoExcuse
@@ -20,6 +20,7 @@ CARRIED_OUT_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the q
 OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a loaded machine and one lost answer
 PROPAGATES_WITHIN_US = 5_000_000  # a cancelled right leaves its box in about a second; resends come after 20 s
 REVOKED_WITHIN_US = 15_000_000  # an import is found by the publisher's round of 10 s, and propagates as above
+KEYED_WITHIN_US = 8_000_000  # seen within 2 s, and keyed in by the slowest hand
 EDGE_US = 1_000_000  # either answer is right so close to an edge: a tap and its decision are up to 0.5 s apart
 SEEN_AFTER_US = 1_000_000  # a key that was hung up is believed within two looks 200 ms apart
 
@@ -66,6 +67,8 @@ def _unexplained(judge: Judge, pulse: PhysicalFact, scene: CabinetScene) -> str 
     badge = judge.evidence.badges.get(shown.deed.credential or "")
     if badge is None:
         return f"the badge shown last, {shown.deed.credential}, is nobody's"
+    if asks_for_pin(shown.deed.credential or "") and not (scene.last_pin and scene.last_pin.deed.is_right):
+        return f"the PIN of the badge shown last, {shown.deed.credential}, was not keyed in"
     revoked_ms, shown_ms = badge.revoked_ms or 0, shown.moment.at_ms
     told = shown_ms > revoked_ms + judge.wall_ms(REVOKED_WITHIN_US)
     if not badge.is_active and told and not judge.excuses.cannot_know(pulse.cabinet, revoked_ms, shown_ms):
@@ -104,7 +107,7 @@ def _not_now(
     told = gone_ms is not None and not judge.excuses.cannot_know(pulse.cabinet, booking.ended_ms or 0, tap_ms)
     if booking.state in {"cancelled", "no_show"} and told and tap_ms > (gone_ms or 0):
         return f"booking {booking.id} is {booking.state} since {utc_text(booking.ended_ms or 0)}"
-    if _swapped_back(judge, booking, pulse, scene, tap_ms):
+    if _swapped_back(judge, booking, pulse, scene, tap_ms) or _may_be_unused(judge, booking, scene):
         return None
     backs = [_back_under(booking, scene), _presumed_back(booking, shown, pulse, scene)]
     held = [_held_until_ms(judge, back) + judge.wall_ms(SEEN_AFTER_US) for back in backs if back is not None]
@@ -129,6 +132,14 @@ def _presumed_back(
     """How another key came that a box presumes to be the booked one, from the hand that now wants it again."""
     hung = scene.back.get(pulse.deed.key or "") if pulse.deed.key != booking.key else None
     return hung.inserted if hung is not None and hung.inserted.deed.who == shown.deed.who else None
+
+
+def _may_be_unused(judge: Judge, booking: Booking, scene: CabinetScene) -> bool:
+    """Whether the key came back so soon that the car was hardly used: then the right stays until its end."""
+    back = scene.back.get(booking.key)
+    if back is None or back.booking != booking.id or back.out_ms is None:
+        return False
+    return back.out_ms <= judge.rules.handed_back_within_s * 1000 + judge.edge_ms
 
 
 def _swapped_back(judge: Judge, booking: Booking, pulse: PhysicalFact, scene: CabinetScene, tap_ms: int) -> bool:
@@ -159,9 +170,10 @@ def rights_not_opened(judge: Judge, record: WorldRecord) -> Iterator[str]:
         facts = record.of(cabinet)
         for index, (fact, scene) in enumerate(replay(judge.network, cabinet, facts)):
             slots = _should_open(judge, fact, scene)
-            if slots and judge.excuses.need_not_open(cabinet, fact.moment.line_us):
+            if not slots or judge.excuses.need_not_open(cabinet, fact.moment.line_us):
                 continue
-            if slots and not _opened(facts[index + 1 :], fact, slots):
+            later = facts[index + 1 :]
+            if not _opened(later, fact, slots) and not _was_asked_for_pin(later, fact):
                 due = f"slot {min(slots)}" if len(slots) == 1 else "an empty slot"
                 yield f"{fact}: {due} stayed shut for {OPENS_WITHIN_US // 1_000_000} s"
 
@@ -174,10 +186,32 @@ def _opened(later: tuple[PhysicalFact, ...], shown: PhysicalFact, slots: frozens
     )
 
 
+def _was_asked_for_pin(later: tuple[PhysicalFact, ...], shown: PhysicalFact) -> bool:
+    """Whether a PIN was keyed in after this card: then that is what has to open."""
+    if shown.deed.what is What.PIN_KEYED or not asks_for_pin(shown.deed.credential or ""):
+        return False
+    until_us = shown.moment.line_us + KEYED_WITHIN_US
+    return any(
+        fact.deed.what is What.PIN_KEYED and fact.deed.who == shown.deed.who and fact.moment.line_us <= until_us
+        for fact in later
+    )
+
+
+def _is_out_of_tries(judge: Judge, fact: PhysicalFact, scene: CabinetScene) -> bool:
+    """Whether so many wrong PINs in a row were keyed in for this card that its box refuses it for a while."""
+    rules, wrong = judge.rules, scene.wrong_pins.get(fact.deed.credential or "", [])
+    recent = [at_ms for at_ms in wrong if fact.moment.at_ms - at_ms < rules.pin_block_s * 1000 + judge.edge_ms]
+    return len(wrong) >= rules.pin_tries and bool(recent)
+
+
 def _should_open(judge: Judge, fact: PhysicalFact, scene: CabinetScene) -> frozenset[int]:
     """The slots of which one must open for this card; none where nothing is promised."""
+    if fact.deed.what is What.PIN_KEYED and not fact.deed.is_right:
+        return frozenset()
     match fact.deed.intent:
         case Intent.TAKE | Intent.RETAKE:
+            if asks_for_pin(fact.deed.credential or "") and _is_out_of_tries(judge, fact, scene):
+                return frozenset()
             booking = judge.evidence.booking_by_id.get(fact.deed.booking or "")
             slot = scene.slot_of(booking.key) if booking is not None else None
             if booking is None or slot is None or slot in scene.open_slots:

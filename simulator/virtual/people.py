@@ -18,6 +18,7 @@ from simulator.world.acts import (
     ComeBack,
     DriveOff,
     HangKey,
+    KeyIn,
     LookAround,
     LookUp,
     Park,
@@ -32,9 +33,8 @@ from simulator.world.acts import (
     Watch,
 )
 from simulator.world.cabinet import Changes, NotPossibleError
+from simulator.world.deeds import keyed_in_by, shown_by
 from simulator.world.moment import Moment
-from simulator.world.record import Deed
-from simulator.world.site import what_is_shown
 
 
 @dataclass
@@ -152,20 +152,13 @@ class Person:
         timers.call_at(timers.now_us() + latency_us(self._rng), arrived)
 
     def _at_cabinet(
-        self, site: VirtualSite, act: ShowCard | Watch | LookAround | TakeKey | HangKey | CloseDoor
+        self, site: VirtualSite, act: ShowCard | KeyIn | Watch | LookAround | TakeKey | HangKey | CloseDoor
     ) -> None:
         match act:
             case ShowCard():
-                deed = Deed(
-                    what=what_is_shown(act.card),
-                    who=self.who,
-                    reader=act.reader,
-                    credential=act.card.credential,
-                    intent=act.intent,
-                    booking=act.booking,
-                    on_box=act.on_box,
-                )
-                site.show_card(act.reader, act.card, deed, self._resume)
+                site.show_card(act.reader, act.card, shown_by(self.who, act), self._resume)
+            case KeyIn():
+                self._soon(site.press(act.tap.reader, act.digits, keyed_in_by(self.who, act)))
             case Watch(line_us):
                 site.watch(line_us, self._resume)
             case LookAround():

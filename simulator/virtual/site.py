@@ -84,6 +84,16 @@ class VirtualSite:
         """Waits for the reader to be ready, then holds the card to it; False: it stays dark or is full."""
         self._await_ready(reader, card, deed, then, READY_LOOKS)
 
+    def press(self, reader: str, keys: str, deed: Deed) -> bool:
+        """Keys at a reader; False: its memory is full."""
+        self._seen.clear()
+        self.readers.rouse()
+        taken = self.devices.press(reader, keys)
+        self.readers.changed()
+        if taken:
+            self._record.write(self.name, self._moment(), deed)
+        return taken
+
     def watch(self, line_us: int, then: Callable[[Seen | None], None]) -> None:
         """What a person sees since the last card: a door that sprang open, or the light that says no."""
         if self._seen:

@@ -21,6 +21,7 @@ class ReaderLight(StrEnum):
 
     AMBER = "amber"  # not now, or once more
     RED = "red"  # no
+    PIN = "pin"  # key in your PIN
 
 
 # --- anywhere
@@ -126,6 +127,16 @@ class ShowCard:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyIn:
+    """Key in a PIN after a card. Outcome: False where the reader's memory is full, bool."""
+
+    tap: ShowCard
+    """The card that was shown before."""
+    digits: str
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """Look at doors and reader since the last card was shown, for at most `line_us`.
 
@@ -174,6 +185,7 @@ Act = (
     | StepAway
     | Pause
     | ShowCard
+    | KeyIn
     | Watch
     | LookAround
     | TakeKey

@@ -15,6 +15,7 @@ from simulator.world.acts import (
     ComeBack,
     DriveOff,
     HangKey,
+    KeyIn,
     LookAround,
     LookUp,
     Park,
@@ -28,9 +29,9 @@ from simulator.world.acts import (
 )
 from simulator.world.api import ApiAnswer, ApiRefusal, ApiUnreachableError, BookingApi
 from simulator.world.cabinet import NotPossibleError
+from simulator.world.deeds import keyed_in_by, shown_by
 from simulator.world.moment import Moment
-from simulator.world.record import Deed
-from simulator.world.site import Site, what_is_shown
+from simulator.world.site import Site
 from simulator.world.traffic import Traffic
 
 PHONES_AT_ONCE = 8  # a hundred bookings at the start of a demo are no reason to open a hundred connections
@@ -115,28 +116,19 @@ class Body:
                 return self._around.api.cancel(booking)
 
     async def _at_cabinet(
-        self, site: Site, act: ShowCard | Watch | LookAround | TakeKey | HangKey | CloseDoor
+        self, site: Site, act: ShowCard | KeyIn | Watch | LookAround | TakeKey | HangKey | CloseDoor
     ) -> Any:
         match act:
             case ShowCard():
-                return await site.show_card(act.reader, act.card, self._shows(act))
+                return await site.show_card(act.reader, act.card, shown_by(self._who, act))
+            case KeyIn():
+                return site.press(act.tap.reader, act.digits, keyed_in_by(self._who, act))
             case Watch(line_us):
                 return await site.watch(line_us)
             case LookAround():
                 return tuple(slot for slot in site.cabinet.open_slots() if site.cabinet.key_in(slot) is None)
             case _:
                 return self._touch(site, act)
-
-    def _shows(self, act: ShowCard) -> Deed:
-        return Deed(
-            what=what_is_shown(act.card),
-            who=self._who,
-            reader=act.reader,
-            credential=act.card.credential,
-            intent=act.intent,
-            booking=act.booking,
-            on_box=act.on_box,
-        )
 
     def _touch(self, site: Site, act: TakeKey | HangKey | CloseDoor) -> Any:
         """What a hand tries; a hand that reaches a shut door or a full hook learns it."""

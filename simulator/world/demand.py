@@ -50,6 +50,7 @@ FORGETS_BAG = 0.12
 BAG_AFTER_MIN = (1, 3)  # the retake hold is 10 minutes; at speed 60 that is 10 s of hands
 BAG_NEEDS_MIN = 16  # left of the booking, so that the hold is not cut short by its end
 TAPS_AGAIN = 0.15
+SLIPS_AT_PIN = 0.1
 KM_PER_HOUR = (4, 35)  # of rental, errand included
 
 
@@ -107,8 +108,9 @@ class Demand:
         leaves_time_for_bag = fate.return_at_ms <= end_ms - BAG_NEEDS_MIN * MINUTE_MS
         forgets = rng.random() < FORGETS_BAG and leaves_time_for_bag
         by_tag = rng.random() >= RETURNS_BY_BADGE
+        name = f"{vehicle.name}/{number}"
         return Plan(
-            name=f"{vehicle.name}/{number}",
+            name=name,
             member=member.id,
             comes=comes.id,
             badge=comes.badges[0],
@@ -130,9 +132,14 @@ class Demand:
             bring_back=BringBack.TAG if by_tag else BringBack.BADGE,
             taps_again=rng.random() < TAPS_AGAIN and not forgets,
             forgets_bag_ms=rng.randint(*BAG_AFTER_MIN) * MINUTE_MS if forgets else None,
+            pin=comes.pin,
+            slips_at_pin=comes.badges[0].asks_for_pin and self._slips_at_pin(name),
             pace=rng.uniform(1.0, 1.6),
             distance_m=round((end_ms - start_ms) / 3_600_000 * rng.uniform(*KM_PER_HOUR) * 1000),
         )
+
+    def _slips_at_pin(self, name: str) -> bool:
+        return stream(self._seed, f"pin/{name}").random() < SLIPS_AT_PIN
 
     def _rival(self, rng: random.Random, plan: Plan, member: Member) -> Plan:
         """The same vehicle and time, asked for a little later: refused, unless the first has called off."""
@@ -144,6 +151,8 @@ class Demand:
             badge=member.badges[0],
             organisation=member.organisation,
             drivers=(),
+            pin=member.pin,
+            slips_at_pin=False,
             by_category=None,
             book_at_ms=plan.book_at_ms + rng.randint(1, 10) * MINUTE_MS,
             wrong_card=None,

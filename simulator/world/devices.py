@@ -22,7 +22,8 @@ from simulator.world.cabinet import Changes, Contact, PhysicalCabinet
 from simulator.world.moment import Moment
 from simulator.world.record import WorldRecord
 
-LIGHTS = {1: ReaderLight.RED, 3: ReaderLight.AMBER}
+RED, AMBER = 1, 3
+LIGHTS = {RED: ReaderLight.RED, AMBER: ReaderLight.AMBER}
 """OSDP colour codes (IEC 60839-11-5, LED control) of answers without an open door."""
 
 Seen = int | ReaderLight
@@ -105,6 +106,10 @@ class CabinetDevices:
         """Holds a card to a reader; False: it has not yet told of the last few and ignores this one."""
         return self._readers[reader].show_card(card.bits, card.data)
 
+    def press(self, reader: str, keys: str) -> bool:
+        """Keys at a reader; False as for a card."""
+        return self._readers[reader].press(keys)
+
     def _pulsed(self, relay: int, _start_us: int, _end_us: int | None) -> None:
         slot = relay + 1
         changes = self.cabinet.pulse(self._moment(), slot)
@@ -113,7 +118,8 @@ class CabinetDevices:
             self._on_seen(slot)
 
     def _lit(self, light: Light) -> None:
-        answer = LIGHTS.get(light.on_colour)
+        asks = light.on_colour == AMBER and light.on_ds > light.off_ds  # a wink now and then: it waits for keys
+        answer = ReaderLight.PIN if asks else LIGHTS.get(light.on_colour)
         if answer is not None:
             self._on_seen(answer)
 

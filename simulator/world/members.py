@@ -25,16 +25,15 @@ from simulator.world.acts import (
     StepUp,
     TakeKey,
     WaitUntil,
-    Watch,
 )
 from simulator.world.api import ON_BOX, ApiAnswer, BookingRequest, BookingView
 from simulator.world.demand import MINUTE_MS, OPENING_ALLOWANCE_MS
 from simulator.world.plan import BringBack, Plan
 from simulator.world.record import Intent
+from simulator.world.tapping import Seen, another_pin, tap_and_watch
 
 REACH_US = 800_000  # to the purse and to the reader; keeps taps at one reader well over 1 s apart
 HAND_US = 800_000  # from seeing to doing: twice what the slowest scan (two looks 200 ms apart) needs
-PATIENCE_US = 6_000_000  # a lock is pulsed up to three times, 1.5 s apart, before the reader says "call"
 NOTICE_US = 2_000_000  # a refusal has been understood, the card is put back
 NETWORK_RETRY_US = 2_000_000
 NETWORK_TRIES = 30  # a minute without network, then the phone goes back into the pocket
@@ -55,6 +54,7 @@ class Member:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._who = f"member:{plan.comes}"
+        self._slipped = False
 
     @property
     def name(self) -> str:
@@ -244,10 +244,11 @@ class Member:
         """Shows a card and waits for a door to spring open; None: refused, or nothing happened."""
         for _ in range(taps):
             yield Pause(round(REACH_US * self.plan.pace))
-            taken: bool = yield tap
-            if not taken:
-                continue
-            seen: int | ReaderLight | None = yield Watch(PATIENCE_US)
+            slips = self.plan.slips_at_pin and not self._slipped and tap.card == self.plan.badge
+            digits = another_pin(self.plan.pin) if slips else self.plan.pin
+            is_right = not slips and tap.card == self.plan.badge
+            seen: Seen = yield from tap_and_watch(tap, digits, is_right=is_right, pace=self.plan.pace)
+            self._slipped = self._slipped or (slips and seen is ReaderLight.AMBER)
             if isinstance(seen, int):
                 return seen
             yield Pause(NOTICE_US)

@@ -52,6 +52,10 @@ class Plan:
     """Shows the badge once more right after the return: done."""
     forgets_bag_ms: int | None
     """How long after the return the forgotten bag comes to mind."""
+    pin: str
+    """Of who comes."""
+    slips_at_pin: bool
+    """Keys in another one at first."""
     pace: float
     """1 is a quick hand; lines are waited for as long as hands take."""
     distance_m: int

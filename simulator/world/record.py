@@ -16,6 +16,7 @@ class What(StrEnum):
 
     BADGE_SHOWN = "badge_shown"
     TAG_SHOWN = "tag_shown"
+    PIN_KEYED = "pin_keyed"
     LOCK_PULSED = "lock_pulsed"
     DOOR_OPENED = "door_opened"
     DOOR_CLOSED = "door_closed"
@@ -52,6 +53,8 @@ class Deed:
     """What they came for."""
     on_box: bool = False
     """The API had told them that this booking's right is on the box."""
+    is_right: bool = False
+    """Of a PIN: whether it is the one of the card that was shown."""
 
 
 @dataclass(frozen=True, slots=True)

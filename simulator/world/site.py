@@ -10,12 +10,12 @@ from pathlib import Path
 
 from runtime.clocks import LineClock
 from simulator.devices.paced_pty import PacedPty
-from simulator.network.model import EM4100, Card, Key
+from simulator.network.model import Card, Key
 from simulator.network.wiring import LOCK_BAUD, LOCK_LINE, READER_BAUD, READER_LINE
 from simulator.world.cabinet import Changes, PhysicalCabinet
 from simulator.world.devices import CabinetDevices, Seen
 from simulator.world.moment import Moment
-from simulator.world.record import Deed, What, WorldRecord
+from simulator.world.record import Deed, WorldRecord
 
 TAP_GAP_US = 1_500_000  # cards closer together at one reader may be one card held (1 s), for people
 READY_WAIT_S = 15.0  # how long somebody stands before a dark reader: a box that restarts is back by then
@@ -82,6 +82,14 @@ class Site:
         self._record.write(self.name, moment, deed)
         return True
 
+    def press(self, reader: str, keys: str, deed: Deed) -> bool:
+        """Keys at a reader; False: its memory is full."""
+        self._seen.clear()
+        if not self._devices.press(reader, keys):
+            return False
+        self._record.write(self.name, self._moment(), deed)
+        return True
+
     async def watch(self, line_us: int) -> Seen | None:
         """What a person sees since the last card: a door that sprang open, or the light that says no."""
         try:
@@ -103,8 +111,3 @@ class Site:
     def _notice(self, seen: Seen) -> None:
         self._seen.append(seen)
         self._news.set()
-
-
-def what_is_shown(card: Card) -> What:
-    """A fob is a tag, everything else a badge."""
-    return What.TAG_SHOWN if card.kind == EM4100.name else What.BADGE_SHOWN

@@ -99,10 +99,11 @@ DeviceEvent = (
 
 
 class ReaderSignal(StrEnum):
-    """The five things that a reader can tell a member (domain.md, rule 6)."""
+    """The five answers of a reader to a member (domain.md, rule 6), and the one question."""
 
     TAKEN = "taken"  # your slot is open
     ANOTHER_SLOT = "another_slot"  # another slot is lit
     WAIT = "wait"
     AGAIN = "again"
     CALL = "call"
+    PIN = "pin"  # key in your PIN

@@ -167,7 +167,7 @@ class People:
             self.refusals.refuse(now, reader, refused, digest)
             return
         self._keypads.expects_pin(now, reader, digest)
-        self._notebook.then(Indicate(reader, ReaderSignal.WAIT))
+        self._notebook.then(Indicate(reader, ReaderSignal.PIN))
 
     def _no_pin(self, now: Now, reader: str, digest: str) -> None:
         badge = self._known.wanted.badge_of_digest.get(digest)

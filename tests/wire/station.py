@@ -41,9 +41,10 @@ from simulator.network.lilas import lilas_network
 from simulator.network.model import Card, Network, Vehicle
 from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
 from simulator.network.wiring import BADGE_READER, READER_ADDRESS, RETURN_READER, scbk
+from simulator.world.deeds import what_is_shown
 from simulator.world.moment import Moment
 from simulator.world.record import Deed, WorldRecord
-from simulator.world.site import Site, what_is_shown
+from simulator.world.site import Site
 from tests.contract.keys import pem, public_text, signer, verify_key
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto

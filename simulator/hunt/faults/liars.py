@@ -15,17 +15,16 @@ from contract.envelope import Signer
 from contract.messages import Acknowledged, Desired, FactBatch, Grant
 from contract.topics import ACKNOWLEDGED, DESIRED, FACTS, Author, parse_topic
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, desired_states, key_states
+from simulator.hunt.faults.helping_oneself import help_oneself
 from simulator.hunt.faults.menu import Cast, End, Fault
 from simulator.network.draws import stream
-from simulator.network.wiring import BADGE_READER
 from simulator.virtual.people import Person
 from simulator.virtual.premises import DISPATCHER_ID, NAMESPACE
 from simulator.virtual.spells import Touches
 from simulator.virtual.timers import MINUTE_US, SECOND_US
-from simulator.world.acts import Book, CloseDoor, Pause, Script, ShowCard, StepAway, StepUp, TakeKey, Watch
+from simulator.world.acts import Book, Script
 from simulator.world.api import BookingRequest
 from simulator.world.demand import GRID_MS
-from simulator.world.record import Intent
 
 LIES_EVERY_US = 20 * SECOND_US
 HOUR_MS = 3_600_000
@@ -155,7 +154,7 @@ def _row_by_sql(cast: Cast) -> None:
     cast.spell.detail = f"booking {booking} of {member}"
     cast.spell.cabinets = frozenset({cabinet})
     thief = next(one for one in world.network.members if one.id == member)
-    person = Person(f"thief:{member}", _come_for_key(cabinet, thief.badges[0]), world.around, rng)
+    person = Person(f"thief:{member}", help_oneself(cabinet, thief), world.around, rng)
     cast.later(rng.randrange(30 * SECOND_US, 3 * MINUTE_US), person.begin)
 
 
@@ -191,18 +190,6 @@ def _insert_booking(world: Any, rng: random.Random, connection: Connection) -> t
     dirty = update(desired_states).where(desired_states.c.cabinet_id == row["cabinet_id"])
     connection.execute(dirty.values(dirty=True))
     return row["id"], row["cabinet_id"], member.id
-
-
-def _come_for_key(cabinet: str, badge: Any) -> Script[None]:
-    yield StepUp(cabinet)
-    taken = yield ShowCard(BADGE_READER, badge, Intent.THEFT)
-    seen = (yield Watch(6 * SECOND_US)) if taken else None
-    if isinstance(seen, int):
-        yield Pause(SECOND_US)
-        yield TakeKey(seen)
-        yield Pause(SECOND_US)
-        yield CloseDoor(seen)
-    yield StepAway()
 
 
 # --- two at once

@@ -6,16 +6,13 @@ from sqlalchemy import Connection, select
 
 from contract.topics import PRESENCE, REPORTED
 from dispatcher.store.schema import bookings, key_states
+from simulator.hunt.faults.helping_oneself import help_oneself
 from simulator.hunt.faults.menu import Cast, End, Fault
-from simulator.network.model import Card
-from simulator.network.wiring import BADGE_READER
 from simulator.virtual.overheard import read_payload
 from simulator.virtual.people import Person
 from simulator.virtual.premises import NAMESPACE
 from simulator.virtual.spells import Touches
 from simulator.virtual.timers import SECOND_US
-from simulator.world.acts import CloseDoor, Pause, Script, ShowCard, StepAway, StepUp, TakeKey, Watch
-from simulator.world.record import Intent
 
 WILL = 0.7  # the worse of the two: it says that nobody is there
 SOON_MS = 4 * 3_600_000  # somebody who cannot wait books for this day
@@ -46,7 +43,7 @@ def _clock_thief(cast: Cast) -> End | None:
     clock = cast.box.clock
     clock.step(start_ms - now_ms)
     cast.spell.detail = f"{member_id}, {(start_ms - now_ms) // 60_000} min too early"
-    person = Person(f"thief:{member_id}", _take(cast.box.cabinet, member.badges[0]), cast.world.around, cast.rng)
+    person = Person(f"thief:{member_id}", help_oneself(cast.box.cabinet, member), cast.world.around, cast.rng)
     cast.later(5 * SECOND_US, person.begin)
     return clock.set_right
 
@@ -66,18 +63,6 @@ def _booked_for_later(connection: Connection, cabinet: str, now_ms: int) -> tupl
     )
     row = connection.execute(statement).first()
     return None if row is None else (row.member_id, row.start_ms)
-
-
-def _take(cabinet: str, badge: Card) -> Script[None]:
-    yield StepUp(cabinet)
-    taken = yield ShowCard(BADGE_READER, badge, Intent.THEFT)
-    seen = (yield Watch(6 * SECOND_US)) if taken else None
-    if isinstance(seen, int):
-        yield Pause(SECOND_US)
-        yield TakeKey(seen)
-        yield Pause(SECOND_US)
-        yield CloseDoor(seen)
-    yield StepAway()
 
 
 ONCE_TRUE = (

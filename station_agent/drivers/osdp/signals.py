@@ -1,4 +1,4 @@
-"""The five signals of a reader, told apart by eye without colours and by ear without looking.
+"""The signals of a reader, told apart by eye without colours and by ear without looking.
 
 A signal is the LED's temporary state, after which the reader shows its own permanent one again, and a row of
 beeps. Times are in tenths of a second, as on the wire.
@@ -45,6 +45,8 @@ LOOKS = {
     ReaderSignal.AGAIN: Look(Colour.AMBER, 1, 1, shown_ds=15, beeps=3, beep_ds=1, pause_ds=1),
     # long red, short dark, and two long beeps: no; the number to call stands beside the reader
     ReaderSignal.CALL: Look(Colour.RED, 8, 2, shown_ds=80, beeps=2, beep_ds=8, pause_ds=3),
+    # long amber with a wink, for as long as an entry is waited for, and two ticks: key in your PIN
+    ReaderSignal.PIN: Look(Colour.AMBER, 15, 3, shown_ds=200, beeps=2, beep_ds=1, pause_ds=1),
 }
 
 _LED = Struct("<BBBBBBBHBBBBB")

@@ -35,7 +35,12 @@ from simulator.world.record import Deed, Intent, What, WorldRecord
 NETWORK = lilas_network(seed=1, stations=1)
 CABINET = NETWORK.cabinets[0]
 KEY, OTHER_KEY = NETWORK.vehicles[0].key, NETWORK.vehicles[1].key
-OWNER, STRANGER = [member for member in NETWORK.members if member.old_badge is not None][:2]
+OWNER, STRANGER = [
+    member
+    for member in NETWORK.members
+    if member.old_badge is not None and not member.badges[0].asks_for_pin and len(member.badges) == 2
+][:2]
+STAFF_CARD = OWNER.badges[1]
 RULES = FleetRules()
 START_MS = 1_772_427_600_000
 MINUTE_S = 60
@@ -108,6 +113,20 @@ class Story:
             self.refused.append("no_booking")
         else:
             self.is_told(at_s + 0.1, AccessGranted, reader=reader, slot=granted, purpose=Purpose.TAKE)
+
+    def keys_in(self, at_s: float, card: Card, *, is_right: bool, who: str = OWNER.id) -> None:
+        """A PIN, after a card that was shown to take a key."""
+        deed = Deed(
+            What.PIN_KEYED,
+            f"member:{who}",
+            reader=BADGE_READER,
+            credential=card.credential,
+            intent=Intent.TAKE,
+            booking="booking-1",
+            on_box=True,
+            is_right=is_right,
+        )
+        self.happens(at_s, deed)
 
     def pulses(self, at_s: float, slot: int) -> None:
         self.happens(at_s, Deed(What.LOCK_PULSED, "lock board", slot, self.hooks.get(slot)))

@@ -11,6 +11,7 @@ from tests.simulator.verdict.story import (
     OTHER_KEY,
     OWNER,
     RULES,
+    STAFF_CARD,
     START_MS,
     STRANGER,
     Story,
@@ -114,6 +115,58 @@ def test_a_right_that_does_not_open_is_named() -> None:
     story.shows(60, OWNER.badges[0], Intent.TAKE, "booking-1", granted=None)
     (found,) = only_broken(story.verdict(100), OPENS)
     assert f"slot {KEY.home_slot} stayed shut for 2 s" in found
+
+
+def staff_story(*, is_right: bool, opens: bool, keyed_s: float = 62) -> Story:
+    """The owner's card that asks for a PIN, at 60 s."""
+    story = Story(bookings=[booking_of()])
+    story.shows(60, STAFF_CARD, Intent.TAKE, "booking-1", granted=KEY.home_slot if opens else None)
+    story.keys_in(keyed_s, STAFF_CARD, is_right=is_right)
+    if opens:
+        story.pulses(keyed_s + 0.3, KEY.home_slot)
+        story.opens(keyed_s + 0.3, KEY.home_slot)
+        story.closes(keyed_s + 2, KEY.home_slot)
+    return story
+
+
+def test_a_card_that_asks_for_a_pin_opens_with_it() -> None:
+    assert staff_story(is_right=True, opens=True).verdict(100).held
+
+
+def test_a_slot_that_opens_for_a_wrong_pin_is_named() -> None:
+    (found,) = only_broken(staff_story(is_right=False, opens=True).verdict(100), NO_RIGHT)
+    assert "the PIN of the badge shown last" in found
+
+
+def test_a_slot_that_opens_without_a_pin_that_is_asked_for_is_named() -> None:
+    story = Story(bookings=[booking_of()])
+    story.shows(60, STAFF_CARD, Intent.TAKE, "booking-1", granted=KEY.home_slot)
+    story.pulses(60.3, KEY.home_slot)
+    story.opens(60.3, KEY.home_slot)
+    story.closes(62, KEY.home_slot)
+    (found,) = only_broken(story.verdict(100), NO_RIGHT)
+    assert "was not keyed in" in found
+
+
+def test_a_right_pin_that_opens_nothing_is_named_and_a_wrong_one_is_not() -> None:
+    (found,) = only_broken(staff_story(is_right=True, opens=False).verdict(100), OPENS)
+    assert "pin_keyed" in found
+    assert staff_story(is_right=False, opens=False).verdict(100).held
+
+
+def test_a_card_whose_pin_is_never_asked_for_is_named() -> None:
+    story = Story(bookings=[booking_of()])
+    story.shows(60, STAFF_CARD, Intent.TAKE, "booking-1", granted=None)
+    (found,) = only_broken(story.verdict(100), OPENS)
+    assert "badge_shown" in found
+
+
+def test_after_three_wrong_pins_in_a_row_a_right_one_need_not_open() -> None:
+    story = Story(bookings=[booking_of()])
+    for at_s, is_right in ((60, False), (70, False), (80, False), (90, True)):
+        story.shows(at_s, STAFF_CARD, Intent.TAKE, "booking-1", granted=None)
+        story.keys_in(at_s + 2, STAFF_CARD, is_right=is_right)
+    assert story.verdict(100).held
 
 
 def test_a_right_that_opens_too_late_is_named() -> None:

@@ -37,6 +37,8 @@ EASY = Plan(
     bring_back=BringBack.TAG,
     taps_again=False,
     forgets_bag_ms=None,
+    pin=MEMBER.pin,
+    slips_at_pin=False,
     pace=1.0,
     distance_m=10_000,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simulator.network.model import Key
+from simulator.network.model import MIFARE_7, Card, Key
 from simulator.world.acts import (
     Act,
     Book,
@@ -16,6 +16,7 @@ from simulator.world.acts import (
     ComeBack,
     DriveOff,
     HangKey,
+    KeyIn,
     LookAround,
     LookUp,
     Park,
@@ -108,6 +109,11 @@ class Scene:
             match act:
                 case ShowCard():
                     self._seen = self.answer(act, self.cabinet)
+                    if isinstance(self._seen, int):
+                        self.cabinet.pulse(moment, self._seen)
+                    return True
+                case KeyIn():
+                    self._seen = opens_home(act.tap, self.cabinet) if act.is_right else ReaderLight.AMBER
                     if isinstance(self._seen, int):
                         self.cabinet.pulse(moment, self._seen)
                     return True
@@ -377,3 +383,27 @@ def test_a_member_whom_a_full_cabinet_refused_comes_again_a_few_times() -> None:
     scene = Scene(answer=opens_to_take, slip=Slip(comes_again_us=300_000_000)).live(plan())
     assert len(scene.of(StepUp)) == 1 + VISITS_MAX * VISITS_MAX
     assert not scene.of(HangKey)
+
+
+STAFF_CARD = Card(MIFARE_7.name, MIFARE_7.bits, bytes(range(1, 8)))
+
+
+def asks_for_pin(tap: ShowCard, cabinet: PhysicalCabinet) -> Answer:
+    return ReaderLight.PIN if tap.intent is Intent.TAKE else opens_home(tap, cabinet)
+
+
+def test_a_pin_is_keyed_in_where_the_reader_asks_for_it() -> None:
+    scene = Scene(answer=asks_for_pin).live(plan(badge=STAFF_CARD, pin="4711"))
+    (keyed,) = scene.of(KeyIn)
+    assert (keyed.digits, keyed.is_right, keyed.tap.intent) == ("4711", True, Intent.TAKE)
+    assert scene.happened == TAKEN + RETURNED
+
+
+def test_who_slips_shows_the_card_again_and_knows_better_then() -> None:
+    scene = Scene(answer=asks_for_pin).live(plan(badge=STAFF_CARD, pin="4711", slips_at_pin=True))
+    assert [(keyed.digits, keyed.is_right) for keyed in scene.of(KeyIn)] == [("5711", False), ("4711", True)]
+    assert scene.happened == TAKEN + RETURNED
+
+
+def test_nobody_keys_in_what_is_not_asked_for() -> None:
+    assert Scene().live(plan(badge=STAFF_CARD, pin="4711", slips_at_pin=True)).of(KeyIn) == []

@@ -27,7 +27,7 @@ def reasons(box: Box) -> list[Reason]:
 def test_a_card_that_only_identifies_waits_for_its_pin_and_opens_with_it() -> None:
     box = staff_box()
     box.staff_card("ann")
-    assert (box.kinds(), box.released(), box.signals()) == ([], [], [ReaderSignal.WAIT])
+    assert (box.kinds(), box.released(), box.signals()) == ([], [], [ReaderSignal.PIN])
     box.keys("47")
     assert box.released() == []
     box.keys("11")
@@ -69,7 +69,7 @@ def test_a_wrong_pin_opens_nothing_and_invites_to_try_again() -> None:
     box.staff_card("ann")
     box.keys("4712")
     assert (reasons(box), box.released()) == ([Reason.WRONG_PIN], [])
-    assert box.signals() == [ReaderSignal.WAIT, ReaderSignal.AGAIN]
+    assert box.signals() == [ReaderSignal.PIN, ReaderSignal.AGAIN]
     assert box.last(AccessRefused).badge == "staff-ann"
 
 
@@ -231,7 +231,7 @@ def test_many_wrong_pins_are_told_once_and_slow_the_cabinet_without_refusing_a_c
     box.forget()
     box.staff_card("ann")
     box.keys("4711")
-    assert (box.released(), box.signals()) == ([], [ReaderSignal.WAIT, ReaderSignal.WAIT])
+    assert (box.released(), box.signals()) == ([], [ReaderSignal.PIN, ReaderSignal.WAIT])
     asked_ms = box.line_ms
     box.elapse()
     assert (box.released(), box.line_ms - asked_ms) == ([1], SLOW_MS)
