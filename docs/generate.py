@@ -14,8 +14,9 @@ from contract.schema import schemas
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import state_diagram
 from runtime.config_reference import reference_table
-from station_agent.config import StationConfig
+from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
+from station_agent.drivers.registry import Drivers
 
 DOCS = Path(__file__).parent
 
@@ -38,7 +39,7 @@ def texts() -> dict[Path, str]:
         (
             CONFIGURATION_HEAD,
             "## station-agent\n",
-            reference_table(StationConfig).rstrip() + "\n",
+            reference_table(manual_model(Drivers())).rstrip() + "\n",
             "## dispatcher\n",
             reference_table(DispatcherConfig).rstrip() + "\n",
         )

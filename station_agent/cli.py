@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
-from runtime.config import ConfigError, load_toml
+from runtime.config import ConfigError
 from runtime.executor import Executor, ThreadExecutor
 from runtime.health import HealthApp, serve_health
 from runtime.lifetime import run_until, told_to_stop
@@ -31,9 +31,10 @@ from runtime.service_manager import ServiceManager
 from runtime.steps import LoopSteps
 from station_agent.agent import Agent, Surroundings
 from station_agent.config import StationConfig
+from station_agent.config_file import load_config
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Codec
-from station_agent.hardware import check_wiring
+from station_agent.hardware import check_drivers
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
 from station_agent.onsite.doctor import doctor
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
     """Entry point; `clock` is the simulator's way to run the very same program at another speed."""
     options = _parser().parse_args(arguments)
     try:
-        config = load_toml(options.config, StationConfig)
+        config = load_config(options.config)
         if options.command == "monitor":
             return monitor(config.http, once=options.once)
         if options.command == "trace":
@@ -59,13 +60,13 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
                 config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
             )
         keys = load_keys(config)
-        check_wiring(config.locks)
+        check_drivers(config, keys)
         if options.command == "doctor":
             return doctor(config, keys, line_clock=SystemLineClock(), random_bytes=os.urandom, as_json=options.json)
         if options.command == "check-config":
             sys.stdout.write(
                 f"{options.config}: good: cabinet {config.cabinet}, {len(config.locks.slots)} slots, "
-                f"{len(keys.scbks)} readers, {len(config.vehicles)} vehicles\n"
+                f"{len(config.reader_roles)} readers, {len(config.vehicles)} vehicles\n"
             )
             return 0
         asyncio.run(serve(config, clock or SystemClock()))
