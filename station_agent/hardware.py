@@ -37,6 +37,8 @@ class AboutLine:
     """Makes what reads along in words."""
     devices: tuple[str, ...]
     """Those on it, as events and facts name them; none: a tracker, which is no part of the cabinet."""
+    when_seen: str = "answers"
+    """Of a device that is seen."""
     prober: Prober | None = None
     """What can be asked where nothing answers; None: its devices cannot be asked anything."""
     addresses: tuple[int, ...] = ()
@@ -122,7 +124,14 @@ class Hardware:
         self, name: str, table: Table, place: LinePlace, codec: RestfulCodec, devices: tuple[str, ...]
     ) -> Line:
         driver: AnyDriver = self._config.driver_of(table)
-        self.about[name] = AboutLine(driver.name, driver.annotator, devices, driver.prober, driver.addresses(table))
+        self.about[name] = AboutLine(
+            driver=driver.name,
+            annotator=driver.annotator,
+            devices=devices,
+            when_seen=driver.when_seen,
+            prober=driver.prober,
+            addresses=driver.addresses(table),
+        )
         self.statistics[name] = codec.statistics
         line = self.lines[name] = self._make_line(place.device, place.baud_rate, codec, self._on_event)
         return line

@@ -114,6 +114,8 @@ class Driver(Generic[TableT]):
     """The events it makes."""
     faults: tuple[Fault, ...]
     peers: tuple[Peer, ...] = ()
+    when_seen: str = "answers"
+    """What its events of a seen device say: for `doctor`."""
     prober: Prober | None = None
     """Questions for a silent line (`doctor`); None: its devices cannot be asked anything."""
     addresses: Callable[[TableT], tuple[int, ...]] = lambda _table: ()

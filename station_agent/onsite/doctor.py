@@ -193,12 +193,10 @@ class _Examination:
                 doors = f", open doors: {', '.join(map(str, open_doors))}" if open_doors else ", all doors shut"
                 return Finding(name, device, ok=True, what=f"{len(slots)} slots seen, {keys_in} keys in{doors}")
             case ReaderSeen(_, tampered, _):
-                what = "answers, in its secure channel" + (
-                    ", but says that it was opened (tamper)" if tampered else ""
-                )
-                return Finding(
-                    name, device, ok=not tampered, what=what, next=("shut its housing",) if tampered else ()
-                )
+                opened = ", but says that it was opened (tamper)" if tampered else ""
+                what = self._hardware.about[name].when_seen + opened
+                steps = ("shut its housing",) if tampered else ()
+                return Finding(name, device, ok=not tampered, what=what, next=steps)
             case _:
                 why = last.why if isinstance(last, CabinetLost | ReaderLost) else "nothing came"
                 return Finding(

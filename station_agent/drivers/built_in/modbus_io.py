@@ -138,8 +138,8 @@ DRIVER = CabinetDriver(
         ),
         Fault(
             "late reply: a board slower than the timeout answers the question before",
-            "leaves the bus alone, then asks what no late answer can be mistaken for (0006); no late answer is "
-            "believed, and a board that stays late is lost",
+            "leaves the bus alone, then asks what no late answer can be mistaken for (decision 0006); no late "
+            "answer is believed, and a board that stays late is lost",
             (
                 f"{_LATE}::test_board_later_than_the_timeout_is_lost_and_no_late_answer_is_believed",
                 f"{_LATE}::test_late_answer_to_a_release_is_not_taken_for_the_answer_to_the_next",

@@ -85,6 +85,7 @@ DRIVER = ReadersDriver(
     line="RS-485, pyserial URL",
     annotator=OsdpAnnotator,
     prober=OsdpProber(),
+    when_seen="answers, in its secure channel",
     addresses=_addresses,
     tells=frozenset({ReaderSeen, ReaderLost, CardRead, KeypadPressed}),
     peers=(

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Literal
 
-from station_agent.drivers.declaration import Fault, TagReaderDriver
+from station_agent.drivers.declaration import Fault, Peer, TagReaderDriver
 from station_agent.drivers.rdm6300 import Rdm6300Reader
 from station_agent.drivers.tables import TagReaderTable
 from station_agent.drivers.talkers import TalkerAnnotator
@@ -17,6 +17,7 @@ class Rdm6300Table(TagReaderTable):
 
 
 _TESTS = "tests/station_agent/drivers/test_rdm6300.py"
+_PEER = "tests/wire/test_rdm6300_peer.py"
 _WIRE = "tests/wire/test_talkers.py"
 
 DRIVER = TagReaderDriver(
@@ -25,6 +26,17 @@ DRIVER = TagReaderDriver(
     codec=lambda table, _tools: Rdm6300Reader(table.name),
     line="serial, pyserial URL",
     annotator=partial(TalkerAnnotator, "tag reader"),
+    when_seen="its line is open; whether it lives is seen when it reads a tag",
+    peers=(
+        Peer(
+            "the parser of PyPI `rdm6300`, beside ours and behind the simulated reader",
+            (
+                f"{_PEER}::test_both_parsers_find_one_tag_in_what_our_simulator_sends",
+                f"{_PEER}::test_both_parsers_refuse_the_same_checksums",
+                f"{_PEER}::test_their_reader_takes_a_tag_from_our_simulated_one",
+            ),
+        ),
+    ),
     faults=(
         Fault(
             "endless repeats while a tag is there",

@@ -40,6 +40,7 @@ _JSON = "tests/station_agent/drivers/teltonika/test_codec_json.py"
 _FRAMES = "tests/station_agent/drivers/teltonika/test_frames.py"
 _RECEIVER = "tests/station_agent/drivers/teltonika/test_receiver.py"
 _SIGNALS = "tests/station_agent/drivers/teltonika/test_signals.py"
+_MESSAGES = "tests/wire/test_vehicle_messages.py"
 _WIRE = "tests/wire/test_talkers.py"
 
 DRIVER = VehicleDriver(
@@ -51,6 +52,10 @@ DRIVER = VehicleDriver(
     annotator=partial(TalkerAnnotator, "tracker"),
     readings=frozenset({"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv"}),
     peers=(
+        Peer(
+            "mosquitto_pub",
+            (f"{_MESSAGES}::test_codec_json_from_mosquitto_pub_is_the_reading_of_its_vehicle",),
+        ),
         Peer(
             "the maker's packet and a recorded one",
             (
@@ -130,6 +135,7 @@ DRIVER = VehicleDriver(
             (
                 f"{_RECEIVER}::test_half_a_packet_from_before_is_forgotten_when_the_line_opens_again",
                 f"{_RECEIVER}::test_records_are_remembered_while_the_line_is_gone",
+                f"{_WIRE}::test_the_cable_of_a_talker_is_pulled_and_comes_back_without_touching_the_others",
             ),
         ),
     ),

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Literal
 
-from station_agent.drivers.declaration import Fault, VehicleDriver
+from station_agent.drivers.declaration import Fault, Peer, VehicleDriver
 from station_agent.drivers.tables import VehicleTable
 from station_agent.drivers.talkers import TalkerAnnotator
 from station_agent.drivers.vss import VssJson
@@ -16,6 +16,7 @@ class VssTable(VehicleTable):
     """What the vehicle speaks: JSON under the names of VSS 5.1, over MQTT."""
 
 
+_WIRE = "tests/wire/test_vehicle_messages.py"
 _TESTS = "tests/station_agent/drivers/test_vss.py"
 
 DRIVER = VehicleDriver(
@@ -25,6 +26,7 @@ DRIVER = VehicleDriver(
     line="MQTT topic",
     annotator=partial(TalkerAnnotator, "vehicle"),
     readings=frozenset({"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv"}),
+    peers=(Peer("mosquitto_pub", (f"{_WIRE}::test_vss_from_mosquitto_pub_is_the_vehicles_reading",)),),
     faults=(
         Fault(
             "stale beside fresh signals",
@@ -51,7 +53,10 @@ DRIVER = VehicleDriver(
         Fault(
             "a position while driving",
             "is dropped and counted in a metric that must read 0 (`position_with_ignition_on`)",
-            (f"{_TESTS}::test_a_position_with_ignition_on_is_counted_and_carried_nowhere",),
+            (
+                f"{_TESTS}::test_a_position_with_ignition_on_is_counted_and_carried_nowhere",
+                f"{_WIRE}::test_what_is_no_report_from_mosquitto_pub_is_counted_by_fault",
+            ),
         ),
         Fault(
             "messages that are no report: not JSON, too large, no name of VSS",
