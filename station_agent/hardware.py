@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from runtime.clocks import SystemLineClock
 from runtime.config import ConfigError
@@ -14,18 +15,22 @@ from station_agent.drivers.annotation import Annotator
 from station_agent.drivers.base import Codec, Line, LineStatistics, MakeLine, RestfulCodec
 from station_agent.drivers.declaration import (
     AnyDriver,
+    CabinetCodec,
     CabinetDriver,
     ReadersCodec,
     ReadersDriver,
     TagReaderDriver,
     Tools,
     VehicleDriver,
+    lacking,
 )
 from station_agent.drivers.probing import Prober
 from station_agent.drivers.tables import LinePlace, ReadersTable, Table, TagReaderTable, VehicleTable
 from station_agent.drivers.trackers import TrackerCodec
 from station_agent.secrets_on_disk import StationKeys
 from station_agent.serial_line import SerialLine
+
+CodecT = TypeVar("CodecT", bound=RestfulCodec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +97,14 @@ class Hardware:
         driver = self._config.driver_of(table)
         assert isinstance(driver, CabinetDriver), "the configuration holds each driver to its kind"
         with _naming("locks"):
-            self._cabinet = driver.codec(table, self._tools)
+            self._cabinet = _complete(driver.codec(table, self._tools), CabinetCodec)
         self._lock_line = self._add("locks", table, table.line, self._cabinet, (CABINET,))
 
     def _add_readers(self, name: str, table: ReadersTable) -> None:
         driver = self._config.driver_of(table)
         assert isinstance(driver, ReadersDriver), "the configuration holds each driver to its kind"
         with _naming(name):
-            codec = driver.codec(table, self._tools)
+            codec = _complete(driver.codec(table, self._tools), ReadersCodec)
         readers = tuple(reader for reader, _role in table.roles)
         line = self._add(name, table, table.line, codec, readers)
         self._shows |= dict.fromkeys(readers, (codec, line))
@@ -108,7 +113,7 @@ class Hardware:
         driver = self._config.driver_of(table)
         assert isinstance(driver, TagReaderDriver), "the configuration holds each driver to its kind"
         with _naming(name):
-            codec = driver.codec(table, self._tools)
+            codec = _complete(driver.codec(table, self._tools), RestfulCodec)
         self._add(name, table, table.line, codec, (table.name,))
 
     def _add_tracker(self, name: str, table: VehicleTable) -> None:
@@ -117,7 +122,7 @@ class Hardware:
         assert table.line is not None, "chosen so"
         assert driver.codec is not None, "the configuration was checked"
         with _naming(name):
-            codec = self.receivers[table.id] = driver.codec(table)
+            codec = self.receivers[table.id] = _complete(driver.codec(table), TrackerCodec)
         self._add(name, table, table.line, codec, ())
 
     def _add(
@@ -143,6 +148,13 @@ def _naming(line: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(f"{line}: {error}") from error
+
+
+def _complete(codec: CodecT, protocol: type) -> CodecT:
+    absent = lacking(codec, protocol)
+    if absent:
+        raise ValueError(f"{type(codec).__name__}: expected a {protocol.__name__}, it lacks {', '.join(absent)}")
+    return codec
 
 
 def check_drivers(config: StationConfig, keys: StationKeys) -> None:

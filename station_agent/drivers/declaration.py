@@ -94,11 +94,19 @@ class ReadersCodec(RestfulCodec, Protocol):
         """Show a signal at a reader, replacing the one before. A reader that cannot show it does nothing."""
 
 
+def lacking(codec: object, protocol: type) -> tuple[str, ...]:
+    """What a codec needs and has not: nobody made a type checker look at another package's."""
+    bases = [base for base in protocol.__mro__ if getattr(base, "_is_protocol", False)]
+    names = {name for base in bases for name in (*vars(base), *base.__annotations__) if not name.startswith("_")}
+    return tuple(sorted(name for name in names if not hasattr(codec, name)))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Driver(Generic[TableT]):
-    """What all kinds declare. Raises ValueError, naming the field, for a declaration that cannot be."""
+    """What all kinds declare. Raises ValueError or TypeError, naming the field, for one that cannot be."""
 
     KIND: ClassVar[Kind]
+    TABLE: ClassVar[type[Table]]
     TELLS_ALWAYS: ClassVar[frozenset[type[DeviceEvent]]]
     TELLS_PERHAPS: ClassVar[frozenset[type[DeviceEvent]]] = frozenset()
 
@@ -122,6 +130,8 @@ class Driver(Generic[TableT]):
     """The addresses that a table names, for the prober."""
 
     def __post_init__(self) -> None:
+        if not issubclass(self.table, self.TABLE):
+            raise TypeError(f"table: expected a {self.TABLE.__name__}, found {self.table.__name__}")
         field = self.table.model_fields["driver"].annotation
         if get_origin(field) is not Literal or get_args(field) != (self.name,):
             raise ValueError(f"table: {self.table.__name__}.driver: expected Literal[{self.name!r}], found {field}")
@@ -143,6 +153,7 @@ class CabinetDriver(Driver[CabinetTableT]):
     """A key cabinet: shows keys and doors, pulses locks."""
 
     KIND = Kind.KEY_CABINET
+    TABLE = CabinetTable
     TELLS_ALWAYS = frozenset({CabinetSeen, CabinetLost, LockPulsed})
 
     tells: frozenset[type[DeviceEvent]] = TELLS_ALWAYS
@@ -155,6 +166,7 @@ class ReadersDriver(Driver[ReadersTableT]):
     """Readers of badges, and perhaps of tags, with a light or a sound."""
 
     KIND = Kind.READERS
+    TABLE = ReadersTable
     TELLS_ALWAYS = frozenset({ReaderSeen, ReaderLost, CardRead})
     TELLS_PERHAPS = frozenset({KeypadPressed})
 
@@ -162,6 +174,11 @@ class ReadersDriver(Driver[ReadersTableT]):
     shows: frozenset[ReaderSignal] = frozenset(ReaderSignal)
     """The signals that a member can tell apart at it."""
     codec: Callable[[ReadersTableT, Tools], ReadersCodec]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.table.roles is ReadersTable.roles:
+            raise ValueError(f"table: {self.table.__name__}.roles: expected the name and role of each reader")
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -173,6 +190,7 @@ class TagReaderDriver(Driver[TagReaderTableT]):
     """A reader of key tags that shows nothing."""
 
     KIND = Kind.TAG_READER
+    TABLE = TagReaderTable
     TELLS_ALWAYS = frozenset({ReaderSeen, ReaderLost, CardRead})
 
     tells: frozenset[type[DeviceEvent]] = TELLS_ALWAYS
@@ -184,6 +202,7 @@ class VehicleDriver(Driver[VehicleTableT]):
     """A vehicle's tracker, over MQTT, on a line, or either."""
 
     KIND = Kind.VEHICLE
+    TABLE = VehicleTable
     TELLS_ALWAYS = frozenset({VehicleTold})
 
     tells: frozenset[type[DeviceEvent]] = TELLS_ALWAYS

@@ -166,6 +166,13 @@ def test_what_a_driver_cannot_be_made_of_is_told_with_its_line(tmp_path: Path, p
         check_drivers(config, load_keys(config))
 
 
+def test_a_codec_that_lacks_what_its_kind_needs_is_told_before_it_is_needed(tmp_path: Path, packages: Path) -> None:
+    install(packages, "acme-station", READER.replace("def indicate", "def point"))
+    config = read(tmp_path)
+    with pytest.raises(ConfigError, match=r"readers-2: Acme: expected a ReadersCodec, it lacks indicate$"):
+        check_drivers(config, load_keys(config))
+
+
 def test_drivers_that_no_table_names_are_not_imported(tmp_path: Path, packages: Path) -> None:
     install(packages, "acme-station", READER)
     config = written(tmp_path, more="")

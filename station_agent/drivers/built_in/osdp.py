@@ -75,6 +75,7 @@ def _addresses(table: OsdpTable) -> tuple[int, ...]:
 _PANEL = "tests/station_agent/drivers/osdp/test_panel.py"
 _FAULTS = "tests/station_agent/drivers/osdp/test_panel_faults.py"
 _ATTACKS = "tests/station_agent/drivers/osdp/test_panel_attacks.py"
+_ACCESS = "tests/station_agent/core/test_access.py"
 _REPLAY = "tests/wire/test_osdp_replay.py"
 _PEERS = "tests/wire/test_osdp_peers.py"
 
@@ -149,9 +150,12 @@ DRIVER = ReadersDriver(
             ),
         ),
         Fault(
-            "duplicate swipe: a reply that comes twice",
-            "counts once",
-            (f"{_FAULTS}::test_a_reply_that_comes_twice_counts_once_and_is_no_noise",),
+            "duplicate swipe: a reply that comes twice, a card shown again",
+            "the reply counts once; a second tap while the slot opens changes nothing",
+            (
+                f"{_FAULTS}::test_a_reply_that_comes_twice_counts_once_and_is_no_noise",
+                f"{_ACCESS}::test_a_second_tap_while_the_slot_opens_changes_nothing",
+            ),
         ),
         Fault(
             "a session recorded and replayed; frames dropped, repeated, held back, reordered",

@@ -9,13 +9,18 @@ from contract.facts import VehicleReading
 from station_agent.core.device_events import CabinetSeen, CardRead, LockPulsed, ReaderSeen
 from station_agent.drivers.base import NeverRests
 from station_agent.drivers.built_in import modbus_io, osdp, vss
-from station_agent.drivers.declaration import AnyDriver, Kind
+from station_agent.drivers.declaration import AnyDriver, CabinetCodec, Kind, lacking
 from station_agent.drivers.registry import BUILT_IN, DEFAULTS, Drivers
-from station_agent.drivers.tables import CabinetTable
+from station_agent.drivers.tables import CabinetTable, ReadersTable
 
 
 class NamesNoDriver(CabinetTable):
     pass
+
+
+class NamesNoReader(ReadersTable):
+    driver: Literal["osdp"]
+    """What it speaks."""
 
 
 class NamesTwo(CabinetTable):
@@ -46,6 +51,25 @@ def test_a_declaration_with_all_that_its_kind_needs_is_taken() -> None:
 def test_a_table_that_does_not_name_its_driver_is_refused(table: type[CabinetTable]) -> None:
     with pytest.raises(ValueError, match=rf"table: {table.__name__}\.driver: expected Literal\['acme'\]"):
         cabinet(name="acme", table=table)
+
+
+def test_a_table_of_another_kind_and_one_that_does_not_name_its_readers_are_refused() -> None:
+    with pytest.raises(TypeError, match="table: expected a CabinetTable, found OsdpTable"):
+        cabinet(name="osdp", table=osdp.OsdpTable)
+    with pytest.raises(ValueError, match=r"table: NamesNoReader\.roles: expected the name and role of each reader"):
+        readers(table=NamesNoReader)
+
+
+def test_a_codec_is_asked_for_all_that_its_kind_needs() -> None:
+    assert lacking(NeverRests(), CabinetCodec) == (
+        "closed",
+        "elapsed",
+        "opened",
+        "received",
+        "release",
+        "statistics",
+        "wake_at_us",
+    )
 
 
 def test_an_event_that_is_missing_and_one_of_another_kind_are_named() -> None:
