@@ -91,6 +91,12 @@ class OsdpReader:
         self.address = address
         self.install_mode = install_mode
         self.identity = identity or Identity()
+        self.mute = False
+        """Hears nothing and says nothing; cards and keys are remembered as far as its memory goes."""
+        self.has_other_key = False
+        """Its key is another one than its panel has."""
+        self.swipes_twice = False
+        """Each card is read twice."""
         self._scbk = scbk
         self._random_bytes = random_bytes
         self._secure_only = secure_only
@@ -137,7 +143,11 @@ class OsdpReader:
     def show_card(self, bit_count: int, data: bytes) -> bool:
         """A card is held to the reader; False: its memory is full and it ignores the card."""
         assert len(data) == (bit_count + 7) // 8
-        return self._remember(Reply.RAW, _RAW.pack(0, _RAW_FORMAT, bit_count) + data)
+        payload = _RAW.pack(0, _RAW_FORMAT, bit_count) + data
+        taken = self._remember(Reply.RAW, payload)
+        if self.swipes_twice:
+            self._remember(Reply.RAW, payload)
+        return taken
 
     def press(self, keys: str) -> bool:
         codes = bytes(KEY_CODES.get(key, ord(key)) for key in keys)
@@ -165,6 +175,8 @@ class OsdpReader:
 
     def receive(self, now_us: int, data: bytes) -> bytes:
         """Bytes from the bus; the answer is to be put on it now, whoever calls paces it."""
+        if self.mute:
+            return b""
         if now_us - self._heard_us > GAP_US:
             self._decoder.clear()
         self._heard_us = now_us
@@ -212,13 +224,16 @@ class OsdpReader:
         if len(frame.payload) != secure.RANDOM_BYTES:
             return self._refuse(frame, Refusal.BAD_LENGTH)
         # whichever key the panel asked for, a reader answers with the one it has, and says which it is
-        key = secure.SCBK_DEFAULT if self.install_mode else self._scbk
+        key = secure.SCBK_DEFAULT if self.install_mode else self._own_key()
         which = secure.KEY_IS_DEFAULT if self.install_mode else secure.KEY_IS_OWN
         rnd_b = self._random_bytes(secure.RANDOM_BYTES)
         self._handshake = SecureSession(key, frame.payload, rnd_b)
         payload = self.identity.client_id + rnd_b + self._handshake.reader_cryptogram
         block = secure.handshake_block(secure.CHALLENGE_ANSWER, which)
         return framing.encode(self.address | REPLY_BIT, frame.sequence, Reply.CCRYPT, payload, block)
+
+    def _own_key(self) -> bytes:
+        return bytes(byte ^ 0xFF for byte in self._scbk) if self.has_other_key else self._scbk
 
     def _answer_proof(self, now_us: int, frame: Frame) -> bytes:
         session, self._handshake = self._handshake, None

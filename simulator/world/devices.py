@@ -80,10 +80,10 @@ class CabinetDevices:
 
     def set_mute(self, reader: str, *, mute: bool) -> None:
         """A reader that is dead, or alive again: it hears nothing and shows nothing."""
-        self._on_bus[reader].mute = mute
+        self._readers[reader].mute = mute
 
     def is_dead(self, reader: str) -> bool:
-        return self._on_bus[reader].mute
+        return self._readers[reader].mute
 
     def bounce(self, slot: int, contact: Contact, *, is_on: bool) -> None:
         """A contact that rattles: the input changes, the thing itself does not."""
@@ -99,7 +99,7 @@ class CabinetDevices:
 
     def is_ready(self, reader: str) -> bool:
         """Whether a panel speaks to it: a reader without one shows it, and nobody holds a card against it."""
-        return self._readers[reader].in_session and not self._on_bus[reader].mute
+        return self._readers[reader].in_session and not self._readers[reader].mute
 
     def show_card(self, reader: str, card: Card) -> bool:
         """Holds a card to a reader; False: it has not yet told of the last few and ignores this one."""
@@ -122,13 +122,10 @@ class _WatchedReader:
     """A reader on the bus, and a look at its light after all that reached it."""
 
     def __init__(self, reader: OsdpReader, on_light: Callable[[Light], None]) -> None:
-        self.mute = False
         self._reader = reader
         self._on_light = on_light
 
     def receive(self, now_us: int, data: bytes) -> bytes:
-        if self.mute:
-            return b""
         light_before = self._reader.temporary_light
         answer = self._reader.receive(now_us, data)
         light = self._reader.temporary_light

@@ -270,6 +270,38 @@ def test_a_power_cycle_forgets_session_numbers_and_cards_but_not_the_key() -> No
     assert asker.sealed(Command.POLL) == (Reply.ACK, b"")
 
 
+def test_a_mute_reader_keeps_its_session_and_its_card_for_when_it_speaks_again() -> None:
+    asker = Asker(make_reader()).begin_session()
+    asker.reader.mute = True
+    asker.reader.show_card(8, b"\xaa")
+    assert asker.session is not None
+    poll = asker.session.seal(ADDRESS, asker.sequence, Command.POLL)
+    assert asker.raw(poll) is None
+    asker.reader.mute = False
+    answer = asker.raw(poll)
+    assert answer is not None
+    assert asker.session.open(answer) == b"\x00\x00\x08\x00\xaa"
+
+
+def test_a_reader_with_another_key_proves_nothing_to_its_panel_and_says_it_is_its_own() -> None:
+    asker = Asker(make_reader())
+    asker.reader.has_other_key = True
+    asker.clear(Command.ID, b"\x00")
+    answer = asker.challenge()
+    assert answer.security == b"\x03\x12\x01"
+    assert answer.payload[16:] != SecureSession(KEY, RND_A, answer.payload[8:16]).reader_cryptogram
+    asker.reader.has_other_key = False
+    asker.begin_session()
+
+
+def test_a_reader_that_reads_twice_tells_each_card_twice() -> None:
+    asker = Asker(make_reader()).begin_session()
+    asker.reader.swipes_twice = True
+    asker.reader.show_card(8, b"\xaa")
+    told = [asker.sealed(Command.POLL) for _ in range(3)]
+    assert told == [(Reply.RAW, b"\x00\x00\x08\x00\xaa")] * 2 + [(Reply.ACK, b"")]
+
+
 def test_frames_for_others_other_readers_answers_and_garbled_ones_are_not_answered() -> None:
     reader = make_reader()
     poll = framing.encode(ADDRESS, 0, Command.ID, b"\x00")
