@@ -5,6 +5,7 @@ station-agent check-config --config station.toml
 station-agent doctor --config station.toml
 station-agent monitor --config station.toml
 station-agent trace readers-1 --config station.toml
+station-agent pair-reader entrance --config station.toml
 """
 
 import argparse
@@ -59,6 +60,10 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
             return trace(
                 config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
             )
+        if options.command == "pair-reader":
+            from station_agent.onsite.pair_reader import pair_reader  # noqa: PLC0415  # no agent holds its words
+
+            return pair_reader(config, options.reader, yes=options.yes, random_bytes=os.urandom)
         keys = load_keys(config)
         check_drivers(config, keys)
         if options.command == "doctor":
@@ -85,10 +90,13 @@ def _parser() -> argparse.ArgumentParser:
         ("check-config", "read the configuration and its key files, say what is wrong with them"),
         ("doctor", "open every line, say what answers and what does not, and what to look at next"),
         ("monitor", "show the cabinet as the running agent sees it, live; q quits"),
+        ("pair-reader", "give an OSDP reader in install mode a key of its own; the agent must not run"),
         ("trace", "show what passes on a line of the running agent, in words; cards and PINs are masked"),
     ):
         command = made[name] = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    made["pair-reader"].add_argument("reader", metavar="READER", help="its name in the configuration")
+    made["pair-reader"].add_argument("--yes", action="store_true", help="the cabinet is open: do not ask")
     made["doctor"].add_argument("--json", action="store_true", help="findings for a program")
     made["monitor"].add_argument("--once", action="store_true", help="one picture, then end")
     made["trace"].add_argument("line", metavar="LINE", help="`locks`, `readers-1`, ...: as in `monitor`")

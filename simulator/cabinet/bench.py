@@ -11,6 +11,7 @@ From `open`, inside a running event loop, to `close` its devices speak with whoe
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from simulator.network.wiring import (
     READER_BAUD,
     READER_LINE,
     RETURN_READER,
+    SCBK_BYTES,
     scbk,
 )
 from simulator.world.cabinet import Changes, PhysicalCabinet
@@ -91,13 +93,36 @@ class Bench:
         self.apply(self.cabinet.contacts())
 
     def _make_reader(self, name: str) -> OsdpReader:
-        wanted = self.options.scbks.get(name, b"")
-        key = wanted or scbk(SEED, CABINET, name)
-        return OsdpReader(READER_ADDRESS[name], key, self._random_bytes, install_mode=wanted is None)
+        key = self.remembered(name)
+        reader = OsdpReader(
+            READER_ADDRESS[name],
+            key or self._random_bytes(SCBK_BYTES),
+            self._random_bytes,
+            install_mode=key is None,
+        )
+        reader.on_key = partial(self._remember, name)
+        return reader
+
+    def remembered(self, reader: str) -> bytes | None:
+        """The key of an earlier run, or the one that a reader has from the start; None: it has none yet."""
+        if reader in self.options.scbks:
+            return self.options.scbks[reader]
+        try:
+            return bytes.fromhex(self._memory(reader).read_text())
+        except (OSError, ValueError):
+            return scbk(SEED, CABINET, reader)
+
+    def _remember(self, reader: str, key: bytes) -> None:
+        self._memory(reader).write_text(key.hex())
+        self.tell(reader, "key", "has a new key")
+
+    def _memory(self, reader: str) -> Path:
+        """A reader's own memory outlasts the program, as a real one's does."""
+        return self.options.directory.absolute() / f"{reader}.memory"
 
     def _twin(self, name: str) -> Switched:
         """Another reader that was set to the same address."""
-        twin = OsdpReader(READER_ADDRESS[name], self._random_bytes(16), self._random_bytes)
+        twin = OsdpReader(READER_ADDRESS[name], self._random_bytes(SCBK_BYTES), self._random_bytes)
         return Switched(twin, is_on=False)
 
     def _make_ports(self, directory: Path) -> list[PacedPty]:

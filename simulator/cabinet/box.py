@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import private_key_from_pem, public_key_text
 from runtime.config import ConfigError
-from simulator.cabinet.bench import CABINET, SEED, TAG_BAUD, TAG_LINE, TRACKER_BAUD, TRACKER_LINE, Bench
+from simulator.cabinet.bench import CABINET, TAG_BAUD, TAG_LINE, TRACKER_BAUD, TRACKER_LINE, Bench
 from simulator.cabinet.locks import Table
 from simulator.network.station_toml import (
     BoxFiles,
@@ -23,7 +23,7 @@ from simulator.network.station_toml import (
     reader_table,
     toml_text,
 )
-from simulator.network.wiring import LOCK_LINE, READER_BAUD, READER_LINE, RETURN_READER, scbk
+from simulator.network.wiring import LOCK_LINE, READER_BAUD, READER_LINE, RETURN_READER, SCBK_BYTES
 
 CONFIG: Final = "station.toml"
 CENTRE: Final = "centre"
@@ -40,8 +40,8 @@ def hardware_text(bench: Bench) -> str:
 
 def shown_key(bench: Bench, reader: str) -> str:
     """A reader's key, as its key file would have it; nothing of value hangs behind it."""
-    wanted = bench.options.scbks.get(reader, b"")
-    return "no key yet: it is in install mode" if wanted is None else (wanted or scbk(SEED, CABINET, reader)).hex()
+    key = bench.remembered(reader)
+    return "no key yet: it is in install mode" if key is None else key.hex()
 
 
 def write_box(bench: Bench, folder: Path) -> Path:
@@ -56,8 +56,7 @@ def write_box(bench: Bench, folder: Path) -> Path:
             _keep_or_write(folder / name, _new_signing_key())
         _keep_or_write(folder / "digest.key", os.urandom(DIGEST_KEY_BYTES).hex().encode())
         for reader in bench.readers:
-            wanted = bench.options.scbks.get(reader, b"")
-            key = os.urandom(16) if wanted is None else wanted or scbk(SEED, CABINET, reader)
+            key = bench.remembered(reader) or os.urandom(SCBK_BYTES)  # a reader without one is paired later
             _keep_or_write(folder / f"{reader}.scbk", key.hex().encode())
         centre = public_key_text(private_key_from_pem((folder / CENTRE_KEY).read_bytes()))
         text = _station_toml(bench, centre)

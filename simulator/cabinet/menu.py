@@ -12,6 +12,7 @@ from simulator.cabinet.words import octets, one_of, whole
 from simulator.devices.kerong_board import SENT_MAX, KerongBoard
 from simulator.devices.modbus_board import ModbusBoard
 from simulator.devices.osdp_reader import OsdpReader
+from simulator.devices.osdp_values import KeyFault
 from simulator.devices.paced_pty import PacedPty
 from simulator.devices.rdm6300_reader import TAG_BYTES, Rdm6300Device, frame_of
 from simulator.devices.switched import Switched
@@ -161,11 +162,22 @@ def _osdp(reader: OsdpReader) -> Iterator[Fault]:
 
         return begin
 
+    def power_lost(words: list[str]) -> End:
+        when = one_of("when", words[0], ("before", "after"))
+        return _set(reader, "key_fault", KeyFault(when))
+
     yield _switch(reader, "mute", "mute", "hears nothing and says nothing")
     yield _once("power-cycle", "starts anew", reader.power_cycle)
     yield _switch(reader, "has_other_key", "wrong-key", "has another key than its panel")
     yield _switch(reader, "install_mode", "install-mode", "takes the public key, as one fresh from the box")
+    public = "opens under the public key too, for whoever asks, when it has its own"
+    yield _switch(reader, "takes_public_key_too", "public-key-too", public)
     yield _switch(reader, "swipes_twice", "duplicate-swipe", "reads each card twice")
+    yield Fault(
+        "no-keys", "takes no key: refuses KEYSET", lambda _words: _set(reader, "key_fault", KeyFault.REFUSED)
+    )
+    lost = "its power fails over the next key, before or after it keeps it"
+    yield Fault("power-lost-at-key", lost, power_lost, takes="<before|after>")
     yield Fault("tamper", "its housing is open", contact(reader.set_tamper))
     yield Fault("power-failed", "says that its power failed", contact(reader.set_power_failed))
 

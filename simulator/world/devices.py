@@ -7,7 +7,8 @@ in memory under virtual time). A lock that gets current springs its door, a hand
 from collections.abc import Callable, Mapping
 
 from simulator.devices.modbus_board import ModbusBoard
-from simulator.devices.osdp_reader import SESSION_IDLE_US, Light, OsdpReader
+from simulator.devices.osdp_reader import SESSION_IDLE_US, OsdpReader
+from simulator.devices.osdp_values import Light
 from simulator.devices.wire import WireDevice
 from simulator.network.model import SLOTS, Card, Key
 from simulator.network.wiring import (

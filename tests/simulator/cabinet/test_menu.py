@@ -13,6 +13,7 @@ from simulator.cabinet.commands import Commands
 from simulator.cabinet.faults import Row
 from simulator.cabinet.options import KERONG, MODBUS, OSDP, RDM6300, CabinetOptions
 from simulator.cabinet.words import BadCommand
+from simulator.devices.osdp_values import KeyFault
 from simulator.devices.teltonika_tracker import CODEC_8
 
 # Of each kind of device, as the design lists them, under the names that they have here
@@ -34,7 +35,16 @@ KNOWN = {
         "reset",
         "twin",
     },
-    "entrance": {"mute", "power-cycle", "wrong-key", "duplicate-swipe", "install-mode", "tamper", "twin"},
+    "entrance": {
+        "mute",
+        "power-cycle",
+        "wrong-key",
+        "duplicate-swipe",
+        "install-mode",
+        "tamper",
+        "twin",
+        "no-keys",
+    },
     "return": {"endless", "noise", "cut", "two-tags"},
     "tracker": {"wrong-crc", "cut", "deaf", "before-first-fix", "without-fix", "zero-volts"},
     "locks": {"pulled", "noise", "echo"},
@@ -50,6 +60,7 @@ WORDS = {
     "<slot>": "2",
     "<percent>": "5",
     "[tag]": "",
+    "<before|after>": "after",
     "[key|door]": "key",
 }
 
@@ -86,7 +97,7 @@ def switches(bench: Bench) -> Iterator[tuple[str, Any]]:
     for name, owner in owners:
         if owner is not None:
             for attribute, value in vars(owner).items():
-                if isinstance(value, bool | int | bytes | None) and not attribute.startswith("_"):
+                if isinstance(value, bool | int | bytes | KeyFault | None) and not attribute.startswith("_"):
                     yield f"{name}.{attribute}", value
     for line, port in bench.ports.items():
         yield line, (port.is_plugged, port.noisy, port.wire.echo)
