@@ -14,6 +14,7 @@ from typing import Final
 
 from runtime.config import ConfigError
 from station_agent.config import StationConfig
+from station_agent.drivers.built_in.osdp import OsdpTable
 from station_agent.drivers.osdp.messages import Refusal
 from station_agent.drivers.osdp.pairing import Conversation, Found, Taken
 from station_agent.drivers.osdp.secure import KEY_BYTES, SCBK_DEFAULT
@@ -73,10 +74,11 @@ def _target(config: StationConfig, name: str) -> _Target:
     found = {
         reader.name: _Target(reader.name, reader.address, bus.device, bus.baud_rate, reader.scbk_file)
         for bus in config.readers
+        if isinstance(bus, OsdpTable)
         for reader in bus.readers
     }
     if name not in found:
-        raise ConfigError(f"reader {name!r}: expected one of {', '.join(found)}")
+        raise ConfigError(f"reader {name!r}: expected one over OSDP: {', '.join(found) or 'there is none'}")
     return found[name]
 
 

@@ -277,7 +277,7 @@ async def test_libosdps_device_in_install_mode_is_paired_and_opens_its_channel_t
 async def test_an_unknown_reader_is_refused_with_those_that_are_there(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         said = await said_by(it.command("pair-reader", "entrence", "--yes"))
-        assert said == (2, "", "station-agent: reader 'entrence': expected one of entrance, return\n")
+        assert said == (2, "", "station-agent: reader 'entrence': expected one over OSDP: entrance, return\n")
 
 
 async def test_beside_a_running_agent_it_does_nothing(tmp_path: Path) -> None:

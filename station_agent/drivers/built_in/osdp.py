@@ -78,6 +78,7 @@ _ATTACKS = "tests/station_agent/drivers/osdp/test_panel_attacks.py"
 _ACCESS = "tests/station_agent/core/test_access.py"
 _REPLAY = "tests/wire/test_osdp_replay.py"
 _PEERS = "tests/wire/test_osdp_peers.py"
+_PAIRING = "tests/wire/test_pair_reader.py"
 
 DRIVER = ReadersDriver(
     name="osdp",
@@ -91,8 +92,10 @@ DRIVER = ReadersDriver(
     tells=frozenset({ReaderSeen, ReaderLost, CardRead, KeypadPressed}),
     peers=(
         Peer(
-            "libosdp: its device against our panel, its panel against the simulated reader",
+            "libosdp: its device against our panel and paired by us, its panel against the simulated reader",
             (
+                f"{_PAIRING}::test_libosdps_device_in_install_mode_is_paired_and_opens_its_channel_to_the_station",
+                f"{_PEERS}::test_libosdps_panel_gives_our_reader_in_install_mode_its_key",
                 f"{_PEERS}::test_our_panel_takes_cards_keys_and_tamper_from_libosdps_device_over_the_secure_channel",
                 f"{_PEERS}::test_libosdps_device_takes_our_signals",
                 f"{_PEERS}::test_libosdps_panel_takes_cards_and_keys_from_our_reader_and_its_led_and_buzzer_work",
@@ -145,6 +148,7 @@ DRIVER = ReadersDriver(
             "gets neither key nor session, its cards are not taken",
             (
                 f"{_FAULTS}::test_a_reader_in_install_mode_gives_no_card_and_gets_no_session",
+                f"{_ATTACKS}::test_the_panel_never_speaks_under_the_public_key_whatever_is_at_its_reader",
                 f"{_FAULTS}::test_a_reader_that_speaks_in_clear_gives_no_card",
                 f"{_ATTACKS}::test_a_card_in_clear_is_not_taken_in_a_session",
             ),
@@ -180,6 +184,16 @@ DRIVER = ReadersDriver(
             "two readers at one address",
             "no card is taken, the reader is lost as `garbled`",
             (f"{_FAULTS}::test_two_readers_at_one_address_give_no_card_and_are_called_garbled",),
+        ),
+        Fault(
+            "power lost, cable pulled, or a refusal while it is given a key",
+            "both keys are kept until the reader has proved one; the next run of `pair-reader` finds which it has",
+            (
+                f"{_PAIRING}::test_power_that_fails_over_the_key_loses_nothing",
+                f"{_PAIRING}::test_a_reader_that_took_the_key_and_died_is_found_with_it_by_the_next_run",
+                f"{_PAIRING}::test_a_cable_pulled_in_the_middle_keeps_both_keys",
+                f"{_PAIRING}::test_a_reader_that_refuses_the_key_stays_as_it_was",
+            ),
         ),
         Fault(
             "busy",
