@@ -24,6 +24,7 @@ check: setup-dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) -m mypy docs/examples/*/*.py
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	PYTHONPATH=. $(RUN) docs/generate.py --check
 

@@ -1,4 +1,4 @@
-"""Writes what the documents take from the code: configuration, state diagrams, schemas, AsyncAPI.
+"""Writes what the documents take from the code: configuration, drivers, state diagrams, schemas, AsyncAPI.
 
 python docs/generate.py            write
 python docs/generate.py --check    exit 1, naming each file that differs
@@ -14,10 +14,13 @@ from contract.schema import schemas
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import state_diagram
 from runtime.config_reference import reference_table
-from station_agent.config import StationConfig
+from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
+from station_agent.drivers.declaration import AnyDriver
+from station_agent.drivers.registry import Drivers
 
 DOCS = Path(__file__).parent
+EXAMPLE = DOCS / "examples" / "carshare-wiegand"
 
 CONFIGURATION_HEAD = """\
 # Configuration
@@ -26,6 +29,9 @@ Generated from the models by `make docs`. Each program reads one TOML file at it
 relative to that file. A wrong file stops the program with one line per fault: file, field, value, what was
 expected. Nothing overrides the file.
 """
+
+DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
+FAULT_COLUMNS = ("fault", "what the agent does", "shown by")
 
 
 def texts() -> dict[Path, str]:
@@ -38,23 +44,57 @@ def texts() -> dict[Path, str]:
         (
             CONFIGURATION_HEAD,
             "## station-agent\n",
-            reference_table(StationConfig).rstrip() + "\n",
+            reference_table(manual_model(Drivers())).rstrip() + "\n",
             "## dispatcher\n",
             reference_table(DispatcherConfig).rstrip() + "\n",
         )
     )
     return {
         architecture: text,
+        DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "configuration.md": configuration,
         DOCS / "asyncapi.json": asyncapi_text(),
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
 
 
+def _drivers(text: str) -> str:
+    """The manual of drivers with the tested example in it, and what the drivers of this program declare."""
+    drivers = Drivers()
+    declared = [drivers.load(name) for name in drivers.names]
+    module, project = EXAMPLE / "carshare_wiegand.py", EXAMPLE / "pyproject.toml"
+    text = _with_section(text, "example", f"```python\n{module.read_text(encoding='utf-8')}```\n")
+    text = _with_section(text, "project", f"```toml\n{project.read_text(encoding='utf-8')}```\n")
+    text = _with_section(text, "drivers", _table(DRIVER_COLUMNS, [_driver_row(driver) for driver in declared]))
+    faults = "\n".join(f"### `{driver.name}`\n\n{_faults(driver)}" for driver in declared)
+    return _with_section(text, "faults", f"\n{faults}\n")
+
+
+def _driver_row(driver: AnyDriver) -> tuple[str, ...]:
+    signals = ", ".join(driver.signals)
+    peers = "; ".join(f"{peer.name}: {_tests(peer.tests)}" for peer in driver.peers)
+    return f"`{driver.KIND.table}`", f"`{driver.name}`", driver.line, signals, peers or "none"
+
+
+def _faults(driver: AnyDriver) -> str:
+    return _table(FAULT_COLUMNS, [(fault.name, fault.does, _tests(fault.tests)) for fault in driver.faults])
+
+
+def _tests(tests: tuple[str, ...]) -> str:
+    """Each by its name, with its file behind it."""
+    parts = (test.partition("::") for test in tests)
+    return ", ".join(f"[{name.removeprefix('test_')}](../{path})" for path, _, name in parts)
+
+
+def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
 def _with_section(text: str, name: str, body: str) -> str:
     """The text with everything between the section's two comments replaced."""
     pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
-    assert len(pattern.findall(text)) == 1, f"one section {name} in architecture.md"
+    assert len(pattern.findall(text)) == 1, f"expected one section {name}"
     return pattern.sub(lambda found: f"{found[1]}{body}{found[2]}", text)
 
 

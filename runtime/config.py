@@ -39,14 +39,20 @@ class ConfigError(Exception):
 
 def load_toml(path: Path, model: type[M]) -> M:
     """Reads `path` into `model`. Whatever is wrong with the file raises `ConfigError`, and nothing else."""
+    return read_into(model, parse_toml(path), path)
+
+
+def read_into(model: type[M], document: Mapping[str, Any], path: Path) -> M:
+    """The same for a file that was parsed already: its content may say which model reads it."""
     try:
-        return model.model_validate(_parse(path), context={FOLDER: path.absolute().parent})
+        return model.model_validate(document, context={FOLDER: path.absolute().parent})
     except ValidationError as error:
         faults = (_fault(model, detail) for detail in error.errors(include_url=False))
         raise ConfigError(*(f"{path}: {fault}" for fault in faults)) from None
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse_toml(path: Path) -> dict[str, Any]:
+    """The document in a TOML file. Raises ConfigError where it cannot be read or is no TOML."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:

@@ -1,6 +1,7 @@
 """The command `simulator`.
 
 simulator demo [--stations N] [--speed X] [--for SECONDS] [--seed N] ...
+simulator cabinet [--locks modbus-io|kerong-cu16] [--slots N] [--tag-reader osdp|rdm6300|none] ...
 simulator hunt [--seeds N] [--hours H] [--faults all|none|NAME,...] ...
 simulator replay --seed N [--station ID] [--booking ID] [--key ID] [--hash] ...
 """
@@ -13,8 +14,8 @@ from collections.abc import Callable, Coroutine
 
 from runtime.config import ConfigError
 from simulator.broker import BrokerNotStarted
+from simulator.cabinet.options import add_cabinet, cabinet_options
 from simulator.demo.options import add_demo, demo_options
-from simulator.hunt.commands import add_hunt, add_replay, run_hunt, run_replay
 
 USAGE_ERROR = 2  # as argparse itself ends
 
@@ -23,11 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="simulator", description="A car-sharing network without a car.")
     commands = parser.add_subparsers(dest="command", required=True)
     add_demo(commands)
+    add_cabinet(commands)
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] in (["demo"], ["cabinet"]):
+        parsed = parser.parse_args(words)
+        return _cabinet(parsed) if parsed.command == "cabinet" else _demo(parsed)
+    from simulator.hunt.commands import add_hunt, add_replay, run_hunt, run_replay  # noqa: PLC0415  # takes 2 s
+
     add_hunt(commands)
     add_replay(commands)
-    parsed = parser.parse_args(arguments)
-    if parsed.command in {"hunt", "replay"}:
-        return _while_somebody_reads(run_hunt if parsed.command == "hunt" else run_replay, parsed)
+    parsed = parser.parse_args(words)
+    return _while_somebody_reads(run_hunt if parsed.command == "hunt" else run_replay, parsed)
+
+
+def _demo(parsed: argparse.Namespace) -> int:
     options = demo_options(parsed)
     from simulator.demo.programs import ProgramEnded  # noqa: PLC0415  # --help needs none of the programs
     from simulator.demo.run import run_demo  # noqa: PLC0415  # as above
@@ -35,8 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(run_demo(options))
     except (ConfigError, BrokerNotStarted, ProgramEnded) as error:
-        sys.stderr.write(f"simulator: {error}\n")
-        return USAGE_ERROR
+        return _refused(error)
+
+
+def _cabinet(parsed: argparse.Namespace) -> int:
+    from simulator.cabinet.run import run_cabinet  # noqa: PLC0415  # the demo needs none of it
+
+    try:
+        return _run(run_cabinet(cabinet_options(parsed)))
+    except ConfigError as error:
+        return _refused(error)
+
+
+def _refused(error: Exception) -> int:
+    sys.stderr.write(f"simulator: {error}\n")
+    return USAGE_ERROR
 
 
 def _while_somebody_reads(run: Callable[[argparse.Namespace], int], parsed: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ station-agent check-config --config station.toml
 station-agent doctor --config station.toml
 station-agent monitor --config station.toml
 station-agent trace readers-1 --config station.toml
+station-agent pair-reader entrance --config station.toml
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 import structlog
 
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
-from runtime.config import ConfigError, load_toml
+from runtime.config import ConfigError
 from runtime.executor import Executor, ThreadExecutor
 from runtime.health import HealthApp, serve_health
 from runtime.lifetime import run_until, told_to_stop
@@ -31,9 +32,10 @@ from runtime.service_manager import ServiceManager
 from runtime.steps import LoopSteps
 from station_agent.agent import Agent, Surroundings
 from station_agent.config import StationConfig
+from station_agent.config_file import load_config
 from station_agent.core.device_events import DeviceEvent
 from station_agent.drivers.base import Codec
-from station_agent.hardware import check_wiring
+from station_agent.hardware import check_drivers
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
 from station_agent.onsite.doctor import doctor
@@ -51,21 +53,25 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
     """Entry point; `clock` is the simulator's way to run the very same program at another speed."""
     options = _parser().parse_args(arguments)
     try:
-        config = load_toml(options.config, StationConfig)
+        config = load_config(options.config)
         if options.command == "monitor":
             return monitor(config.http, once=options.once)
         if options.command == "trace":
             return trace(
                 config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
             )
+        if options.command == "pair-reader":
+            from station_agent.onsite.pair_reader import pair_reader  # noqa: PLC0415  # no agent holds its words
+
+            return pair_reader(config, options.reader, yes=options.yes, random_bytes=os.urandom)
         keys = load_keys(config)
-        check_wiring(config.locks)
+        check_drivers(config, keys)
         if options.command == "doctor":
             return doctor(config, keys, line_clock=SystemLineClock(), random_bytes=os.urandom, as_json=options.json)
         if options.command == "check-config":
             sys.stdout.write(
                 f"{options.config}: good: cabinet {config.cabinet}, {len(config.locks.slots)} slots, "
-                f"{len(keys.scbks)} readers, {len(config.vehicles)} vehicles\n"
+                f"{len(config.reader_roles)} readers, {len(config.vehicles)} vehicles\n"
             )
             return 0
         asyncio.run(serve(config, clock or SystemClock()))
@@ -84,10 +90,13 @@ def _parser() -> argparse.ArgumentParser:
         ("check-config", "read the configuration and its key files, say what is wrong with them"),
         ("doctor", "open every line, say what answers and what does not, and what to look at next"),
         ("monitor", "show the cabinet as the running agent sees it, live; q quits"),
+        ("pair-reader", "give an OSDP reader in install mode a key of its own; the agent must not run"),
         ("trace", "show what passes on a line of the running agent, in words; cards and PINs are masked"),
     ):
         command = made[name] = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    made["pair-reader"].add_argument("reader", metavar="READER", help="its name in the configuration")
+    made["pair-reader"].add_argument("--yes", action="store_true", help="the cabinet is open: do not ask")
     made["doctor"].add_argument("--json", action="store_true", help="findings for a program")
     made["monitor"].add_argument("--once", action="store_true", help="one picture, then end")
     made["trace"].add_argument("line", metavar="LINE", help="`locks`, `readers-1`, ...: as in `monitor`")

@@ -9,10 +9,11 @@ from contract.envelope import BadMessage, EnvelopeFault, VerifyKey, verify
 from contract.messages import Acknowledged, Command, Desired, TimeReply
 from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, parse_topic
 from runtime.link import Incoming, Subscription
-from station_agent.config import StationConfig, VehicleConfig
+from station_agent.config import StationConfig
 from station_agent.core.model import CommandArrived, DesiredArrived, VehicleRead
-from station_agent.drivers.teltonika.codec_json import TeltonikaJson
-from station_agent.drivers.vss import VssJson
+from station_agent.drivers.declaration import VehicleDriver
+from station_agent.drivers.tables import VehicleTable
+from station_agent.drivers.trackers import TrackerMessages
 
 FromCentre = DesiredArrived | CommandArrived | Acknowledged | TimeReply | VehicleRead
 
@@ -31,9 +32,9 @@ class Inbox:
         self._find_key = find_key
         self._now_ms = now_ms
         self._log = log
-        by_topic = [vehicle for vehicle in config.vehicles if vehicle.device is None]
+        by_topic = [vehicle for vehicle in config.vehicles if vehicle.line is None]
         self._vehicles = {vehicle.tracker or vehicle.id: vehicle.id for vehicle in by_topic}
-        self._trackers = {vehicle.id: _codec(vehicle) for vehicle in by_topic}
+        self._trackers = {vehicle.id: _messages(config, vehicle) for vehicle in by_topic}
         self.faults: dict[EnvelopeFault, int] = dict.fromkeys(EnvelopeFault, 0)
 
     @property
@@ -47,7 +48,7 @@ class Inbox:
         return (*own, *trackers)
 
     @property
-    def trackers(self) -> dict[str, TeltonikaJson | VssJson]:
+    def trackers(self) -> dict[str, TrackerMessages]:
         """Codecs of trackers that speak over MQTT, by vehicle, for their counters."""
         return self._trackers
 
@@ -95,8 +96,11 @@ class Inbox:
             )
 
 
-def _codec(vehicle: VehicleConfig) -> TeltonikaJson | VssJson:
-    return VssJson() if vehicle.driver == "vss" else TeltonikaJson(vehicle.model)
+def _messages(config: StationConfig, vehicle: VehicleTable) -> TrackerMessages:
+    driver = config.driver_of(vehicle)
+    assert isinstance(driver, VehicleDriver), "the configuration holds each driver to its kind"
+    assert driver.messages is not None, "the configuration was checked"
+    return driver.messages(vehicle)
 
 
 _LOGGED_COUNTS = frozenset({1, 10, 100})  # a flood says it is one, without filling the disk with it

@@ -13,8 +13,6 @@ from contract.topics import Author
 from runtime.config import ConfigError
 from station_agent.config import StationConfig
 
-SCBK_BYTES = 16  # OSDP's secure channel is AES-128
-
 T = TypeVar("T")
 
 
@@ -26,8 +24,8 @@ class StationKeys:
     digest_key: bytes
     dispatchers: dict[str, VerifyKey]
     """By `kid`."""
-    scbks: dict[str, bytes]
-    """By reader."""
+    of_devices: dict[str, bytes]
+    """By device: what it shares with this box alone."""
 
 
 class _Reader:
@@ -56,15 +54,7 @@ def load_keys(config: StationConfig) -> StationKeys:
     identity = config.identity
     signing = reader.read("identity.signing_key_file", identity.signing_key_file, private_key_from_pem)
     digest_key = reader.read("identity.digest_key_file", identity.digest_key_file, _hexadecimal(DIGEST_KEY_BYTES))
-    scbks = {}
-    for bus_index, bus in enumerate(config.readers):
-        for index, one in enumerate(bus.readers):
-            field = f"readers[{bus_index}].readers[{index}].scbk_file"
-            scbk = reader.read(field, one.scbk_file, _hexadecimal(SCBK_BYTES))
-            if scbk is not None:
-                scbks[one.name] = scbk
-    if len(set(scbks.values())) != len(scbks):
-        reader.faults.append("readers: two readers share one scbk; expected a key of its own for each")
+    of_devices = _of_devices(config, reader)
     dispatchers = {}
     for index, dispatcher in enumerate(identity.dispatchers):
         try:
@@ -76,7 +66,22 @@ def load_keys(config: StationConfig) -> StationKeys:
             dispatchers[f"{Author.DISPATCHER}/{dispatcher.id}"] = key
     if reader.faults or signing is None or digest_key is None:
         raise ConfigError(*reader.faults)
-    return StationKeys(signing, digest_key, dispatchers, scbks)
+    return StationKeys(signing, digest_key, dispatchers, of_devices)
+
+
+def _of_devices(config: StationConfig, reader: _Reader) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    fields: dict[bytes, str] = {}
+    for place, table in config.tables:
+        for file in table.secret_files:
+            field = f"{place}.{file.field}"
+            secret = reader.read(field, file.path, _hexadecimal(file.byte_count))
+            if secret is not None:
+                found[file.device] = secret
+                first = fields.setdefault(secret, field)
+                if first != field:
+                    reader.faults.append(f"{field}: the same secret as {first}; expected one of its own for each")
+    return found
 
 
 def _hexadecimal(byte_count: int) -> Callable[[bytes], bytes]:

@@ -26,6 +26,8 @@ def test_a_stale_a_missing_and_a_foreign_file_are_each_named(tmp_path: Path) -> 
     architecture.write_text(architecture.read_text().replace("key_taken", "key_stolen", 1))
     asyncapi = tmp_path / "docs" / "asyncapi.json"
     asyncapi.write_text(asyncapi.read_text().replace('"retain": true', '"retain": false', 1))
+    drivers = tmp_path / "docs" / "drivers.md"
+    drivers.write_text(drivers.read_text().replace("class WiegandReader", "class OtherReader", 1))
     (tmp_path / "docs" / "configuration.md").unlink()
     (tmp_path / "docs" / "schemas" / "hologram.schema.json").write_text("{}")
     done = check(tmp_path)
@@ -34,6 +36,7 @@ def test_a_stale_a_missing_and_a_foreign_file_are_each_named(tmp_path: Path) -> 
         "docs/architecture.md",
         "docs/asyncapi.json",
         "docs/configuration.md",
+        "docs/drivers.md",
         "docs/schemas/hologram.schema.json",
     ]
 

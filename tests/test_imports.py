@@ -39,6 +39,11 @@ def tree(tmp_path: Path) -> Path:
         ("station_agent/agent.py", "import dispatcher.core", "station_agent.agent -> dispatcher.core"),
         ("runtime/backoff.py", "import station_agent.config", "runtime.backoff -> station_agent.config"),
         ("station_agent/journal.py", "import sqlalchemy", "station_agent.journal -> sqlalchemy"),
+        (
+            "station_agent/drivers/osdp/link.py",
+            "import station_agent.drivers.osdp.pairing",
+            "station_agent.drivers.osdp.link -> station_agent.drivers.osdp.pairing",
+        ),
     ],
 )
 def test_a_planted_bad_import_is_caught(tree: Path, file: str, planted: str, caught: str) -> None:
@@ -47,6 +52,11 @@ def test_a_planted_bad_import_is_caught(tree: Path, file: str, planted: str, cau
     done = lint(tree)
     assert done.returncode == 1
     assert caught in done.stdout, done.stdout
+
+
+def test_an_agents_process_does_not_even_load_what_speaks_under_the_public_key() -> None:
+    code = "import sys, station_agent.cli; sys.exit('station_agent.drivers.osdp.pairing' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
 
 
 @pytest.mark.parametrize(

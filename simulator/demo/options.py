@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runtime.addresses import Unsecured, require_loopback_or_secured
 from runtime.mqtt_settings import MqttSettings
+from simulator.arguments import number
 from simulator.network.lilas import STATIONS
 
 SPEED_MAX = 600.0  # beyond it hands, which move in real time, take hours of the scaled clock
@@ -41,11 +42,11 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     text = "run the whole network: broker, dispatcher, agents, members and vehicles; end with a verdict"
     demo = commands.add_parser("demo", help=text, description=text)
     demo.add_argument(
-        "--stations", type=_number(int, 1, STATIONS), default=STATIONS, metavar="N", help="1 to 30; default 30"
+        "--stations", type=number(int, 1, STATIONS), default=STATIONS, metavar="N", help="1 to 30; default 30"
     )
     demo.add_argument(
         "--speed",
-        type=_number(float, 0.1, SPEED_MAX),
+        type=number(float, 0.1, SPEED_MAX),
         default=60.0,
         metavar="X",
         help="seconds of the network's clock per real second, 0.1 to 600; default 60. Serial lines keep real time",
@@ -53,7 +54,7 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo.add_argument(
         "--for",
         dest="seconds",
-        type=_number(float, 1, SECONDS_MAX),
+        type=number(float, 1, SECONDS_MAX),
         metavar="SECONDS",
         help="real seconds to run; without it, until Ctrl-C",
     )
@@ -67,7 +68,7 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     demo.add_argument(
         "--http-port",
-        type=_number(int, 0, 65_535),
+        type=number(int, 0, 65_535),
         default=8080,
         metavar="P",
         help="of the dispatcher's API and metrics; the agents' metrics answer on the next; 0: free ones",
@@ -91,23 +92,6 @@ def demo_options(parsed: argparse.Namespace) -> DemoOptions:
         json_file=parsed.json,
         directory=parsed.directory,
     )
-
-
-class _number:  # noqa: N801  # reads as a function where it is used
-    """A number within bounds, for argparse: its error names what was expected."""
-
-    def __init__(self, kind: type[int] | type[float], low: float, high: float) -> None:
-        self._kind, self._low, self._high = kind, low, high
-
-    def __call__(self, text: str) -> float:
-        expected = f"expected {self._low:g} to {self._high:g}"
-        try:
-            value = self._kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r}: {expected}") from None
-        if not self._low <= value <= self._high:
-            raise argparse.ArgumentTypeError(f"{text}: {expected}")
-        return value
 
 
 def _broker(text: str) -> str:

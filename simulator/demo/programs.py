@@ -18,14 +18,14 @@ from prometheus_client import CollectorRegistry
 from dispatcher.config import load_config
 from dispatcher.service import make_dispatcher, serve_http
 from runtime.clocks import LineClock
-from runtime.config import ConfigError, load_toml
+from runtime.config import ConfigError
 from runtime.executor import ThreadExecutor
 from runtime.health import HealthApp, Monitored, serve_health
 from runtime.lifetime import run_until
 from simulator.clocks import ScaledClock
 from simulator.demo.premises import Premises
 from station_agent.cli import make_agent
-from station_agent.config import StationConfig
+from station_agent.config_file import load_config as load_station_config
 from station_agent.metrics import monitored
 
 START_S = 60.0  # thirty interpreters on two cores need about a second each
@@ -64,7 +64,7 @@ async def in_process(
         stack.push_async_callback(executor.close)
         agents = []
         for cabinet, path in premises.station_configs.items():
-            agent = make_agent(load_toml(path, StationConfig), clock, line_clock, executor)
+            agent = make_agent(load_station_config(path), clock, line_clock, executor)
             health.mount(f"/cabinets/{cabinet}", monitored(agent))
             agents.append(agent)
         monitoring = await stack.enter_async_context(

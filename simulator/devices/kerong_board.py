@@ -25,6 +25,7 @@ from station_agent.drivers.kerong.frames import (
 FORGET_US: Final = 20_000
 BOOT_US: Final = 300_000  # an assumption: a small controller answers again after about this long
 UNLOCK_TIME: Final = b"\x00\x37"  # what the query tells; 550 ms in units of 10 ms, an assumption
+_ALL_CLOSED: Final = (1 << len(LOCKS)) - 1
 SENT_MAX: Final = 64  # of what was sent, so much can be left over
 
 OnUnlock = Callable[[int, int], None]
@@ -59,9 +60,13 @@ class KerongBoard:
         """Each unlock leaves it busy."""
         self.names_lock = False
         """The reply to an unlock has the address of the lock, not of the board alone."""
+        self.etx_inside = False
+        """The infrared sensors of locks 9 to 16 show 03 hex, the end mark, whatever they see."""
+        self.hooks_stay_closed = False
+        """Every hook reads closed, whatever the doors do: keys come and go behind closed hooks."""
         self.request_count = 0
         """Requests for this board that had a good SUM."""
-        self._hooks = (1 << len(LOCKS)) - 1
+        self._hooks = _ALL_CLOSED
         self._infrared = 0
         self._on_unlock = on_unlock
         self._buffer = b""
@@ -131,8 +136,9 @@ class KerongBoard:
         return b"" if self.is_silent_on_unlock else reply
 
     def _status(self, address: int) -> bytes:
-        data = self._hooks.to_bytes(2, "little") + self._infrared.to_bytes(2, "little")
-        return framed(address, STATUS_REPLY, data)
+        hooks = _ALL_CLOSED if self.hooks_stay_closed else self._hooks
+        infrared = ETX << 8 | self._infrared & 0xFF if self.etx_inside else self._infrared
+        return framed(address, STATUS_REPLY, hooks.to_bytes(2, "little") + infrared.to_bytes(2, "little"))
 
     def _spoilt(self, reply: bytes) -> bytes:
         if self.bad_sum:

@@ -6,10 +6,10 @@ is one way to do them; the behaviour is written apart from the panel's, and both
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from hmac import compare_digest
 from struct import Struct
 
+from simulator.devices.osdp_values import Beeps, Identity, KeyFault, Light
 from station_agent.drivers.osdp import framing, secure
 from station_agent.drivers.osdp.framing import REPLY_BIT, Frame, FrameDecoder
 from station_agent.drivers.osdp.messages import Capability, Command, Refusal, Reply
@@ -18,6 +18,7 @@ from station_agent.drivers.osdp.secure import SecureSession
 EVENTS_MAX = 4  # a reader holds the last few swipes and keys until it is polled; what comes then is refused
 SESSION_IDLE_US = 8_000_000  # a reader gives up a panel that is silent for 8 s (OSDP's off-line time)
 GAP_US = 20_000  # 20 ms without a character end a message (libosdp's protocol introduction)
+SCBK_KIND = 1  # of the key that KEYSET brings
 KEY_CODES = {"*": 0x7F, "#": 0x0D}  # as keypads send them (OSDP.Net, issue 37)
 
 _LED = Struct("<BBBBBBBHBBBBB")
@@ -35,46 +36,12 @@ _CAPABILITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Light:
-    """An LED's state: two colours in turns, times in tenths of a second; a temporary one ends by itself."""
-
-    on_colour: int = 1  # a reader at rest is red
-    off_colour: int = 1
-    on_ds: int = 1
-    off_ds: int = 0
-    until_us: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Beeps:
-    tone: int
-    on_ds: int
-    off_ds: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What PDID says; the client id in the handshake is made of it."""
-
-    vendor: bytes = b"\x5a\x5a\x5a"
-    model: int = 1
-    version: int = 1
-    serial: int = 1
-    firmware: bytes = b"\x01\x00\x00"
-
-    @property
-    def client_id(self) -> bytes:
-        return self.vendor + bytes((self.model,)) + self.serial.to_bytes(4, "little")
-
-
 class OsdpReader:
     """One reader with keypad, one LED and a buzzer.
 
     `secure_only`: out of the secure channel it says who it is and nothing else. `install_mode`: it has lost
-    its key and takes the public one, as a reader fresh from the box does. `session_idle_us` is for a harness
-    that leaves out idle polls: None, and a session never ages.
+    its key and takes the public one, as a reader fresh from the box does, until it is given a key.
+    `session_idle_us` is for a harness that leaves out idle polls: None, and a session never ages.
     """
 
     def __init__(
@@ -91,6 +58,18 @@ class OsdpReader:
         self.address = address
         self.install_mode = install_mode
         self.identity = identity or Identity()
+        self.mute = False
+        """Hears nothing and says nothing; cards and keys are remembered as far as its memory goes."""
+        self.has_other_key = False
+        """Its key is another one than its panel has."""
+        self.swipes_twice = False
+        """Each card is read twice."""
+        self.takes_public_key_too = False
+        """Out of install mode, too, it opens under the public key for whoever asks for that."""
+        self.key_fault: KeyFault | None = None
+        """What happens at the next key."""
+        self.on_key: Callable[[bytes], None] | None = None
+        """Hears of a key that it was given: what a real one keeps in its memory."""
         self._scbk = scbk
         self._random_bytes = random_bytes
         self._secure_only = secure_only
@@ -105,6 +84,7 @@ class OsdpReader:
             Command.LSTAT: self._local_status,
             Command.LED: self._set_led,
             Command.BUZ: self._sound,
+            Command.KEYSET: self._take_key,
         }
 
     def _switch_on(self) -> None:
@@ -137,7 +117,11 @@ class OsdpReader:
     def show_card(self, bit_count: int, data: bytes) -> bool:
         """A card is held to the reader; False: its memory is full and it ignores the card."""
         assert len(data) == (bit_count + 7) // 8
-        return self._remember(Reply.RAW, _RAW.pack(0, _RAW_FORMAT, bit_count) + data)
+        payload = _RAW.pack(0, _RAW_FORMAT, bit_count) + data
+        taken = self._remember(Reply.RAW, payload)
+        if self.swipes_twice:
+            self._remember(Reply.RAW, payload)
+        return taken
 
     def press(self, keys: str) -> bool:
         codes = bytes(KEY_CODES.get(key, ord(key)) for key in keys)
@@ -165,6 +149,8 @@ class OsdpReader:
 
     def receive(self, now_us: int, data: bytes) -> bytes:
         """Bytes from the bus; the answer is to be put on it now, whoever calls paces it."""
+        if self.mute:
+            return b""
         if now_us - self._heard_us > GAP_US:
             self._decoder.clear()
         self._heard_us = now_us
@@ -183,7 +169,8 @@ class OsdpReader:
             return self._refuse(frame, Refusal.BAD_SEQUENCE)
         self._sequence = frame.sequence
         reply = self._reply_to(now_us, frame)
-        self._last = frame, reply
+        if reply:  # none: its power failed meanwhile
+            self._last = frame, reply
         return reply
 
     def _reply_to(self, now_us: int, frame: Frame) -> bytes:
@@ -211,14 +198,19 @@ class OsdpReader:
         self._session = None
         if len(frame.payload) != secure.RANDOM_BYTES:
             return self._refuse(frame, Refusal.BAD_LENGTH)
-        # whichever key the panel asked for, a reader answers with the one it has, and says which it is
-        key = secure.SCBK_DEFAULT if self.install_mode else self._scbk
-        which = secure.KEY_IS_DEFAULT if self.install_mode else secure.KEY_IS_OWN
+        # whichever key the panel asked for, a sound reader answers with the one it has, and says which it is
+        asked_for_public = frame.security[2:] == bytes((secure.KEY_IS_DEFAULT,))
+        is_public = self.install_mode or (self.takes_public_key_too and asked_for_public)
+        key = secure.SCBK_DEFAULT if is_public else self._own_key()
+        which = secure.KEY_IS_DEFAULT if is_public else secure.KEY_IS_OWN
         rnd_b = self._random_bytes(secure.RANDOM_BYTES)
         self._handshake = SecureSession(key, frame.payload, rnd_b)
         payload = self.identity.client_id + rnd_b + self._handshake.reader_cryptogram
         block = secure.handshake_block(secure.CHALLENGE_ANSWER, which)
         return framing.encode(self.address | REPLY_BIT, frame.sequence, Reply.CCRYPT, payload, block)
+
+    def _own_key(self) -> bytes:
+        return bytes(byte ^ 0xFF for byte in self._scbk) if self.has_other_key else self._scbk
 
     def _answer_proof(self, now_us: int, frame: Frame) -> bytes:
         session, self._handshake = self._handshake, None
@@ -238,6 +230,8 @@ class OsdpReader:
             return self._refuse(frame, Refusal.SECURE_CHANNEL_NEEDED)
         self._session_us = now_us
         code, answer = self._execute(now_us, frame.code, payload)
+        if self._session is None:  # it lost its power over the command
+            return b""
         return session.seal(self.address | REPLY_BIT, frame.sequence, code, answer)
 
     # ---- commands
@@ -286,6 +280,23 @@ class OsdpReader:
         _, *beeps = _BUZ.unpack(payload)
         self.buzzes += 1
         self.last_beeps = Beeps(*beeps)
+        return Reply.ACK, b""
+
+    def _take_key(self, now_us: int, payload: bytes) -> tuple[int, bytes]:
+        """Its own key from here on, and out of install mode; the session that brought it goes on."""
+        kind_and_size, key = payload[:2], payload[2:]
+        if kind_and_size != bytes((SCBK_KIND, secure.KEY_BYTES)) or len(key) != secure.KEY_BYTES:
+            return _nak(Refusal.BAD_LENGTH)
+        if self._session is None:
+            return _nak(Refusal.SECURE_CHANNEL_NEEDED)
+        if self.key_fault is KeyFault.REFUSED:
+            return _nak(Refusal.UNKNOWN_COMMAND)
+        if self.key_fault is not KeyFault.POWER_LOST_BEFORE:
+            self._scbk, self.install_mode = key, False
+            if self.on_key is not None:
+                self.on_key(key)
+        if self.key_fault is not None:
+            self._switch_on()
         return Reply.ACK, b""
 
 

@@ -8,6 +8,7 @@ another one than the devices', both sides read garbage, as on a wire.
 
 import asyncio
 import os
+import random
 import termios
 import tty
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Final, Protocol
 
 from runtime.clocks import LineClock
 from simulator.devices.duplex import DuplexWire, TalkingDevice
+from simulator.devices.spoiling import spoilt
 from simulator.devices.wire import Wire, WireDevice
 
 READ_BYTES: Final = 4096  # a terminal holds no more
@@ -52,8 +54,11 @@ class PacedPty:
         """Path for programs to open; a symlink to whichever pty there is."""
         self.wire = Wire(devices, baud_rate=baud_rate, turnaround_us=turnaround_us)
         """Its faults may be switched: echo, turnaround. Of a bus; a device that speaks unasked has none."""
+        self.noisy = 0.0
+        """Share of the pieces, either way, that arrive with one bit changed."""
+        self._rng = random.Random(f"noise/{link.name}")
         self._carrier: Carrier = self.wire
-        self._baud_rate = baud_rate
+        self.baud_rate = baud_rate
         self._clock = clock
         self._master = -1
         self._client = -1
@@ -71,6 +76,12 @@ class PacedPty:
     def changed(self) -> None:
         """Something happened to a device that speaks unasked."""
         self._arm()
+
+    def intrude(self, data: bytes) -> None:
+        """Somebody else on the bus sends: see `Wire.intrude`."""
+        if self.is_plugged:
+            self.wire.intrude(self._clock.now_us(), data)
+            self._arm()
 
     @property
     def is_plugged(self) -> bool:
@@ -113,27 +124,30 @@ class PacedPty:
 
     def _readable(self) -> None:
         with suppress(BlockingIOError):
-            self._carrier.sent(self._clock.now_us(), self._at_its_speed(os.read(self._master, READ_BYTES)))
+            self._carrier.sent(self._clock.now_us(), self._as_it_passes(os.read(self._master, READ_BYTES)))
         self._arm()
 
     def _set_speed(self) -> None:
         """As a port that the last program left as it should be: one that sets no speed finds the right one."""
         settings = termios.tcgetattr(self._client)
-        speed = next(speed for speed, rate in SPEEDS.items() if rate == self._baud_rate)
+        speed = next(speed for speed, rate in SPEEDS.items() if rate == self.baud_rate)
         settings[4:6] = speed, speed
         termios.tcsetattr(self._client, termios.TCSANOW, settings)
+
+    def _as_it_passes(self, data: bytes) -> bytes:
+        return spoilt(self._at_its_speed(data), self._rng, noisy=self.noisy)
 
     def _at_its_speed(self, data: bytes) -> bytes:
         """What arrives of bytes, given the speed that the client has set."""
         rate = SPEEDS.get(termios.tcgetattr(self._client)[5])
-        return data if rate == self._baud_rate else bytes(byte ^ 0xA5 for byte in data[::2])
+        return data if rate == self.baud_rate else bytes(byte ^ 0xA5 for byte in data[::2])
 
     def _due(self) -> None:
         self._timer_due_us = None
         arrived = self._carrier.elapsed(self._clock.now_us())
-        if arrived:
+        if arrived and self.is_plugged:  # a device that speaks unasked goes on while its cable is pulled
             with suppress(BlockingIOError):  # nobody reads: on a wire it would be lost as well
-                os.write(self._master, self._at_its_speed(arrived))
+                os.write(self._master, self._as_it_passes(arrived))
         self._arm()
 
     def _arm(self) -> None:

@@ -1,4 +1,4 @@
-"""A half-duplex serial bus at its real pace: one master, the devices, and when each byte has arrived.
+"""A half-duplex serial bus at its real pace: one master, the devices, who else sends, and when bytes arrive.
 
 No clock and no I/O: `sent(now_us, data)` when the master writes, `elapsed(now_us)` for what has reached the
 master, `wake_at_us` for when to ask again. It runs under virtual time as well as behind a `PacedPty`.
@@ -26,6 +26,7 @@ class _Transmission:
     due_us: int  # when its last bit has arrived
     data: bytes
     to_master: bool
+    to_devices: bool
 
     def overlaps(self, other: "_Transmission") -> bool:
         return self.start_us < other.due_us and other.start_us < self.due_us
@@ -54,7 +55,11 @@ class Wire:
     def sent(self, now_us: int, data: bytes) -> None:
         """The master begins to send; what it sends while it still sends follows without a gap."""
         start_us = max(now_us, self._master_until_us)
-        self._master_until_us = self._put(start_us, data, to_master=False)
+        self._master_until_us = self._put(start_us, data, to_devices=True)
+
+    def intrude(self, now_us: int, data: bytes) -> None:
+        """Somebody else on the bus sends, when they like: devices and master hear it."""
+        self._put(now_us, data, to_master=True, to_devices=True)
 
     def elapsed(self, now_us: int) -> bytes:
         """Moves everything that has arrived by now; returns what reached the master."""
@@ -63,7 +68,7 @@ class Wire:
             sending = self._first_to_arrive()
             if sending.to_master or self.echo:
                 arrived += sending.data
-            if not sending.to_master:
+            if sending.to_devices:
                 self._hand_over(sending.due_us, sending.data)
         return arrived
 
@@ -91,9 +96,9 @@ class Wire:
                 start_us = max(start_us, self._answered_until_us[i])
                 self._answered_until_us[i] = self._put(start_us, answer, to_master=True)
 
-    def _put(self, start_us: int, data: bytes, *, to_master: bool) -> int:
+    def _put(self, start_us: int, data: bytes, *, to_master: bool = False, to_devices: bool = False) -> int:
         due_us = start_us + round(len(data) * self._character_us)
-        sending = _Transmission(start_us, due_us, data, to_master)
+        sending = _Transmission(start_us, due_us, data, to_master, to_devices)
         if self._under_way:
             others = [other for other in self._under_way if other.overlaps(sending)]
             if others:

@@ -19,6 +19,8 @@ from simulator.network.wiring import (
 )
 
 TomlValue = str | int | bool
+Tables = list[tuple[str, Mapping[str, TomlValue]]]
+"""Header in its brackets, and what stands below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,33 @@ class BoxSettings:
 
 def station_toml(network: Network, cabinet: str, files: BoxFiles, settings: BoxSettings) -> str:
     """The text of `station.toml` for one cabinet of the network."""
-    tables: list[tuple[str, Mapping[str, TomlValue]]] = [
+    hardware: Tables = [
+        ("[locks]", {"device": str(files.ports / LOCK_LINE), "baud_rate": LOCK_BAUD}),
+        *_slots(),
+        ("[[readers]]", {"device": str(files.ports / READER_LINE), "baud_rate": READER_BAUD}),
+        *(("[[readers.readers]]", reader_table(name, files.scbk[name])) for name in READER_ADDRESS),
+        *credential_types(),
+        *_vehicles(network, cabinet),
+    ]
+    return toml_text(box_tables(cabinet, files, settings, hardware))
+
+
+def box_tables(cabinet: str, files: BoxFiles, settings: BoxSettings, hardware: Tables) -> Tables:
+    """A whole `station.toml` around the tables that say what hangs at the box."""
+    return [
         ("", {"namespace": settings.namespace, "cabinet": cabinet}),
         ("[journal]", {"file": str(files.journal)}),
         ("[identity]", _identity(files)),
         ("[[identity.dispatchers]]", _dispatcher(settings)),
         ("[mqtt]", settings.mqtt),
-        ("[locks]", {"device": str(files.ports / LOCK_LINE), "baud_rate": LOCK_BAUD}),
-        *_slots(),
-        ("[[readers]]", {"device": str(files.ports / READER_LINE), "baud_rate": READER_BAUD}),
-        *(("[[readers.readers]]", _reader(name, files)) for name in READER_ADDRESS),
-        *_credential_types(),
-        *_vehicles(network, cabinet),
+        *hardware,
         ("[http]", {"port": settings.http_port}),
         ("[logs]", {"format": settings.log_format, "level": settings.log_level}),
     ]
+
+
+def toml_text(tables: Tables) -> str:
+    """The text of a TOML file."""
     return "\n".join(_table(header, values) for header, values in tables).lstrip("\n")
 
 
@@ -87,7 +101,8 @@ def _slots() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
         yield "[locks.slots.door]", {"unit": DOOR_UNIT, "channel": slot, "inverted": True}
 
 
-def _credential_types() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
+def credential_types() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
+    """What is read in this network."""
     for kind in CARD_KINDS:
         values: dict[str, TomlValue] = {"name": kind.name, "bits": kind.bits, "role": kind.role}
         yield "[[credential_types]]", values | ({"pin": kind.pin} if kind.role == "badge" else {})
@@ -99,12 +114,13 @@ def _vehicles(network: Network, cabinet: str) -> Iterator[tuple[str, Mapping[str
             yield "[[vehicles]]", {"id": vehicle.id}
 
 
-def _reader(name: str, files: BoxFiles) -> Mapping[str, TomlValue]:
+def reader_table(name: str, scbk_file: Path) -> Mapping[str, TomlValue]:
+    """An OSDP reader at its address."""
     return {
         "name": name,
         "role": READER_ROLE[name],
         "address": READER_ADDRESS[name],
-        "scbk_file": str(files.scbk[name]),
+        "scbk_file": str(scbk_file),
     }
 
 

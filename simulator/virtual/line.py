@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from simulator.devices.spoiling import spoilt
 from simulator.devices.wire import Wire
 from simulator.virtual.steps import Life
 from simulator.virtual.timers import Call, Timers
@@ -102,13 +103,7 @@ class Cable:
 
     def spoil(self, data: bytes) -> bytes:
         """What arrives of what was sent."""
-        rng, faults = self._rng, self.faults
-        if faults.noisy and rng.random() < faults.noisy:
-            at = rng.randrange(len(data))
-            data = data[:at] + bytes((data[at] ^ 1 << rng.randrange(8),)) + data[at + 1 :]
-        if faults.cut and rng.random() < faults.cut:
-            data = data[: rng.randrange(len(data))]
-        return data
+        return spoilt(data, self._rng, noisy=self.faults.noisy, cut=self.faults.cut)
 
 
 class VirtualLine:

@@ -31,11 +31,14 @@ from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
 from simulator.network.wiring import READER_ADDRESS, scbk
 from simulator.world.demand import MORNING_MS
 from station_agent.config import StationConfig
+from station_agent.config_file import station_model
+from station_agent.drivers.registry import Drivers
 from station_agent.secrets_on_disk import StationKeys
 
 NAMESPACE = "carshare"
 DISPATCHER_ID = "centre"
 PLACES_SEED = 1  # of the network that every world shares
+DRIVERS = Drivers()  # a world of the simulator has this program's own devices only
 SOME_FILE = Path(__file__)  # keys are handed over in memory; the configuration wants files that exist
 
 
@@ -71,7 +74,7 @@ def premises(stations: int) -> Premises:
             signing=key,
             digest_key=cabinet_digest_key(digest_secret, cabinet),
             dispatchers={f"{Author.DISPATCHER}/{DISPATCHER_ID}": centre},
-            scbks={reader: scbk(PLACES_SEED, cabinet, reader) for reader in READER_ADDRESS},
+            of_devices={reader: scbk(PLACES_SEED, cabinet, reader) for reader in READER_ADDRESS},
         )
         configs[cabinet] = _station_config(network, cabinet, public_key_text(centre_key))
     return Premises(
@@ -164,4 +167,5 @@ def _station_config(network: Network, cabinet: str, centre_public: str) -> Stati
         mqtt={"host": "127.0.0.1"},
         http_port=0,
     )
-    return StationConfig.model_validate(tomllib.loads(station_toml(network, cabinet, files, settings)))
+    document = tomllib.loads(station_toml(network, cabinet, files, settings))
+    return station_model(document, DRIVERS).model_validate(document)

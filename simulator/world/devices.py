@@ -7,7 +7,8 @@ in memory under virtual time). A lock that gets current springs its door, a hand
 from collections.abc import Callable, Mapping
 
 from simulator.devices.modbus_board import ModbusBoard
-from simulator.devices.osdp_reader import SESSION_IDLE_US, Light, OsdpReader
+from simulator.devices.osdp_reader import SESSION_IDLE_US, OsdpReader
+from simulator.devices.osdp_values import Light
 from simulator.devices.wire import WireDevice
 from simulator.network.model import SLOTS, Card, Key
 from simulator.network.wiring import (
@@ -81,10 +82,10 @@ class CabinetDevices:
 
     def set_mute(self, reader: str, *, mute: bool) -> None:
         """A reader that is dead, or alive again: it hears nothing and shows nothing."""
-        self._on_bus[reader].mute = mute
+        self._readers[reader].mute = mute
 
     def is_dead(self, reader: str) -> bool:
-        return self._on_bus[reader].mute
+        return self._readers[reader].mute
 
     def bounce(self, slot: int, contact: Contact, *, is_on: bool) -> None:
         """A contact that rattles: the input changes, the thing itself does not."""
@@ -100,7 +101,7 @@ class CabinetDevices:
 
     def is_ready(self, reader: str) -> bool:
         """Whether a panel speaks to it: a reader without one shows it, and nobody holds a card against it."""
-        return self._readers[reader].in_session and not self._on_bus[reader].mute
+        return self._readers[reader].in_session and not self._readers[reader].mute
 
     def show_card(self, reader: str, card: Card) -> bool:
         """Holds a card to a reader; False: it has not yet told of the last few and ignores this one."""
@@ -128,13 +129,10 @@ class _WatchedReader:
     """A reader on the bus, and a look at its light after all that reached it."""
 
     def __init__(self, reader: OsdpReader, on_light: Callable[[Light], None]) -> None:
-        self.mute = False
         self._reader = reader
         self._on_light = on_light
 
     def receive(self, now_us: int, data: bytes) -> bytes:
-        if self.mute:
-            return b""
         light_before = self._reader.temporary_light
         answer = self._reader.receive(now_us, data)
         light = self._reader.temporary_light

@@ -77,6 +77,19 @@ class RestfulCodec(Codec, Protocol):
         """
 
 
+class NeverRests:
+    """Mixed into a codec of which no idle exchange may be left out: whoever simulates it carries every one."""
+
+    def rest(self, now_us: int) -> int | None:
+        return None
+
+    def expect_news(self) -> None:
+        """Each device is asked as often as ever: there is nothing to be ready for."""
+
+    def resume(self, now_us: int) -> None:
+        """Nothing was left out."""
+
+
 class Line(Protocol):
     """What carries a codec's bytes: a serial port, or the simulator's wire in memory."""
 

@@ -7,9 +7,10 @@ Positions end in the drivers: no message of the contract carries one (domain.md,
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from contract.facts import VehicleReading
+from station_agent.drivers.base import RestfulCodec
 
 PAYLOAD_BYTES_MAX = 8 * 1024  # a full record of such a tracker is under 2 KiB
 ODOMETER_MAX_M = 2_000_000_000  # two million km: beyond any car
@@ -31,6 +32,24 @@ class TrackerReport:
 
     reading: VehicleReading
     tracker_ms: int | None
+
+
+class TrackerCounts(Protocol):
+    """Counters of one tracker since start, read by the metrics collector at scrape time."""
+
+    faults: dict[VehicleFault, int]
+    reports: int
+
+
+class TrackerMessages(TrackerCounts, Protocol):
+    """What reads one tracker's messages from MQTT."""
+
+    def read(self, now_ms: int, payload: bytes) -> TrackerReport | None:
+        """One message; None (and a fault counted) where it is none. Never raises. `now_ms`: the box's clock."""
+
+
+class TrackerCodec(TrackerCounts, RestfulCodec, Protocol):
+    """What speaks with one tracker on a line of its own."""
 
 
 def no_faults() -> dict[VehicleFault, int]:

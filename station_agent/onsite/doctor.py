@@ -5,13 +5,11 @@ addresses are tried. No lock moves. An agent that runs has the lines: then the d
 """
 
 import asyncio
-import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from runtime.clocks import LineClock
@@ -23,6 +21,7 @@ from station_agent.drivers.osdp.states import Why
 from station_agent.drivers.probing import Question
 from station_agent.hardware import Hardware
 from station_agent.onsite.local import NotRunning, ask
+from station_agent.onsite.port_trouble import PortTrouble, port_trouble
 from station_agent.secrets_on_disk import StationKeys
 from station_agent.serial_line import SerialLine
 from station_agent.serial_port import LINK_ERRORS, open_port
@@ -122,9 +121,8 @@ def _of_running_agent(status: dict[str, Any]) -> Iterator[Finding]:
     stop = "to try other speeds and addresses, stop the agent (systemctl stop station-agent) and run this again"
     for line in status["lines"]:
         what = "open, by the agent that runs" if line["open"] else f"closed: {line['error'] or 'not opened yet'}"
-        yield Finding(
-            line["line"], "", line["open"], what, () if line["open"] else (*_of_error(line["error"]), stop)
-        )
+        steps = () if line["open"] else (*port_trouble(line["error"]).next_steps(), stop)
+        yield Finding(line["line"], "", line["open"], what, steps)
     for device in status.get("devices", ()):
         what = "answers" if device["online"] else f"does not answer: {device['why']}"
         yield Finding("agent", device["device"], device["online"], what, () if device["online"] else (WIRING, stop))
@@ -159,9 +157,9 @@ class _Examination:
     async def _examine(self, name: str) -> list[Finding]:
         line, devices = self._hardware.lines[name], self._hardware.about[name].devices
         assert isinstance(line, SerialLine)
-        failed = await _open_once(line)
-        if failed is not None:
-            return [Finding(name, "", ok=False, what=f"{line.url} {failed}", next=_of_error(failed))]
+        trouble = await _open_once(line)
+        if trouble is not None:
+            return [Finding(name, "", ok=False, what=f"{line.url} {trouble.told}", next=trouble.next_steps())]
         heard = self._heard[name] = _Heard()
         self._now_on = name
         await self._run(line, heard, devices)
@@ -195,12 +193,10 @@ class _Examination:
                 doors = f", open doors: {', '.join(map(str, open_doors))}" if open_doors else ", all doors shut"
                 return Finding(name, device, ok=True, what=f"{len(slots)} slots seen, {keys_in} keys in{doors}")
             case ReaderSeen(_, tampered, _):
-                what = "answers, in its secure channel" + (
-                    ", but says that it was opened (tamper)" if tampered else ""
-                )
-                return Finding(
-                    name, device, ok=not tampered, what=what, next=("shut its housing",) if tampered else ()
-                )
+                opened = ", but says that it was opened (tamper)" if tampered else ""
+                what = self._hardware.about[name].when_seen + opened
+                steps = ("shut its housing",) if tampered else ()
+                return Finding(name, device, ok=not tampered, what=what, next=steps)
             case _:
                 why = last.why if isinstance(last, CabinetLost | ReaderLost) else "nothing came"
                 return Finding(
@@ -217,12 +213,12 @@ class _Examination:
             )
 
 
-async def _open_once(line: SerialLine) -> str | None:
+async def _open_once(line: SerialLine) -> PortTrouble | None:
     """Why a line cannot be opened; None: it can."""
     try:
         port = await open_port(line.url, line.baud_rate)
     except LINK_ERRORS as error:
-        return _reason(error)
+        return port_trouble(str(error), getattr(error, "errno", None))
     await port.close()
     return None
 
@@ -248,36 +244,6 @@ async def _ask_all(url: str, questions: list[Question]) -> tuple[Question, ...]:
             finally:
                 await port.close()
     return tuple(answered)
-
-
-def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    text = str(error)
-    if number == errno.ENOENT or "No such file" in text:
-        return "is not there"
-    if number in {errno.EACCES, errno.EPERM} or "Permission denied" in text:
-        return "may not be opened by this user"
-    if number == errno.EBUSY or "exclusively lock" in text or "busy" in text:
-        return "is in use by another program"
-    if number == errno.ECONNREFUSED or "refused" in text:
-        return "refuses the connection"
-    return f"cannot be opened: {text}"
-
-
-def _of_error(reason: str) -> tuple[str, ...]:
-    if "not there" in reason or "No such file" in reason:
-        present = sorted(str(path) for path in Path("/dev/serial/by-id").glob("*"))
-        return (
-            "is the adapter plugged in? its name is under /dev/serial/by-id",
-            f"present now: {', '.join(present) or 'no serial adapter at all'}",
-        )
-    if "may not be opened" in reason or "Permission denied" in reason:
-        return ("add the user to the group that owns the port, usually dialout, and log in again",)
-    if "in use" in reason or "exclusively lock" in reason:
-        return ("is another agent or terminal program running? `fuser -v` with the path names it",)
-    if "refuses" in reason or "refused" in reason:
-        return ("is the serial server on, and is this its port?",)
-    return ()
 
 
 def _of_why(why: str) -> tuple[str, ...]:

@@ -269,7 +269,7 @@ def metrics(station: Station) -> str:
         (("[http]", "[http]\nprot = 1"), ["http.prot", "did you mean port?"]),
         (('signing_key_file = "box.pem"', 'signing_key_file = "gone.pem"'), ["signing_key_file", "gone.pem"]),
         (("[journal]", "[journal"), ["not TOML", "line"]),
-        (('entrance.scbk"', 'return.scbk"'), ["share one scbk"]),
+        (('entrance.scbk"', 'return.scbk"'), ["readers[0].readers[1].scbk_file: the same secret as"]),
         (("address = 2", "address = 1"), ["two readers at one address"]),
         (('ports/readers"', 'ports/locks"'), ["lock bus has no authentication"]),
         (('ports/readers"', 'ports/../ports/locks"'), ["lock bus has no authentication"]),

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from simulator.devices.osdp_reader import Beeps, Identity, OsdpReader
+from simulator.devices.osdp_reader import OsdpReader
+from simulator.devices.osdp_values import Beeps, Identity
 from station_agent.core.device_events import CardRead, KeypadPressed, ReaderLost, ReaderSeen
 from station_agent.drivers.osdp.config import OsdpReaderConfig
 from station_agent.drivers.osdp.panel import OsdpPanel
@@ -36,11 +37,11 @@ def panel_against_libosdp(key: bytes = KEY) -> Iterator[tuple[PanelEnd, Peer, Un
 
 @contextmanager
 def reader_against(
-    environment: str, program: str, reader: OsdpReader, key: bytes
+    environment: str, program: str, reader: OsdpReader, key: bytes, *words: str
 ) -> Iterator[tuple[ReaderEnd, Peer, Until]]:
     python = python_of(environment)
     line = PtyLine()
-    peer = Peer(python, program, line.path, key.hex())
+    peer = Peer(python, program, line.path, key.hex(), *words)
     end = ReaderEnd(reader)
     try:
         yield end, peer, lambda condition: run_until(condition, line, end, peer)
@@ -167,3 +168,32 @@ def key_for(master_key: bytes, client_id: bytes) -> bytes:
     inverse = bytes(byte ^ 0xFF for byte in client_id)
     encryptor = Cipher(algorithms.AES(master_key), modes.ECB()).encryptor()  # noqa: S305  # a single block
     return encryptor.update(client_id + inverse)
+
+
+def test_libosdps_panel_gives_our_reader_in_install_mode_its_key() -> None:
+    reader = OsdpReader(1, OTHER_KEY, secrets.token_bytes, install_mode=True)
+    kept: list[bytes] = []
+    reader.on_key = kept.append
+    with reader_against(LIBOSDP, "libosdp_panel", reader, KEY, "install") as (_, peer, until):
+        assert until(lambda: peer.has_said(in_session=True))
+        peer.order(command="keyset", key=KEY.hex())
+        assert until(lambda: kept == [KEY])
+        assert not reader.install_mode
+    reader.power_cycle()
+    with reader_against(LIBOSDP, "libosdp_panel", reader, KEY) as (_, peer, until):
+        assert until(lambda: peer.has_said(in_session=True))
+        reader.show_card(26, b"\x12\x34\x56\x40")
+        assert until(lambda: peer.has_said(card="12345640", bits=26))
+
+
+def test_libosdps_panel_gives_our_reader_another_key_under_the_one_it_has() -> None:
+    reader = OsdpReader(1, KEY, secrets.token_bytes)
+    kept: list[bytes] = []
+    reader.on_key = kept.append
+    with reader_against(LIBOSDP, "libosdp_panel", reader, KEY) as (_, peer, until):
+        assert until(lambda: peer.has_said(in_session=True))
+        peer.order(command="keyset", key=OTHER_KEY.hex())
+        assert until(lambda: kept == [OTHER_KEY])
+    reader.power_cycle()
+    with reader_against(LIBOSDP, "libosdp_panel", reader, OTHER_KEY) as (_, peer, until):
+        assert until(lambda: peer.has_said(in_session=True))

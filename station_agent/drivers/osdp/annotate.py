@@ -11,6 +11,7 @@ COMMANDS: dict[int, str] = {
     Command.LSTAT: "tamper and power?",
     Command.LED: "light",
     Command.BUZ: "buzzer",
+    Command.KEYSET: "a new key",
     Command.CHLNG: "secure channel: challenge",
     Command.SCRYPT: "secure channel: proof",
 }

@@ -13,6 +13,7 @@ class Command(IntEnum):
     LSTAT = 0x64
     LED = 0x69
     BUZ = 0x6A
+    KEYSET = 0x75
     CHLNG = 0x76
     SCRYPT = 0x77
 

@@ -76,6 +76,26 @@ def test_end_mark_occurs_inside_the_data(board: KerongBoard) -> None:
     assert is_good(reply)
 
 
+def test_end_mark_is_shown_where_there_are_no_slots_while_that_fault_is_on(board: KerongBoard) -> None:
+    board.set_infrared(0, True)
+    board.etx_inside = True
+    reply = board.receive(0, STATUS)
+    assert reply[3:7] == bytes.fromhex("FF FF 01 03")
+    assert is_good(reply)
+    board.etx_inside = False
+    assert board.receive(0, STATUS)[3:7] == bytes.fromhex("FF FF 01 00")
+
+
+def test_hooks_that_stay_closed_show_a_key_that_leaves_all_the_same(board: KerongBoard) -> None:
+    board.set_infrared(0, True)
+    board.hooks_stay_closed = True
+    board.set_hook(0, False)
+    board.set_infrared(0, False)
+    assert board.receive(0, STATUS) == ALL_CLOSED
+    board.hooks_stay_closed = False
+    assert board.receive(0, STATUS)[3:7] == bytes.fromhex("FE FF 00 00")
+
+
 def test_key_can_be_gone_behind_a_closed_hook(board: KerongBoard) -> None:
     board.set_infrared(0, True)
     board.receive(0, STATUS)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.osdp_reader import EVENTS_MAX, SESSION_IDLE_US, Beeps, Light, OsdpReader
+from simulator.devices.osdp_reader import EVENTS_MAX, SESSION_IDLE_US, OsdpReader
+from simulator.devices.osdp_values import Beeps, KeyFault, Light
 from station_agent.drivers.osdp import framing, secure
 from station_agent.drivers.osdp.framing import Frame
 from station_agent.drivers.osdp.messages import Command, Refusal, Reply
@@ -268,6 +269,94 @@ def test_a_power_cycle_forgets_session_numbers_and_cards_but_not_the_key() -> No
     assert refusal_of(asker.clear(Command.POLL)) == Refusal.BAD_SEQUENCE
     asker.begin_session()
     assert asker.sealed(Command.POLL) == (Reply.ACK, b"")
+
+
+def test_a_mute_reader_keeps_its_session_and_its_card_for_when_it_speaks_again() -> None:
+    asker = Asker(make_reader()).begin_session()
+    asker.reader.mute = True
+    asker.reader.show_card(8, b"\xaa")
+    assert asker.session is not None
+    poll = asker.session.seal(ADDRESS, asker.sequence, Command.POLL)
+    assert asker.raw(poll) is None
+    asker.reader.mute = False
+    answer = asker.raw(poll)
+    assert answer is not None
+    assert asker.session.open(answer) == b"\x00\x00\x08\x00\xaa"
+
+
+def test_a_reader_with_another_key_proves_nothing_to_its_panel_and_says_it_is_its_own() -> None:
+    asker = Asker(make_reader())
+    asker.reader.has_other_key = True
+    asker.clear(Command.ID, b"\x00")
+    answer = asker.challenge()
+    assert answer.security == b"\x03\x12\x01"
+    assert answer.payload[16:] != SecureSession(KEY, RND_A, answer.payload[8:16]).reader_cryptogram
+    asker.reader.has_other_key = False
+    asker.begin_session()
+
+
+def test_a_reader_that_reads_twice_tells_each_card_twice() -> None:
+    asker = Asker(make_reader()).begin_session()
+    asker.reader.swipes_twice = True
+    asker.reader.show_card(8, b"\xaa")
+    told = [asker.sealed(Command.POLL) for _ in range(3)]
+    assert told == [(Reply.RAW, b"\x00\x00\x08\x00\xaa")] * 2 + [(Reply.ACK, b"")]
+
+
+NEW_KEY = bytes(range(200, 216))
+KEYSET = b"\x01\x10" + NEW_KEY
+
+
+def test_a_reader_in_install_mode_takes_a_key_and_is_in_it_no_more() -> None:
+    reader = make_reader(install_mode=True)
+    kept: list[bytes] = []
+    reader.on_key = kept.append
+    asker = Asker(reader, secure.SCBK_DEFAULT).begin_session()
+    assert asker.sealed(Command.KEYSET, KEYSET) == (Reply.ACK, b"")
+    assert asker.sealed(Command.POLL) == (Reply.ACK, b"")
+    assert (kept, reader.install_mode) == ([NEW_KEY], False)
+    asker.key = NEW_KEY
+    asker.begin_session()
+
+
+def test_a_reader_takes_no_key_out_of_a_session_nor_one_of_another_length() -> None:
+    reader = OsdpReader(ADDRESS, KEY, random.Random(1).randbytes, secure_only=False, install_mode=True)
+    asker = Asker(reader, secure.SCBK_DEFAULT)
+    assert refusal_of(asker.clear(Command.KEYSET, KEYSET)) == Refusal.SECURE_CHANNEL_NEEDED
+    asker.begin_session()
+    for payload in (b"", KEYSET[:-1], b"\x02" + KEYSET[1:]):
+        assert asker.sealed(Command.KEYSET, payload) == (Reply.NAK, bytes((Refusal.BAD_LENGTH,)))
+    assert reader.install_mode
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_kept"), [(KeyFault.POWER_LOST_BEFORE, False), (KeyFault.POWER_LOST_AFTER, True)]
+)
+def test_a_reader_whose_power_fails_over_a_key_says_nothing_and_has_it_or_not(
+    fault: KeyFault, *, is_kept: bool
+) -> None:
+    asker = Asker(make_reader(install_mode=True), secure.SCBK_DEFAULT).begin_session()
+    asker.reader.key_fault = fault
+    assert asker.session is not None
+    assert asker.raw(asker.session.seal(ADDRESS, asker.sequence, Command.KEYSET, KEYSET)) is None
+    assert asker.reader.install_mode is not is_kept
+    asker.key = NEW_KEY if is_kept else secure.SCBK_DEFAULT
+    asker.begin_session()
+
+
+def test_an_unsound_reader_opens_under_the_public_key_too_for_whoever_asks_for_it() -> None:
+    asker = Asker(make_reader())
+    asker.reader.takes_public_key_too = True
+    asker.clear(Command.ID, b"\x00")
+    assert asker.challenge(secure.KEY_IS_DEFAULT).security == b"\x03\x12\x00"
+    asker.begin_session()
+
+
+def test_a_reader_that_takes_no_keys_refuses_and_stays_as_it_is() -> None:
+    asker = Asker(make_reader(install_mode=True), secure.SCBK_DEFAULT).begin_session()
+    asker.reader.key_fault = KeyFault.REFUSED
+    assert asker.sealed(Command.KEYSET, KEYSET) == (Reply.NAK, bytes((Refusal.UNKNOWN_COMMAND,)))
+    assert asker.reader.install_mode
 
 
 def test_frames_for_others_other_readers_answers_and_garbled_ones_are_not_answered() -> None:

@@ -10,10 +10,12 @@ import pytest
 from runtime.clocks import SystemLineClock
 from simulator.devices.modbus_board import ModbusBoard
 from simulator.devices.paced_pty import TURNAROUND_US, PacedPty
+from simulator.devices.rdm6300_reader import Rdm6300Device, frame_of
 from tests.wire.ptys import eventually
 
 READ_INPUTS = bytes.fromhex("01 02 00 00 00 08 79 CC")
 NOTHING_ON = bytes.fromhex("01 02 01 00 A1 88")
+TAG = bytes.fromhex("01000734E0")
 WIRE_S = (len(READ_INPUTS) + len(NOTHING_ON)) * 10 / 9600 + TURNAROUND_US / 1e6
 
 
@@ -129,4 +131,47 @@ async def test_echoing_adapter_returns_what_was_sent(port: PacedPty) -> None:
     os.write(client.fd, READ_INPUTS)
     await eventually(lambda: client.has_heard(14))
     assert client.heard == READ_INPUTS + NOTHING_ON
+    os.close(client.fd)
+
+
+async def test_a_noisy_line_spoils_what_passes_until_it_is_quiet_again(port: PacedPty, board: ModbusBoard) -> None:
+    client = Client(port.link)
+    port.noisy = 1.0
+    for _ in range(5):
+        os.write(client.fd, READ_INPUTS)
+        await eventually(lambda: port.wire.wake_at_us is not None)
+        await eventually(lambda: port.wire.wake_at_us is None)
+    assert (board.request_count, client.has_heard(1)) == (0, False)
+    port.noisy = 0.0
+    os.write(client.fd, READ_INPUTS)
+    await eventually(lambda: client.has_heard(6))
+    assert client.heard == NOTHING_ON
+    os.close(client.fd)
+
+
+async def test_what_speaks_unasked_speaks_to_nobody_while_its_cable_is_pulled(tmp_path: Path) -> None:
+    device = Rdm6300Device()
+    port = PacedPty.of_talker(tmp_path / "tags", device, SystemLineClock(), baud_rate=115200)
+    port.open()
+    port.unplug()
+    device.hold(SystemLineClock().now_us(), TAG)
+    port.changed()
+    await eventually(lambda: device.frame_count >= 3)
+    port.replug()
+    client = Client(port.link)
+    await eventually(lambda: client.has_heard(2 * len(frame_of(TAG))))
+    assert frame_of(TAG) in client.heard
+    os.close(client.fd)
+    port.close()
+
+
+async def test_who_else_is_on_the_bus_is_heard_by_the_program_too(port: PacedPty, board: ModbusBoard) -> None:
+    client = Client(port.link)
+    port.intrude(READ_INPUTS)
+    await eventually(lambda: client.has_heard(14))
+    assert client.heard == READ_INPUTS + NOTHING_ON
+    port.unplug()
+    port.intrude(READ_INPUTS)
+    assert port.wire.wake_at_us is None
+    assert board.request_count == 1
     os.close(client.fd)

@@ -137,6 +137,24 @@ def test_master_that_never_waits_fills_the_wire_and_no_more() -> None:
     assert len(bus._under_way) == SENDING_MAX
 
 
+def test_somebody_else_on_the_bus_is_heard_by_the_devices_and_by_the_master() -> None:
+    device = Parrot(b"answer")
+    bus = wire(device)
+    bus.intrude(1_000, b"1234")
+    assert carried(bus) == [(1_000 + 4_167, b"1234"), (1_000 + 4_167 + TURNAROUND_US + 6_250, b"answer")]
+    assert device.heard == [(5_167, b"1234")]
+
+
+def test_somebody_else_who_speaks_at_the_same_time_spoils_both() -> None:
+    device = Parrot()
+    bus = wire(device)
+    bus.sent(0, b"1234")
+    bus.intrude(2_000, b"5678")
+    carried(bus)
+    assert bus.collision_count == 1
+    assert {data for _, data in device.heard}.isdisjoint({b"1234", b"5678"})
+
+
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.binary(max_size=40)), max_size=100))
 def test_however_it_is_sent_a_devices_time_never_runs_backwards(
     script: list[tuple[int, bytes]],

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.config import load_toml
 from simulator.network.lilas import lilas_network
 from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
 from simulator.network.wiring import READER_ADDRESS, SCBK_BYTES, scbk
-from station_agent.config import LockBusConfig, StationConfig
+from station_agent.config_file import load_config
+from station_agent.drivers.built_in.modbus_io import ModbusTable
+from station_agent.drivers.built_in.osdp import OsdpTable
 
 NETWORK = lilas_network(seed=1, stations=3)
 SETTINGS = BoxSettings(
@@ -35,14 +36,15 @@ def box_files(folder: Path) -> BoxFiles:
 def test_the_agent_reads_the_configuration_of_every_cabinet(cabinet: str, tmp_path: Path) -> None:
     path = tmp_path / "station.toml"
     path.write_text(station_toml(NETWORK, cabinet, box_files(tmp_path), SETTINGS), encoding="utf-8")
-    config = load_toml(path, StationConfig)
+    config = load_config(path)
     assert config.cabinet == cabinet
     assert config.mqtt.effective_port == 1884
     assert config.locks.device == str(tmp_path / 'a "quoted" folder' / "locks")
-    assert isinstance(config.locks, LockBusConfig)
+    assert isinstance(config.locks, ModbusTable)
     assert [slot.slot for slot in config.locks.slots] == list(range(1, 9))
     assert all(slot.door.inverted and not slot.key.inverted for slot in config.locks.slots)
     (bus,) = config.readers
+    assert isinstance(bus, OsdpTable)
     assert {reader.name: reader.address for reader in bus.readers} == dict(READER_ADDRESS)
     assert {it.id for it in config.vehicles} == {
         vehicle.id for vehicle in NETWORK.vehicles if vehicle.key.cabinet == cabinet

@@ -1,4 +1,7 @@
-"""libosdp's peripheral device: PORT KEY. Says what it is told, shows cards and keys when ordered."""
+"""libosdp's peripheral device: PORT KEY. Says what it is told, shows cards and keys when ordered.
+
+With `install` for a key it is in install mode: it takes the public key, and says which key it is given.
+"""
 
 import sys
 
@@ -11,6 +14,9 @@ ADDRESS = 1
 
 
 def on_command(command: dict[str, object]) -> tuple[int, None]:
+    if command["command"] == osdp.Command.Keyset:
+        say(command="keyset", kind=command["type"], key=bytes(command["data"]).hex())  # type: ignore[call-overload]
+        return 0, None
     names = {osdp.Command.LED: "led", osdp.Command.Buzzer: "buzzer"}
     name = names.get(command["command"])
     if name:
@@ -36,10 +42,12 @@ def event_of(order: dict[str, str]) -> dict[str, object]:
 
 def main() -> None:
     port = Port(sys.argv[1])
-    key = bytes.fromhex(sys.argv[2])
+    install = sys.argv[2] == "install"
+    key = None if install else bytes.fromhex(sys.argv[2])
+    flags = [osdp.LibFlag.InstallMode] if install else [osdp.LibFlag.EnforceSecure]
     abilities = [(osdp.Capability.LEDControl, 1, 1), (osdp.Capability.AudibleControl, 1, 1)]
     device = osdp.PeripheralDevice(
-        osdp.PDInfo(ADDRESS, port, scbk=key, flags=[osdp.LibFlag.EnforceSecure]),
+        osdp.PDInfo(ADDRESS, port, scbk=key, flags=flags),
         osdp.PDCapabilities(abilities),
         log_level=osdp.LogLevel.Emergency,
         command_handler=on_command,

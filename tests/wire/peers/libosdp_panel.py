@@ -1,4 +1,7 @@
-"""libosdp's control panel: PORT KEY. Says what it sees, sends LED and buzzer when ordered."""
+"""libosdp's control panel: PORT KEY [install]. Says what it sees, sends LED, buzzer or a key when ordered.
+
+With `install` it begins under the public key where the reader is in install mode, and gives it KEY.
+"""
 
 import sys
 
@@ -34,6 +37,12 @@ COMMANDS = {
 }
 
 
+def command_of(order: dict[str, str]) -> dict[str, object]:
+    if order["command"] == "keyset":
+        return {"command": osdp.Command.Keyset, "type": 1, "data": bytes.fromhex(order["key"])}
+    return COMMANDS[order["command"]]
+
+
 def on_event(_device: int, event: dict[str, object]) -> int:
     if event["event"] == osdp.Event.CardRead:
         say(card=bytes(event["data"]).hex(), bits=event["length"])  # type: ignore[call-overload]  # bytes, from C
@@ -47,15 +56,16 @@ def on_event(_device: int, event: dict[str, object]) -> int:
 def main() -> None:
     port = Port(sys.argv[1])
     key = bytes.fromhex(sys.argv[2])
+    flags = [osdp.LibFlag.InstallMode if "install" in sys.argv else osdp.LibFlag.EnforceSecure]
     panel = osdp.ControlPanel(
-        [osdp.PDInfo(ADDRESS, port, scbk=key, flags=[osdp.LibFlag.EnforceSecure])],
+        [osdp.PDInfo(ADDRESS, port, scbk=key, flags=flags)],
         log_level=osdp.LogLevel.Emergency,
         event_handler=on_event,
     )
     in_session = None
     for orders in ticks(REFRESH_S):
         for order in orders:
-            panel.ctx.submit_command(0, COMMANDS[order["command"]])
+            panel.ctx.submit_command(0, command_of(order))
         panel.ctx.refresh()
         if in_session != bool(panel.ctx.sc_status()):
             in_session = bool(panel.ctx.sc_status())

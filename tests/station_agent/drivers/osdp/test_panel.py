@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from simulator.devices.osdp_reader import Beeps
+from simulator.devices.osdp_values import Beeps
 from station_agent.core.device_events import CardRead, KeypadPressed, ReaderLost, ReaderSeen, ReaderSignal
 from station_agent.drivers.base import Codec, LineStatistics, Output
 from station_agent.drivers.osdp.link import STATUS_EVERY_US

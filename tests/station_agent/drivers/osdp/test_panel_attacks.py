@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from station_agent.core.device_events import CardRead, DeviceEvent, ReaderLost
 from station_agent.drivers.osdp import framing, secure
 from station_agent.drivers.osdp.link import ATTEMPTS
-from station_agent.drivers.osdp.messages import Reply
+from station_agent.drivers.osdp.messages import Command, Reply
 from station_agent.drivers.osdp.panel import OsdpPanel
 from tests.station_agent.drivers.osdp.virtual_bus import (
     MS_US,
@@ -207,6 +207,22 @@ def test_a_reader_that_says_it_uses_the_public_key_gets_no_session_whatever_its_
     bus.run(3 * SECOND_US)
     assert bus.lost == ["reader_replaced"]
     assert not bus.readers[0].in_session
+
+
+@pytest.mark.parametrize("whole_life", [False, True])
+def test_the_panel_never_speaks_under_the_public_key_whatever_is_at_its_reader(*, whole_life: bool) -> None:
+    bus = VirtualBus(make_panel(), [make_reader(install_mode=not whole_life)])
+    bus.open()
+    bus.run(3 * SECOND_US)
+    bus.readers[0] = make_reader(install_mode=True, seed="exchanged")
+    bus.run(10 * SECOND_US)
+    assert bus.lost[-1] == "reader_replaced"
+    frames = [framing.parse(data[1:]) for _, data in bus.sent]
+    handshakes = [frame for frame in frames if frame and frame.security[1:2] in {b"\x11", b"\x13"}]
+    assert len(handshakes) > 5
+    assert {frame.security[2] for frame in handshakes} == {secure.KEY_IS_OWN}
+    assert not bus.readers[0].in_session
+    assert Command.KEYSET not in {frame.code for frame in frames if frame}
 
 
 def test_a_row_of_busy_replies_does_not_hold_a_swipe_back_for_longer_than_the_attempts_last() -> None:

@@ -1,0 +1,96 @@
+"""Vehicles that speak over MQTT, published by mosquitto_pub to a real broker, read by a real agent."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from contract.facts import VehicleReading
+from tests.runtime.waiting import eventually
+from tests.wire.brokers import Mosquitto, mosquitto_program
+from tests.wire.station import Station, at_broker
+from tests.wire.test_agent import metrics
+from tests.wire.test_onsite import BADGE
+
+VSS = {
+    "Vehicle.TraveledDistance": 12345.6,
+    "Vehicle.Powertrain.TractionBattery.StateOfCharge.Displayed": 80,
+    "Vehicle.LowVoltageSystemState": "OFF",
+    "Vehicle.LowVoltageBattery.CurrentVoltage": 12.43,
+}
+CODEC_JSON = {"state": {"reported": {"latlng": "0,0", "sp": 0, "239": 0, "66": 0, "16": 6870}}}
+
+
+@asynccontextmanager
+async def two_vehicles(folder: Path) -> AsyncIterator[tuple[Station, Mosquitto]]:
+    """A station whose first vehicle speaks VSS and whose second has a Teltonika tracker with a topic of its own."""
+    broker = Mosquitto(folder)
+    await broker.start()
+    station = Station(folder, broker.port)
+    text = station.config.read_text()
+    for vehicle, more in zip(station.vehicles, ('driver = "vss"', 'tracker = "box-17"'), strict=False):
+        assert f'id = "{vehicle.id}"\n' in text
+        text = text.replace(f'id = "{vehicle.id}"\n', f'id = "{vehicle.id}"\n{more}\n')
+    station.config.write_text(text)
+    try:
+        async with at_broker(station, broker, BADGE):
+            yield station, broker
+    finally:
+        broker.stop()
+
+
+def publish(broker: Mosquitto, tracker: str, message: str) -> None:
+    topic = f"carshare/v1/vehicles/{tracker}/raw"
+    command = [mosquitto_program("mosquitto_pub"), "-p", str(broker.port), "-q", "1", "-t", topic, "-m", message]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def reading(station: Station, number: int) -> VehicleReading | None:
+    states = {state.vehicle: state.reading for state in station.centre.reports[-1].vehicles}
+    return states.get(station.vehicles[number].id)
+
+
+async def reported(station: Station) -> None:
+    """What happens at the cabinet is reported, and the vehicles with it."""
+    await station.show(BADGE)
+    await station.until_open(1)
+    await station.take(1)
+
+
+async def test_vss_from_mosquitto_pub_is_the_vehicles_reading(tmp_path: Path) -> None:
+    async with two_vehicles(tmp_path) as (station, broker):
+        publish(broker, station.vehicles[0].id, json.dumps(VSS))
+        await eventually(lambda: "station_agent_vehicle_reports_total 1.0" in metrics(station))
+        await reported(station)
+        await eventually(lambda: reading(station, 0) is not None, within_s=10)
+        told = reading(station, 0)
+        assert told is not None
+        assert (told.odometer_m, told.energy_percent, told.low_voltage_mv) == (12_345_600, 80, 12_430)
+        assert (told.ignition, told.charging, told.moving) == (False, None, None)
+
+
+async def test_codec_json_from_mosquitto_pub_is_the_reading_of_its_vehicle(tmp_path: Path) -> None:
+    async with two_vehicles(tmp_path) as (station, broker):
+        publish(broker, "box-17", json.dumps(CODEC_JSON))
+        publish(broker, "box-18", json.dumps(CODEC_JSON))
+        await eventually(lambda: "station_agent_vehicle_reports_total 1.0" in metrics(station))
+        await reported(station)
+        await eventually(lambda: reading(station, 1) is not None, within_s=10)
+        told = reading(station, 1)
+        assert told is not None
+        assert (told.odometer_m, told.ignition, told.low_voltage_mv) == (6_870, False, None)
+        assert reading(station, 0) is None
+
+
+async def test_what_is_no_report_from_mosquitto_pub_is_counted_by_fault(tmp_path: Path) -> None:
+    async with two_vehicles(tmp_path) as (station, broker):
+        publish(broker, station.vehicles[0].id, "not JSON")
+        publish(broker, station.vehicles[0].id, json.dumps(CODEC_JSON))
+        position = {"Vehicle.CurrentLocation.Latitude": 50.6, "Vehicle.LowVoltageSystemState": "ON"}
+        publish(broker, station.vehicles[0].id, json.dumps(position))
+        for fault in ("not_json", "no_report", "position_with_ignition_on"):
+            counted = f'station_agent_vehicle_faults_total{{fault="{fault}"}} 1.0'
+            await eventually(lambda counted=counted: counted in metrics(station))  # type: ignore[misc]
+        await reported(station)
+        assert "50.6" not in "".join(report.model_dump_json() for report in station.centre.reports)
