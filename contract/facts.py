@@ -24,6 +24,15 @@ class Purpose(StrEnum):
     RELEASE_CODE = "release_code"  # an offline release code, keyed in at a reader; no badge
 
 
+class CabinetInput(StrEnum):
+    """What the cabinet itself can say of how it fares, beside its slots."""
+
+    MAINS_LOST = "mains_lost"  # the supply is gone, the battery feeds the cabinet
+    BATTERY_LOW = "battery_low"
+    TAMPERED = "tampered"  # the housing is open: electronics and cables are within reach
+    OVERRIDE = "override"  # the mechanical key opened all slots at once
+
+
 class Identity(StrEnum):
     """How the key in a slot is known."""
 
@@ -194,6 +203,27 @@ class KeyReturned(FactBase):
     seen_late: bool = False
 
 
+class CabinetInputChanged(FactBase):
+    """An input of the cabinet, as two looks showed it; told at its first sight only where it is active."""
+
+    kind: Literal["cabinet_input_changed"] = "cabinet_input_changed"
+    input: CabinetInput
+    active: bool
+    seen_late: bool = False
+
+
+class InventoryDue(FactBase):
+    """Nobody can say any more which key hangs where: the cabinet was opened by hand, and somebody has to look.
+
+    What had been read of tags is presumed from here on.
+    """
+
+    kind: Literal["inventory_due"] = "inventory_due"
+    why: Literal["override"]
+    keys_present: Count
+    """Slots in which a key hangs, by their contacts."""
+
+
 class DeviceLost(FactBase):
     kind: Literal["device_lost"] = "device_lost"
     device: OpaqueId
@@ -233,6 +263,8 @@ Fact = (
     | DoorClosed
     | KeyTaken
     | KeyReturned
+    | CabinetInputChanged
+    | InventoryDue
     | DeviceLost
     | DeviceBack
     | FactsNotDurable

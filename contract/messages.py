@@ -70,6 +70,9 @@ class VehicleState(Frozen):
     reading: VehicleReading
 
 
+CABINET_DEVICE = "cabinet"  # the lock bus, and the cabinet around it, among a report's devices
+
+
 class DeviceState(Frozen):
     device: OpaqueId
     online: bool

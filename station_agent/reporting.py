@@ -66,7 +66,7 @@ class Reporter:
     def note(self) -> None:
         """The core has come to rest and its facts are durable: this is a state that a number can be given to."""
         station = self._station
-        self._slots, self._devices = station.slot_reports(), station.devices.states()
+        self._slots, self._devices = station.slot_reports(), station.device_reports()
         self._place = (self._journal.epoch.epoch, self._journal.epoch.last_seq)
         self._desired = (station.wanted.version, station.wanted.high_water)
 

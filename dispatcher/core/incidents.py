@@ -24,6 +24,11 @@ class IncidentKind(StrEnum):
     DESIRED_NOT_TAKEN = "desired_not_taken"
     DEVICE_LOST = "device_lost"
     READER_TAMPERED = "reader_tampered"
+    MAINS_LOST = "mains_lost"
+    BATTERY_LOW = "battery_low"
+    CABINET_TAMPERED = "cabinet_tampered"
+    CABINET_OVERRIDE = "cabinet_override"
+    INVENTORY_DUE = "inventory_due"
     LOCK_STUCK = "lock_stuck"
     SLOT_OPENED_WITHOUT_DECISION = "slot_opened_without_decision"
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
@@ -90,6 +95,24 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         ),
         IncidentKind.READER_TAMPERED: KindRule(
             "urgent", Found.BY_FACT, "Look at the reader: its housing was opened or it was taken off the wall."
+        ),
+        IncidentKind.MAINS_LOST: KindRule(
+            "warning", Found.BY_FACT, "Find out how long the supply is away: the battery lasts some hours."
+        ),
+        IncidentKind.BATTERY_LOW: KindRule(
+            "urgent", Found.BY_FACT, "Bring power to the cabinet now: without it no slot opens, for nobody."
+        ),
+        IncidentKind.CABINET_TAMPERED: KindRule(
+            "urgent", Found.BY_FACT, "Send somebody: the housing is open, its electronics are within reach."
+        ),
+        IncidentKind.CABINET_OVERRIDE: KindRule(
+            "urgent", Found.BY_FACT, "Ask who has the mechanical key: every slot of the cabinet is open."
+        ),
+        IncidentKind.INVENTORY_DUE: KindRule(
+            "warning",
+            Found.BY_FACT,
+            "Count the keys and compare their tags: the cabinet was opened with the mechanical key.",
+            7 * DAY_MS,
         ),
         IncidentKind.LOCK_STUCK: KindRule(
             "urgent", Found.BY_FACT, "Help the member to another vehicle; have the lock of this slot repaired."

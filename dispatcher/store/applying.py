@@ -9,7 +9,7 @@ from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import Booking
-from dispatcher.store.schema import slot_states
+from dispatcher.store.schema import key_states, slot_states
 from dispatcher.store.upsert import upsert
 
 _SLOT = select(slot_states).where(
@@ -22,6 +22,14 @@ _ELSEWHERE = (
         (slot_states.c.cabinet_id != bindparam("cabinet")) | (slot_states.c.slot != bindparam("this")),
     )
     .values(key_id=None, identity=None)
+)
+
+
+_DOUBTED_SLOTS, _DOUBTED_KEYS = (
+    update(table)
+    .where(table.c.cabinet_id == bindparam("cabinet"), table.c.identity == "read", *still_there)
+    .values(identity="presumed")
+    for table, still_there in ((slot_states, ()), (key_states, (key_states.c.state == "in_slot",)))
 )
 
 
@@ -51,6 +59,12 @@ class Applying:
     def forget_key_elsewhere(self, key_id: str, slot: int) -> None:
         """A key is in one place: another slot that was said to hold it holds something unknown."""
         self.connection.execute(_ELSEWHERE, {"key": key_id, "cabinet": self.cabinet_id, "this": slot})
+
+    def doubt_identities(self) -> None:
+        """Other keys may hang where tags had been read: here as on the box."""
+        here = {"cabinet": self.cabinet_id}
+        self.connection.execute(_DOUBTED_SLOTS, here)
+        self.connection.execute(_DOUBTED_KEYS, here)
 
     def forget_releases(self) -> None:
         """Nobody can say any more what came of them: the journal that would is lost."""

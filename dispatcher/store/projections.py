@@ -13,6 +13,8 @@ from contract.facts import (
     AccessGranted,
     AccessRefused,
     AgentStarted,
+    CabinetInput,
+    CabinetInputChanged,
     ClockTrustChanged,
     CommandDecided,
     DeviceBack,
@@ -23,6 +25,7 @@ from contract.facts import (
     Fact,
     FactsNotDurable,
     GrantCompleted,
+    InventoryDue,
     KeyReturned,
     KeyTaken,
     PinGuessing,
@@ -146,6 +149,39 @@ def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
     open_incident(at.connection, discrepancy, at.received_ms)
 
 
+def _cabinet_input_changed(at: Applying, fact: CabinetInputChanged) -> None:
+    kind, seen = _OF_INPUT[fact.input]
+    if not fact.active:
+        close_incident(at.connection, kind, at.cabinet_id, at.received_ms)
+        return
+    expected = "a cabinet that is shut and has its supply"
+    discrepancy = Discrepancy(kind, at.cabinet_id, expected=expected, seen=seen, cabinet_id=at.cabinet_id)
+    open_incident(at.connection, discrepancy, at.received_ms)
+
+
+_OF_INPUT: Mapping[CabinetInput, tuple[IncidentKind, str]] = MappingProxyType(
+    {
+        CabinetInput.MAINS_LOST: (IncidentKind.MAINS_LOST, "the supply is gone, it runs on its battery"),
+        CabinetInput.BATTERY_LOW: (IncidentKind.BATTERY_LOW, "its battery runs down"),
+        CabinetInput.TAMPERED: (IncidentKind.CABINET_TAMPERED, "its housing is open"),
+        CabinetInput.OVERRIDE: (IncidentKind.CABINET_OVERRIDE, "the mechanical key opened it"),
+    }
+)
+
+
+def _inventory_due(at: Applying, fact: InventoryDue) -> None:
+    """What had been read there is presumed: here as on the box."""
+    at.doubt_identities()
+    discrepancy = Discrepancy(
+        IncidentKind.INVENTORY_DUE,
+        at.cabinet_id,
+        expected="keys that nobody moved past the box",
+        seen=f"it was opened by hand and shut again; {fact.keys_present} keys hang in it",
+        cabinet_id=at.cabinet_id,
+    )
+    open_incident(at.connection, discrepancy, at.received_ms)
+
+
 def _device_lost(at: Applying, fact: DeviceLost) -> None:
     discrepancy = Discrepancy(
         IncidentKind.DEVICE_LOST,
@@ -213,6 +249,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         AccessGranted: _access_granted,
         AccessRefused: _access_refused,
         AgentStarted: _agent_started,
+        CabinetInputChanged: _cabinet_input_changed,
         ClockTrustChanged: _clock_trust_changed,
         CommandDecided: _command_decided,
         DeviceBack: _device_back,
@@ -222,6 +259,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         EpochStarted: _epoch_started,
         FactsNotDurable: _facts_not_durable,
         GrantCompleted: _grant_completed,
+        InventoryDue: _inventory_due,
         KeyReturned: key_returned,
         KeyTaken: key_taken,
         PinGuessing: _pin_guessing,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from contract.messages import Reported
+from contract.messages import CABINET_DEVICE, Reported
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 
@@ -14,7 +14,11 @@ def settle_tampering(connection: Connection, reported: Reported, now_ms: int, *,
 
     A reader that was torn off the wall answers no more: its incident stays open while it is away.
     """
-    tampered = {_subject(reported, state.device): state.device for state in reported.devices if state.tampered}
+    tampered = {  # of the cabinet itself, facts tell
+        _subject(reported, state.device): state.device
+        for state in reported.devices
+        if state.tampered and state.device != CABINET_DEVICE
+    }
     away = {_subject(reported, state.device) for state in reported.devices if not state.online}
     if not tampered and not some_are_open:
         return

@@ -7,7 +7,7 @@ nothing it concluded: "no answer" is an event of its own, never "not opened".
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contract.facts import VehicleReading
+from contract.facts import CabinetInput, VehicleReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,20 @@ class SlotSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class InputSeen:
+    """One input of the cabinet itself, as two equal reads in a row showed it."""
+
+    input: CabinetInput
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CabinetSeen:
     """The whole cabinet, in the order of its slots: after each (re)connection and whenever a contact changed."""
 
     slots: tuple[SlotSeen, ...]
+    inputs: tuple[InputSeen, ...] = ()
+    """Those that are wired."""
 
 
 @dataclass(frozen=True, slots=True)

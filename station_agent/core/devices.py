@@ -1,12 +1,12 @@
 """Which devices answer: a loss and a recovery are facts, the state between them is reported."""
 
 from contract.facts import DeviceBack, DeviceLost
-from contract.messages import DeviceState
+from contract.messages import CABINET_DEVICE, DeviceState
 from station_agent.core.device_events import ReaderSeen
 from station_agent.core.model import Now
 from station_agent.core.notebook import Notebook
 
-CABINET = "cabinet"  # name of the lock bus in facts and reports
+CABINET = CABINET_DEVICE
 SEEN_BY_MS = 10_000  # a reader's session takes a second or two, a lost line is retried within this
 
 

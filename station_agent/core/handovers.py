@@ -75,12 +75,6 @@ class Handovers:
                     slot.key, slot.identity = key, Identity.PRESUMED
                     break
 
-    def doubt_identities(self) -> None:
-        """This memory is an older one than the ledger's: other keys may hang where these were read."""
-        for slot in self._picture.slots.values():
-            if slot.identity is Identity.READ:
-                slot.identity = Identity.PRESUMED
-
     def _note(self, now: Now, movement: Movement, slot: int, *, late: bool) -> None:
         release = self._picture.releases.get(slot)
         match movement:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.facts import Identity, Purpose
+from contract.facts import CabinetInput, Identity, Purpose
 from contract.messages import ReplyOutcome
 from contract.reasons import Reason
 from station_agent.core.slots import SlotState
@@ -110,6 +110,8 @@ class Picture(_Part):
     releases: dict[int, Release] = {}
     """By slot."""
     commands: CommandsPicture = CommandsPicture()
+    inputs: dict[CabinetInput, bool] = {}
+    """Of the cabinet itself, as last seen."""
     stuck: list[int] = []
     """Slots that did not open when they were last released."""
     pin_failures: dict[str, PinFailures] = {}
@@ -122,6 +124,12 @@ class Picture(_Part):
     """When the dispatcher was last heard, as well as that could be told then."""
     clock_mark_ms: int = 0
     """Latest wall time that somebody vouched for: a clock that reads earlier was stepped."""
+
+    def doubt_identities(self) -> None:
+        """Other keys may hang where these were read: what was read is presumed from here on."""
+        for slot in self.slots.values():
+            if slot.identity is Identity.READ:
+                slot.identity = Identity.PRESUMED
 
     def slot_of(self, key: str) -> int | None:
         """Where a key hangs, as far as it is known."""

@@ -10,13 +10,14 @@ from typing import Literal, assert_never
 from contract.facts import (
     AccessGranted,
     AgentStarted,
+    CabinetInput,
     ClockTrustChanged,
     CommandDecided,
     EpochStarted,
     Fact,
 )
+from contract.messages import DeviceState, VehicleState
 from contract.messages import SlotState as SlotReport
-from contract.messages import VehicleState
 from station_agent.core.clock import ClockTrust, Source
 from station_agent.core.commands import Commands
 from station_agent.core.contact import Contact
@@ -32,6 +33,7 @@ from station_agent.core.device_events import (
 )
 from station_agent.core.devices import CABINET, Devices
 from station_agent.core.handovers import Handovers
+from station_agent.core.housing import Housing
 from station_agent.core.locks import Locks
 from station_agent.core.model import (
     ClockRead,
@@ -73,6 +75,7 @@ class Station:
         self._notebook = Notebook(last_seq)
         self._handovers = Handovers(picture, self.wanted, self._notebook)
         self.devices = Devices((CABINET, *(name for name, _ in setup.readers)), self._notebook)
+        self._housing = Housing(picture, self._notebook)
         self._locks = Locks(picture, self.devices, self._notebook)
         self.commands = Commands(picture, self.devices, self._notebook)
         self._saw_cabinet = False
@@ -133,7 +136,7 @@ class Station:
         """
         self._notebook.last_seq = 0
         if why != "facts_forgotten":
-            self._handovers.doubt_identities()
+            self._picture.doubt_identities()  # this memory is an older one than the ledger's
         after_epoch, after_seq = after or (None, 0)
         self._notebook.note(now, EpochStarted, why=why, after_epoch=after_epoch, after_seq=after_seq)
         for fact in carried:
@@ -193,7 +196,9 @@ class Station:
             case CabinetSeen():
                 self._saw_cabinet = True
                 late = self.devices.online(now, CABINET)
-                if not self._handovers.cabinet_seen(now, event, late=late) and not late:
+                moved = self._handovers.cabinet_seen(now, event, late=late)
+                changed = self._housing.seen(now, event, late=late)
+                if not (moved or changed or late):
                     return
             case CabinetLost(why):
                 self.devices.lost(now, CABINET, why)
@@ -304,6 +309,17 @@ class Station:
                 )
             )
         return tuple(reports)
+
+    def device_reports(self) -> tuple[DeviceState, ...]:
+        """The lock bus, with what the cabinet says of itself, and each reader."""
+        tampered, mains_lost = (
+            self._housing.is_active(which) for which in (CabinetInput.TAMPERED, CabinetInput.MAINS_LOST)
+        )
+        of_cabinet = {"tampered": tampered, "power_failed": mains_lost}
+        return tuple(
+            state.model_copy(update=of_cabinet) if state.device == CABINET else state
+            for state in self.devices.states()
+        )
 
     def vehicle_reports(self, now: Now) -> tuple[VehicleState, ...]:
         """Each vehicle's last signals, with their age."""

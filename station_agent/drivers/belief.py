@@ -7,7 +7,8 @@ believed one by one: an input that never rests holds up no other slot.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from station_agent.core.device_events import CabinetSeen, SlotSeen
+from contract.facts import CabinetInput
+from station_agent.core.device_events import CabinetSeen, InputSeen, SlotSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,17 @@ class _Board:
 
 
 class Belief:
-    """The contacts of all slots."""
+    """The contacts of all slots, and of the cabinet itself."""
 
-    def __init__(self, slots: Iterable[tuple[int, Contact, Contact]]) -> None:
-        """Of each slot: its number, the contact of its key, the contact of its door."""
-        self._slots = tuple(slots)
+    def __init__(
+        self,
+        slots: Iterable[tuple[int, Contact, Contact]],
+        inputs: Iterable[tuple[CabinetInput, Contact]] = (),
+    ) -> None:
+        """Of each slot: its number, the contact of its key, the contact of its door; of the cabinet: its inputs."""
+        self._slots, self._inputs = tuple(slots), tuple(inputs)
         contacts = [contact for _, *both in self._slots for contact in both]
+        contacts += [contact for _, contact in self._inputs]
         self._boards = tuple(_Board() for _ in range(1 + max(contact.position for contact in contacts)))
         for contact in contacts:
             self._boards[contact.position].used |= 1 << contact.bit
@@ -84,7 +90,8 @@ class Belief:
     def seen(self) -> CabinetSeen:
         assert self.are_known, "a cabinet half known was reported"
         return CabinetSeen(
-            tuple(SlotSeen(slot, self._is_on(key), self._is_on(door)) for slot, key, door in self._slots)
+            tuple(SlotSeen(slot, self._is_on(key), self._is_on(door)) for slot, key, door in self._slots),
+            tuple(InputSeen(name, self._is_on(contact)) for name, contact in self._inputs),
         )
 
     def _is_on(self, contact: Contact) -> bool:

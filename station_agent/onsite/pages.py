@@ -56,7 +56,7 @@ def status(agent: Agent) -> dict[str, Any]:
         "slots": [
             slot.model_dump(mode="json") | {"home_of": home.get(slot.slot)} for slot in station.slot_reports()
         ],
-        "devices": [state.model_dump(mode="json") for state in station.devices.states()],
+        "devices": [state.model_dump(mode="json") for state in station.device_reports()],
         "vehicles": [state.model_dump(mode="json") for state in station.vehicle_reports(agent.now)],
         "keys_out": station.keys_out(),
         "grants_held": len(station.wanted.grants),

@@ -185,3 +185,24 @@ def test_drivers_that_no_table_names_are_not_imported(tmp_path: Path, packages: 
     environment = {"PYTHONPATH": f"{Path.cwd()}:{packages}"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.splitlines() == ["[]", "['station_agent.drivers.built_in.modbus_io']"]
+
+
+INPUT = '\n[[locks.inputs]]\ninput = "{}"\nunit = 3\nchannel = {}\ninverted = true\n'
+
+
+def test_inputs_of_the_cabinet_are_wired_by_name(tmp_path: Path) -> None:
+    config = read(tmp_path, INPUT.format("mains_lost", 1) + INPUT.format("tampered", 2))
+    check_drivers(config, load_keys(config))
+    assert [wired.input for wired in config.locks.inputs] == ["mains_lost", "tampered"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (INPUT.format("mains", 1), "locks.inputs"),
+        (INPUT.format("tampered", 1) * 2, "expected each of the cabinet's inputs once"),
+        (INPUT.format("tampered", 1) + INPUT.format("override", 1), "a place that no other contact is wired to"),
+    ],
+)
+def test_inputs_that_cannot_be_are_named(tmp_path: Path, more: str, complaint: str) -> None:
+    assert any(complaint in fault for fault in faults(tmp_path, more))

@@ -2,14 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, Strict, model_validator
 
+from contract.facts import CabinetInput
 from runtime.config import Settings
 from station_agent.drivers.declaration import CabinetDriver, Fault, Peer, Tools
 from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.modbus.cabinet import ModbusCabinet
 from station_agent.drivers.modbus.probe import ModbusProber
-from station_agent.drivers.modbus.wiring import CabinetWiring, Place, SlotWiring
+from station_agent.drivers.modbus.wiring import CabinetWiring, InputWiring, Place, SlotWiring
 from station_agent.drivers.tables import BaudRate, CabinetTable, NumberedSlot
 
 
@@ -38,6 +39,23 @@ class ModbusSlot(NumberedSlot):
     """Input that shows whether the slot's door is open."""
 
 
+class ModbusInput(Settings):
+    """A contact of the cabinet itself: the UPS's relays, the switch behind the housing, the override lock's."""
+
+    input: Annotated[CabinetInput, Strict(False)]
+    """What it says while it is on."""
+    unit: Annotated[int, Field(ge=1, le=247)]
+    """Modbus address of the board."""
+    channel: Annotated[int, Field(ge=1, le=32)]
+    """Input as printed on the board, from 1."""
+    inverted: bool = False
+    """True where the input is off while it is so: a contact that a cut wire opens is wired like this."""
+
+    @property
+    def place(self) -> Place:
+        return (self.unit, self.channel - 1)
+
+
 class ModbusTable(CabinetTable):
     """Key cabinet over Modbus RTU. The lock bus never leaves the cabinet."""
 
@@ -53,6 +71,8 @@ class ModbusTable(CabinetTable):
     """True for an adapter that hands back what it sends."""
     slots: Annotated[tuple[ModbusSlot, ...], Field(min_length=1, max_length=128)]
     """How each slot is wired."""
+    inputs: Annotated[tuple[ModbusInput, ...], Field(max_length=len(CabinetInput))] = ()
+    """Contacts of the cabinet itself. Without one, that is not known: no mains lost, no housing opened is told."""
 
     @model_validator(mode="after")
     def _nothing_wired_twice(self) -> Self:
@@ -67,6 +87,10 @@ class ModbusTable(CabinetTable):
         inputs = [contact.place for slot in self.slots for contact in (slot.key, slot.door)]
         if len(set(inputs)) != len(inputs):
             raise ValueError("one input serves as key contact and as door contact")
+        if len({wired.input for wired in self.inputs}) != len(self.inputs):
+            raise ValueError("inputs: expected each of the cabinet's inputs once")
+        if len({*inputs, *(wired.place for wired in self.inputs)}) != len(inputs) + len(self.inputs):
+            raise ValueError("inputs: expected a place that no other contact is wired to")
         return self
 
 
@@ -85,6 +109,9 @@ def _cabinet(table: ModbusTable, _tools: Tools) -> ModbusCabinet:
     return ModbusCabinet(
         CabinetWiring(
             slots=tuple(slots),
+            inputs=tuple(
+                InputWiring(input=wired.input, place=wired.place, inverted=wired.inverted) for wired in table.inputs
+            ),
             baud_rate=table.baud_rate,
             pulse_ms=table.pulse_ms,
             answer_timeout_ms=table.answer_timeout_ms,
@@ -95,7 +122,7 @@ def _cabinet(table: ModbusTable, _tools: Tools) -> ModbusCabinet:
 
 def _units(table: ModbusTable) -> tuple[int, ...]:
     contacts = (contact for slot in table.slots for contact in (slot.lock, slot.key, slot.door))
-    return tuple(sorted({contact.unit for contact in contacts}))
+    return tuple(sorted({contact.unit for contact in contacts} | {wired.unit for wired in table.inputs}))
 
 
 _FAULTS = "tests/station_agent/drivers/modbus/test_cabinet_faults.py"

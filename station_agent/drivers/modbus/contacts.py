@@ -16,6 +16,8 @@ class Contacts(Belief):
         for slot in wiring.slots:
             for unit, number in (slot.key, slot.door):
                 inputs.setdefault(unit, []).append(number)
+        for wired in wiring.inputs:
+            inputs.setdefault(wired.place[0], []).append(wired.place[1])
         units = sorted(inputs)
         firsts = {unit: min(inputs[unit]) // BYTE_BITS * BYTE_BITS for unit in units}
         self.reads: tuple[Request, ...] = tuple(
@@ -29,9 +31,12 @@ class Contacts(Belief):
 
         super().__init__(
             (
-                slot.slot,
-                contact(slot.key, inverted=slot.key_inverted),
-                contact(slot.door, inverted=slot.door_inverted),
-            )
-            for slot in wiring.slots
+                (
+                    slot.slot,
+                    contact(slot.key, inverted=slot.key_inverted),
+                    contact(slot.door, inverted=slot.door_inverted),
+                )
+                for slot in wiring.slots
+            ),
+            ((wired.input, contact(wired.place, inverted=wired.inverted)) for wired in wiring.inputs),
         )

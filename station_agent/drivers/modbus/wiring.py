@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contract.facts import CabinetInput
 from station_agent.drivers.bus_timing import SLOTS_MAX, BusTiming
 from station_agent.drivers.modbus.frames import CHANNELS, PULSE_UNIT_MS, UNITS
 
@@ -24,10 +25,20 @@ class SlotWiring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputWiring:
+    """One input of the cabinet itself: on means that it is so; `inverted` turns it round."""
+
+    input: CabinetInput
+    place: Place
+    inverted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CabinetWiring(BusTiming):
     """One bus with all its boards. Raises ValueError, naming the slot, if it cannot be wired like this."""
 
     slots: tuple[SlotWiring, ...]
+    inputs: tuple[InputWiring, ...] = ()
     baud_rate: int = 9600
     """8 data bits, no parity, 1 stop bit: how the boards come from the factory."""
     pulse_ms: int = 700
@@ -61,3 +72,11 @@ class CabinetWiring(BusTiming):
                 if place in used:
                     raise ValueError(f"slots {used[place]} and {wiring.slot} share unit {unit}, number {number}")
                 used[place] = wiring.slot
+        for wired in self.inputs:
+            unit, number = wired.place
+            if unit not in UNITS or number not in CHANNELS:
+                raise ValueError(f"input {wired.input}: no such place: unit {unit}, number {number}")
+            if wired.place in inputs:
+                raise ValueError(
+                    f"input {wired.input} and slot {inputs[wired.place]} share unit {unit}, number {number}"
+                )

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_agent.core.device_events import CabinetSeen, SlotSeen
+from contract.facts import CabinetInput
+from station_agent.core.device_events import CabinetSeen, InputSeen, SlotSeen
 from station_agent.drivers.modbus.contacts import Contacts
 from station_agent.drivers.modbus.frames import read_inputs
-from station_agent.drivers.modbus.wiring import CabinetWiring, SlotWiring
+from station_agent.drivers.modbus.wiring import CabinetWiring, InputWiring, SlotWiring
 from tests.station_agent.drivers.modbus.virtual_bus import wired
 
 
@@ -107,3 +108,24 @@ def test_belief_is_always_what_two_reads_in_a_row_showed(reads: list[int | None]
     if contacts.are_known:
         pairs = [(slot.key_present, slot.door_open) for slot in contacts.seen().slots]
         assert [value for pair in pairs for value in pair] == believed
+
+
+def test_inputs_of_the_cabinet_are_read_with_the_slots_and_told_beside_them() -> None:
+    wiring = CabinetWiring(
+        slots=(SlotWiring(slot=1, lock=(1, 0), key=(1, 0), door=(1, 1)),),
+        inputs=(
+            InputWiring(input=CabinetInput.MAINS_LOST, place=(1, 7), inverted=True),
+            InputWiring(input=CabinetInput.TAMPERED, place=(3, 0)),
+        ),
+    )
+    contacts = Contacts(wiring)
+    assert contacts.reads == (read_inputs(1, 0, 8), read_inputs(3, 0, 1))
+    for _ in range(2):
+        contacts.read(0, 0b0000_0001)
+        contacts.read(1, 0b1)
+    assert contacts.seen().inputs == (
+        InputSeen(CabinetInput.MAINS_LOST, active=True),
+        InputSeen(CabinetInput.TAMPERED, active=True),
+    )
+    assert [contacts.read(0, 0b1000_0001), contacts.read(0, 0b1000_0001)] == [False, True]
+    assert not contacts.seen().inputs[0].active

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from contract.facts import CabinetInput
 from station_agent.drivers.bus_timing import SLOTS_MAX
-from station_agent.drivers.modbus.wiring import CabinetWiring, SlotWiring
+from station_agent.drivers.modbus.wiring import CabinetWiring, InputWiring, SlotWiring
 from tests.station_agent.drivers.modbus.virtual_bus import wired
 
 FIRST, SECOND = wired(2).slots
@@ -51,3 +52,12 @@ def test_largest_cabinet_is_taken_and_one_more_slot_is_not() -> None:
 def test_gap_between_frames_is_three_and_a_half_characters_but_never_below_1750_us() -> None:
     assert wired().gap_us == 3646
     assert replace(wired(), baud_rate=115200).gap_us == 1750
+
+
+@pytest.mark.parametrize(
+    ("place", "complaint"),
+    [((1, 0), "input tampered and slot 1 share unit 1, number 0"), ((0, 1), "input tampered: no such place")],
+)
+def test_an_input_of_the_cabinet_that_cannot_be_wired_is_named(place: tuple[int, int], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        replace(wired(1), inputs=(InputWiring(input=CabinetInput.TAMPERED, place=place),))
