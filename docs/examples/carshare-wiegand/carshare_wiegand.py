@@ -64,7 +64,7 @@ class WiegandReader(NeverRests):
         self._lamp = b""
 
     def indicate(self, reader: str, signal: ReaderSignal) -> None:
-        self._lamp = LAMP.get(signal, b"")  # no lamp for "wait": the next signal follows within a second
+        self._lamp = LAMP.get(signal, b"")  # "wait" is over within a second, and it has no keys for a PIN
 
     def opened(self, now_us: int) -> Output:
         self._held, self._unanswered, self._lamp = b"", 0, b""

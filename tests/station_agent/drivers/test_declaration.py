@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from contract.facts import VehicleReading
-from station_agent.core.device_events import CabinetSeen, CardRead, LockPulsed, ReaderSeen
+from station_agent.core.device_events import CabinetSeen, CardRead, LockPulsed, ReaderSeen, ReaderSignal
 from station_agent.drivers.base import NeverRests
 from station_agent.drivers.built_in import modbus_io, osdp, vss
 from station_agent.drivers.declaration import AnyDriver, CabinetCodec, Kind, lacking
@@ -43,7 +43,7 @@ def vehicle(**changes: Any) -> AnyDriver:
 def test_a_declaration_with_all_that_its_kind_needs_is_taken() -> None:
     assert (cabinet().KIND, readers().KIND, vehicle().KIND) == (Kind.KEY_CABINET, Kind.READERS, Kind.VEHICLE)
     assert cabinet().signals == ("CabinetLost", "CabinetSeen", "LockPulsed")
-    assert readers().signals[-1] == "shows call"
+    assert readers(shows=frozenset({ReaderSignal.CALL})).signals[-2:] == ("ReaderSeen", "shows call")
     assert vehicle(readings=frozenset({"moving"})).signals == ("VehicleTold", "moving")
 
 
