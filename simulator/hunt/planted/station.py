@@ -15,7 +15,9 @@ from station_agent.core.clock import ClockTrust
 from station_agent.core.commands import Commands
 from station_agent.core.decisions import Open
 from station_agent.core.handovers import Handovers
+from station_agent.core.people import People
 from station_agent.core.picture import Picture
+from station_agent.core.pins import Pins
 from station_agent.core.rights import Rights
 from station_agent.core.slots import has_key
 from station_agent.core.uplink import Uplink
@@ -129,6 +131,15 @@ def _unknown_badge_let_in() -> Restore:
     return replaced(Access, "decide_badge", decide)
 
 
+def _pin_not_asked() -> Restore:
+    """A card is a card."""
+    return replaced(People, "_needs_pin", staticmethod(lambda _kind, _decision: False))
+
+
+def _any_pin_will_do() -> Restore:
+    return replaced(Pins, "is_right", lambda _self, _now, _reader, _badge, _digest, _pin: True)
+
+
 def _signature_not_checked() -> Restore:
     def verify(wire: bytes, _topic: Any, _find: Callable[[str], Any]) -> Any:
         return _read(payload_bytes(wire))
@@ -192,6 +203,8 @@ STATION_BUGS = (
         _wrong_slot_return_lost,
     ),
     Bug("unknown_badge_let_in", "a badge that nobody knows opens a slot", _unknown_badge_let_in),
+    Bug("pin_not_asked", "a card that only identifies opens without its PIN", _pin_not_asked),
+    Bug("any_pin_will_do", "a PIN is asked for and not compared", _any_pin_will_do),
     Bug("signature_not_checked", "the box believes whoever reaches the broker", _signature_not_checked),
     Bug("facts_not_resent", "a fact is sent once", _facts_not_resent),
     Bug("picture_forgotten", "a reboot forgets who has which key", _picture_forgotten),

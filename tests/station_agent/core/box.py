@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from contract.credentials import CredentialType, credential_digest, pin_digest
-from contract.facts import Fact, VehicleReading
+from contract.facts import AccessGranted, CommandDecided, Fact, VehicleReading
 from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
 from station_agent.core import model
 from station_agent.core.clock import ClockTrust
@@ -304,6 +304,10 @@ class Box:
 
     def last(self, kind: type[AnyFact]) -> AnyFact:
         return next(fact for fact in reversed(self.facts) if isinstance(fact, kind))
+
+    def last_decision(self) -> AccessGranted | CommandDecided:
+        """What the last release follows from."""
+        return next(fact for fact in reversed(self.facts) if isinstance(fact, AccessGranted | CommandDecided))
 
     def released(self) -> list[int]:
         return [effect.slot for effect in self.effects if isinstance(effect, model.ReleaseSlot)]
