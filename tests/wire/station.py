@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from contract.chain import genesis_hash
-from contract.credentials import credential_digest
+from contract.credentials import credential_digest, pin_digest
 from contract.envelope import RULE_BY_KIND, BadMessage, VerifyKey, verify
 from contract.facts import Fact, UnknownFact, parse_fact
 from contract.messages import (
@@ -41,9 +41,10 @@ from simulator.network.lilas import lilas_network
 from simulator.network.model import Card, Network, Vehicle
 from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
 from simulator.network.wiring import BADGE_READER, READER_ADDRESS, RETURN_READER, scbk
+from simulator.world.acts import ReaderLight
 from simulator.world.deeds import what_is_shown
 from simulator.world.moment import Moment
-from simulator.world.record import Deed, WorldRecord
+from simulator.world.record import Deed, What, WorldRecord
 from simulator.world.site import Site
 from tests.contract.keys import pem, public_text, signer, verify_key
 from tests.runtime.waiting import eventually
@@ -269,8 +270,9 @@ class Station:
 
     # --- rights and people
 
-    async def grant(self, vehicle: Vehicle, badge: Card, name: str = "booking-1") -> None:
+    async def grant(self, vehicle: Vehicle, badge: Card, name: str = "booking-1", pin: str | None = None) -> None:
         """The wanted state with one right from an hour ago to an hour ahead."""
+        digest = credential_digest(DIGEST_KEY, badge.credential)
         now_ms = SystemClock().now_ms()
         self.centre.version += 1
         grant = Grant(
@@ -287,7 +289,13 @@ class Station:
                 cabinet=self.cabinet,
                 version=self.centre.version,
                 boot_nonce=nonce,
-                badges=(BadgeEntry(ref="ref-of-badge", digest=credential_digest(DIGEST_KEY, badge.credential)),),
+                badges=(
+                    BadgeEntry(
+                        ref="ref-of-badge",
+                        digest=digest,
+                        pin_digest=pin_digest(DIGEST_KEY, digest, pin) if pin is not None else None,
+                    ),
+                ),
                 keys=tuple(
                     KeyEntry(
                         key=one.key.id,
@@ -303,6 +311,12 @@ class Station:
 
     async def show(self, card: Card, reader: str = BADGE_READER) -> None:
         assert await self.site.show_card(reader, card, Deed(what_is_shown(card), "somebody", reader=reader))
+
+    async def key_in(self, keys: str, reader: str = BADGE_READER) -> None:
+        assert self.site.press(reader, keys, Deed(What.PIN_KEYED, "somebody", reader=reader))
+
+    async def until_light(self, light: ReaderLight) -> None:
+        assert await self.site.watch(5_000_000) is light
 
     async def until_open(self, slot: int) -> None:
         await eventually(lambda: self.site.cabinet.is_open(slot), within_s=5)
