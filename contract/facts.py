@@ -81,6 +81,15 @@ class AgentStarted(FactBase):
     version: Text
 
 
+class PinAsked(FactBase):
+    """A badge was shown that opens a slot with its PIN only. What came of it is the next fact of that reader."""
+
+    kind: Literal["pin_asked"] = "pin_asked"
+    reader: OpaqueId
+    badge: OpaqueId
+    grant: OpaqueId | None = None
+
+
 class AccessGranted(FactBase):
     """A slot is about to be released. Durable before the lock moves.
 
@@ -96,6 +105,8 @@ class AccessGranted(FactBase):
     key: OpaqueId | None = None
     code: Number | None = None
     """Number of the offline release code."""
+    with_pin: Literal[True] | None = None
+    """True: the right PIN was keyed in after the badge."""
     lower_bound_ms: UnixMs | None = None
     """The clock was not trusted: the window was judged by this, the earliest that it can have been."""
 
@@ -109,6 +120,8 @@ class AccessRefused(FactBase):
     grant: OpaqueId | None = None
     badge: OpaqueId | None = None
     key: OpaqueId | None = None
+    with_pin: Literal[True] | None = None
+    """True: it was decided when a PIN was keyed in."""
     repeats: Count = 0
     """How often the same was refused since the fact before this one of it: a card that is held to a reader."""
 
@@ -253,6 +266,7 @@ class ClockTrustChanged(FactBase):
 Fact = (
     EpochStarted
     | AgentStarted
+    | PinAsked
     | AccessGranted
     | AccessRefused
     | PinGuessing

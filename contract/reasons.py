@@ -17,7 +17,8 @@ class Reason(StrEnum):
     SUSPENDED = "suspended"
     VEHICLE_BLOCKED = "vehicle_blocked"
     WRONG_PIN = "wrong_pin"
-    PIN_REQUIRED = "pin_required"  # none was keyed in in time, or none is known of this badge
+    NO_PIN = "no_pin"  # the badge has none, and a key is handed out for it with one only
+    PIN_REQUIRED = "pin_required"  # it was asked for and not keyed in in time
     PIN_BLOCKED = "pin_blocked"  # too many wrong PINs in a row on this badge
     WRONG_CODE = "wrong_code"  # an offline release code that is not valid here and now, or was used
     TOO_MANY_TRIES = "too_many_tries"  # of offline release codes, within the hour

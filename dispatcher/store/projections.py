@@ -28,6 +28,7 @@ from contract.facts import (
     InventoryDue,
     KeyReturned,
     KeyTaken,
+    PinAsked,
     PinGuessing,
     ReleaseFailed,
     UnknownFact,
@@ -54,6 +55,10 @@ def apply(at: Applying, fact: Fact | UnknownFact) -> None:
     handler = HANDLERS.get(type(fact))
     if handler is not None:
         handler(at, fact)
+
+
+def _pin_asked(at: Applying, fact: PinAsked) -> None:
+    badge_shown(at, fact)
 
 
 def _access_granted(at: Applying, fact: AccessGranted) -> None:
@@ -262,6 +267,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         InventoryDue: _inventory_due,
         KeyReturned: key_returned,
         KeyTaken: key_taken,
+        PinAsked: _pin_asked,
         PinGuessing: _pin_guessing,
         ReleaseFailed: _release_failed,
     }

@@ -2,7 +2,7 @@
 
 from sqlalchemy import bindparam, select
 
-from contract.facts import AccessGranted, AccessRefused
+from contract.facts import AccessGranted, AccessRefused, PinAsked
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.core.travel import Place, distance_m, needed_ms
 from dispatcher.core.windows import utc_text
@@ -30,7 +30,7 @@ _BOTH = (  # made once: this runs for every card that is shown
 )
 
 
-def badge_shown(at: Applying, fact: AccessGranted | AccessRefused) -> None:
+def badge_shown(at: Applying, fact: AccessGranted | AccessRefused | PinAsked) -> None:
     """Compare with the last sight of this badge, and remember the newer of the two."""
     if fact.badge is None or not fact.clock_trusted:
         return

@@ -17,6 +17,10 @@ class Excuses(Protocol):
         """By how much a box's clock may rightly differ from the time that it is."""
         ...
 
+    def clock_is_doubtful(self, cabinet: str, at_us: int) -> bool:
+        """Whether nobody may have vouched for the box's clock then: with a PIN, a key's next booking opens."""
+        ...
+
     def need_not_open(self, cabinet: str, at_us: int) -> bool:
         """Whether something at the cabinet keeps a right from opening."""
         ...
@@ -62,6 +66,9 @@ class NoExcuse:
 
     def clock_off_ms(self, cabinet: str, at_us: int) -> int:
         return 0
+
+    def clock_is_doubtful(self, cabinet: str, at_us: int) -> bool:
+        return False
 
     def need_not_open(self, cabinet: str, at_us: int) -> bool:
         return False

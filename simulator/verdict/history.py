@@ -18,8 +18,10 @@ from contract.facts import (
     GrantCompleted,
     KeyReturned,
     KeyTaken,
+    PinAsked,
     UnknownFact,
 )
+from contract.reasons import Reason
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.verdict.excuses import Excuses
 from simulator.world.record import PhysicalFact, What
@@ -41,7 +43,7 @@ _PHYSICAL = {
     What.KEY_REMOVED: KeyTaken,
     What.KEY_INSERTED: KeyReturned,
 }
-_CARD = "card"
+_CARD, _PIN = "card", "pin"
 
 
 @dataclass(slots=True)
@@ -105,6 +107,8 @@ def _token_of_world(fact: PhysicalFact) -> Token | None:
     deed = fact.deed
     if deed.what in {What.BADGE_SHOWN, What.TAG_SHOWN} and deed.reader is not None:
         return _CARD, deed.reader
+    if deed.what is What.PIN_KEYED and deed.reader is not None:
+        return _PIN, deed.reader
     kind = _PHYSICAL.get(deed.what)
     return (kind.__name__, deed.slot) if kind is not None and deed.slot is not None else None
 
@@ -113,7 +117,11 @@ def _token_of_ledger(row: LedgerFact) -> Token | None:
     if row.is_repeat:
         return None
     match row.fact:
-        case AccessGranted() | AccessRefused() | GrantCompleted():
+        case AccessRefused(reason=Reason.PIN_REQUIRED):
+            return None  # nobody did anything
+        case AccessGranted(with_pin=True) | AccessRefused(with_pin=True):
+            return _PIN, row.fact.reader
+        case PinAsked() | AccessGranted() | AccessRefused() | GrantCompleted():
             return _CARD, row.fact.reader
         case DoorOpened() | DoorClosed() | KeyTaken() | KeyReturned():
             return type(row.fact).__name__, row.fact.slot
@@ -234,7 +242,7 @@ def _compare_content(
 ) -> None:
     """A pair that agrees on kind and place may still name another badge or another key."""
     told = row.fact
-    if isinstance(told, AccessGranted | AccessRefused | GrantCompleted) and told.badge is not None:
+    if isinstance(told, PinAsked | AccessGranted | AccessRefused | GrantCompleted) and told.badge is not None:
         credential = evidence.credential_of_ref.get(told.badge)
         if fact.deed.what is What.BADGE_SHOWN and credential != fact.deed.credential:
             tally.faults.append(f"the ledger names badge {told.badge} at position {row.position}: {fact}")

@@ -151,7 +151,16 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
 
 
 def _may_be_unused(judge: Judge, record: WorldRecord, incident: Incident) -> bool:
-    """Whether a key of the vehicle came back minutes after it had left, some time before the incident."""
+    """Whether a key of the vehicle came back minutes after it had left, some time before the incident.
+
+    Or one that a box may have taken for it.
+    """
+    if any(
+        judge.excuses.is_disturbed(key)
+        for key, one in judge.network.vehicle_of_key.items()
+        if one.id == incident.subject
+    ):
+        return True
     within_ms = judge.rules.handed_back_within_s * 1000 + judge.edge_ms
     left_ms: dict[str, int] = {}
     for fact in record:

@@ -21,6 +21,7 @@ OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a 
 PROPAGATES_WITHIN_US = 5_000_000  # a cancelled right leaves its box in about a second; resends come after 20 s
 REVOKED_WITHIN_US = 15_000_000  # an import is found by the publisher's round of 10 s, and propagates as above
 KEYED_WITHIN_US = 8_000_000  # seen within 2 s, and keyed in by the slowest hand
+UNCERTAIN_REACH_MS = 12 * 3_600_000  # beyond the earliest that it can be (station_agent/core/rights.py)
 EDGE_US = 1_000_000  # either answer is right so close to an edge: a tap and its decision are up to 0.5 s apart
 SEEN_AFTER_US = 1_000_000  # a key that was hung up is believed within two looks 200 ms apart
 
@@ -96,6 +97,8 @@ def _not_now(
     judge: Judge, booking: Booking, shown: PhysicalFact, pulse: PhysicalFact, scene: CabinetScene
 ) -> str | None:
     """Why a booking gives no right between the tap and the pulse; None: it does."""
+    if _may_be_uncertain(judge, booking, shown, scene):
+        return None
     off_ms = judge.excuses.clock_off_ms(pulse.cabinet, shown.moment.line_us)
     tap_ms, pulse_ms = shown.moment.at_ms - off_ms, pulse.moment.at_ms + off_ms
     opens_ms = booking.start_ms - judge.rules.opening_allowance_s * 1000
@@ -118,6 +121,16 @@ def _not_now(
     if tap_ms <= max(held):
         return None
     return f"booking {booking.id} was returned and held until {utc_text(max(held))}, not {utc_text(tap_ms)}"
+
+
+def _may_be_uncertain(judge: Judge, booking: Booking, shown: PhysicalFact, scene: CabinetScene) -> bool:
+    """Whether a box whose clock nobody vouched for could rightly take it for the key's next, with its PIN."""
+    if scene.last_pin is None or not scene.last_pin.deed.is_right or booking.state == "cancelled":
+        return False
+    if not judge.excuses.clock_is_doubtful(shown.cabinet, shown.moment.line_us):
+        return False
+    reach_ms = judge.wall_ms(EDGE_US) + UNCERTAIN_REACH_MS
+    return booking.start_ms < shown.moment.at_ms + reach_ms and booking.created_ms <= shown.moment.at_ms
 
 
 def _back_under(booking: Booking, scene: CabinetScene) -> PhysicalFact | None:

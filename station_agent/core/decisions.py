@@ -16,6 +16,7 @@ class Open:
     identity: Identity
     grant: str | None = None
     badge: str | None = None
+    with_pin: bool = False
     code: int | None = None
     """Number of the offline release code."""
     lower_bound_ms: int | None = None
@@ -36,6 +37,7 @@ class Refuse:
     grant: str | None = None
     badge: str | None = None
     key: str | None = None
+    with_pin: bool = False
 
 
 Decision = Open | Complete | Refuse

@@ -7,11 +7,11 @@ nobody keys in a PIN in vain, and anew when the PIN is right, for the right may 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from contract.credentials import CredentialType, credential_digest, credential_text
-from contract.facts import AccessGranted, GrantCompleted, Purpose
+from contract.facts import AccessGranted, GrantCompleted, PinAsked, Purpose
 from contract.reasons import Reason
 from station_agent.core.access import Access
 from station_agent.core.clock import ClockTrust
@@ -159,13 +159,15 @@ class People:
         reason = None
         if not self._pins.has_one(decision.badge):
             certain = decision.lower_bound_ms is None
-            reason = Reason.PIN_REQUIRED if certain else Reason.CLOCK_NOT_TRUSTED
+            reason = Reason.NO_PIN if certain else Reason.CLOCK_NOT_TRUSTED
         elif self._pins.is_blocked(now, decision.badge):
             reason = Reason.PIN_BLOCKED
         if reason is not None:
             refused = Refuse(reason, decision.grant, decision.badge, decision.key)
             self.refusals.refuse(now, reader, refused, digest)
             return
+        self.refusals.end(now, reader)
+        self._notebook.note(now, PinAsked, reader=reader, badge=decision.badge, grant=decision.grant)
         self._keypads.expects_pin(now, reader, digest)
         self._notebook.then(Indicate(reader, ReaderSignal.PIN))
 
@@ -183,6 +185,8 @@ class People:
 
     def _pin_keyed(self, now: Now, reader: str, digest: str, pin: str) -> None:
         decision = self._access(now).decide_badge(now.wall_ms, digest)
+        if not isinstance(decision, Complete):
+            decision = replace(decision, with_pin=True)
         if not isinstance(decision, Open) or decision.badge is None or decision.purpose is Purpose.RETURN:
             self._carry_out(now, reader, decision, digest)  # the right is gone meanwhile, or a key came back
             return
@@ -192,7 +196,7 @@ class People:
         elif not self._pins.is_right(now, reader, decision.badge, digest, pin):
             refused = Reason.WRONG_PIN
         if refused is not None:
-            decision = Refuse(refused, decision.grant, decision.badge, decision.key)
+            decision = Refuse(refused, decision.grant, decision.badge, decision.key, with_pin=True)
         self._carry_out(now, reader, decision, digest)
 
     def _code_keyed(self, now: Now, keyed: Keyed) -> None:
@@ -256,6 +260,7 @@ class People:
             badge=decision.badge,
             key=decision.key,
             code=decision.code,
+            with_pin=True if decision.with_pin else None,
             lower_bound_ms=decision.lower_bound_ms,
         )
         if not already_open:

@@ -84,4 +84,5 @@ class Refusals:
 
     def _note(self, now: Now, reader: str, what: Refuse, repeats: int) -> None:
         named: dict[str, Any] = {"grant": what.grant, "badge": what.badge, "key": what.key}
+        named["with_pin"] = True if what.with_pin else None
         self._notebook.note(now, AccessRefused, reader=reader, reason=what.reason, repeats=repeats, **named)

@@ -21,6 +21,7 @@ from contract.facts import (
     InventoryDue,
     KeyReturned,
     KeyTaken,
+    PinAsked,
     PinGuessing,
     Purpose,
     ReleaseFailed,
@@ -63,37 +64,38 @@ READING = VehicleReading(
 FACTS: tuple[Fact, ...] = (
     EpochStarted(seq=1, at_ms=AT_MS, clock_trusted=True, why="new_journal"),
     AgentStarted(seq=2, at_ms=AT_MS, clock_trusted=True, boot_nonce=NONCE, version="1"),
+    PinAsked(seq=3, at_ms=AT_MS, clock_trusted=True, reader="entrance", badge="badge-1", grant="grant-1"),
     AccessGranted(
-        seq=3, at_ms=AT_MS, clock_trusted=True, reader="entrance", slot=2, purpose=Purpose.TAKE,
+        seq=4, at_ms=AT_MS, clock_trusted=True, reader="entrance", slot=2, purpose=Purpose.TAKE,
         grant="grant-1", badge="badge-1", key="key-1",
     ),
-    AccessRefused(seq=4, at_ms=AT_MS, clock_trusted=True, reader="entrance", reason=Reason.UNKNOWN_BADGE),
-    PinGuessing(seq=5, at_ms=AT_MS, clock_trusted=True, reader="entrance", tries=10),
-    GrantCompleted(seq=6, at_ms=AT_MS, clock_trusted=True, reader="entrance", grant="grant-1", badge="badge-1"),
+    AccessRefused(seq=5, at_ms=AT_MS, clock_trusted=True, reader="entrance", reason=Reason.UNKNOWN_BADGE),
+    PinGuessing(seq=6, at_ms=AT_MS, clock_trusted=True, reader="entrance", tries=10),
+    GrantCompleted(seq=7, at_ms=AT_MS, clock_trusted=True, reader="entrance", grant="grant-1", badge="badge-1"),
     CommandDecided(
-        seq=7, at_ms=AT_MS, clock_trusted=True, command="command-1", outcome="refused", reason=Reason.BUSY,
+        seq=8, at_ms=AT_MS, clock_trusted=True, command="command-1", outcome="refused", reason=Reason.BUSY,
         slot=2, key="key-1", not_durable=True,
     ),
     ReleaseFailed(
-        seq=8, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.RETAKE,
+        seq=9, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.RETAKE,
         pulses=3, last_result="unanswered", grant="grant-1", command="command-1",
     ),
-    DoorOpened(seq=9, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
-    DoorClosed(seq=10, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
+    DoorOpened(seq=10, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
+    DoorClosed(seq=11, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
     KeyTaken(
-        seq=11, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
+        seq=12, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
         key="key-1", grant="grant-1", command="command-1", badge="badge-1", vehicle=READING,
     ),
     KeyReturned(
-        seq=12, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
+        seq=13, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
         key="key-1", grant="grant-1", badge="badge-1", lit_slot=2, vehicle=VehicleReading(age_s=0),
     ),
-    CabinetInputChanged(seq=13, at_ms=AT_MS, clock_trusted=True, input=CabinetInput.MAINS_LOST, active=True),
-    InventoryDue(seq=14, at_ms=AT_MS, clock_trusted=True, why="override", keys_present=6),
-    DeviceLost(seq=15, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
-    DeviceBack(seq=16, at_ms=AT_MS, clock_trusted=True, device="locks"),
-    FactsNotDurable(seq=17, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
-    ClockTrustChanged(seq=18, at_ms=AT_MS, clock_trusted=False, source="none"),
+    CabinetInputChanged(seq=14, at_ms=AT_MS, clock_trusted=True, input=CabinetInput.MAINS_LOST, active=True),
+    InventoryDue(seq=15, at_ms=AT_MS, clock_trusted=True, why="override", keys_present=6),
+    DeviceLost(seq=16, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
+    DeviceBack(seq=17, at_ms=AT_MS, clock_trusted=True, device="locks"),
+    FactsNotDurable(seq=18, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
+    ClockTrustChanged(seq=19, at_ms=AT_MS, clock_trusted=False, source="none"),
 )  # fmt: skip
 
 _TEXTS = tuple(fact.to_json() for fact in FACTS)
@@ -102,7 +104,7 @@ MESSAGES: tuple[Message, ...] = (
     Presence(cabinet=CABINET, online=True, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, version="1"),
     Reported(
         cabinet=CABINET, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, revision=1, at_ms=AT_MS,
-        epoch=EPOCH, seq=18, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
+        epoch=EPOCH, seq=19, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
         slots=(
             SlotState(slot=1),
             SlotState(slot=2, key_present=True, door_open=False, key="key-1", identity="read"),

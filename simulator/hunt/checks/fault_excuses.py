@@ -77,9 +77,17 @@ class FaultExcuses:
             return True
         if any(self._orders_at(cabinet, at_us)):
             return True  # its slot stands open under the order
-        clock = frozenset({Touches.CLOCK})
-        for spell in self._spells.near(cabinet, 0, at_us, clock):  # who lost its clock waits for the centre's word
-            heard_us = self._spells.clear_from(cabinet, spell.until_us, HEARS_US, HEARING | clock)
+        return self._waits_for_the_time(cabinet, at_us, frozenset({Touches.CLOCK}))
+
+    def clock_is_doubtful(self, cabinet: str, at_us: int) -> bool:
+        doubted = frozenset({Touches.CLOCK, Touches.BOX, Touches.MEMORY})  # a boot begins without anybody's word
+        near = self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, doubted, echo_us=HEARS_US)
+        return bool(near) or self._waits_for_the_time(cabinet, at_us, doubted)
+
+    def _waits_for_the_time(self, cabinet: str, at_us: int, touches: frozenset[Touches]) -> bool:
+        """Who lost its clock waits for the centre's word."""
+        for spell in self._spells.near(cabinet, 0, at_us, touches):
+            heard_us = self._spells.clear_from(cabinet, spell.until_us, HEARS_US, HEARING | touches)
             if spell.until_us <= at_us < heard_us:
                 return True
         return False

@@ -13,6 +13,7 @@ from contract.facts import (
     GrantCompleted,
     KeyReturned,
     KeyTaken,
+    PinAsked,
     Purpose,
 )
 from contract.reasons import Reason
@@ -30,7 +31,8 @@ SEEN_BEFORE_US: Final = 60 * SECOND_US  # movements that a late board may still 
 TWO_US: Final = 120 * SECOND_US  # around both sights nothing may hide or double what is told of them
 UNTIMED: Final = frozenset({Touches.CLOCK, Touches.MEMORY})
 CLEAN: Final = frozenset(Touches) - {Touches.THEFT}
-ABOUT_RETURNS: Final = frozenset({Reason.BUSY, Reason.CABINET_FULL})  # of a key in hand: a return always works
+# of a key in hand: a return always works; of a card whose PIN was awaited when the word came
+NOT_OF_BADGES: Final = frozenset({Reason.BUSY, Reason.CABINET_FULL, Reason.PIN_REQUIRED})
 MOVED: Final = {
     DoorOpened: What.DOOR_OPENED,
     DoorClosed: What.DOOR_CLOSED,
@@ -59,7 +61,9 @@ def _cards(run: Run, cabinet: str, rows: list[LedgerFact]) -> Iterator[str]:
             shown[fact.deed.reader].append(fact.moment.at_ms)
     for row in rows:
         told = row.fact
-        if isinstance(told, AccessGranted | AccessRefused | GrantCompleted):
+        if isinstance(told, AccessRefused) and told.reason is Reason.PIN_REQUIRED:
+            continue  # nobody keyed it in
+        if isinstance(told, PinAsked | AccessGranted | AccessRefused | GrantCompleted):
             times = shown[told.reader]
             of_it = [at_ms for at_ms in times if told.at_ms - READ_WITHIN_MS <= at_ms <= told.at_ms + LOOK_MS]
             if of_it:
@@ -107,7 +111,7 @@ def refused_for_another_reason(run: Run, judge: Judge) -> Iterator[str]:
         if isinstance(told, AccessGranted):
             wrong = told.purpose is not Purpose.RETURN
         else:
-            wrong = told.reason not in {Reason.REVOKED, *ABOUT_RETURNS}
+            wrong = told.reason not in {Reason.REVOKED, *NOT_OF_BADGES}
         if wrong:
             what = told.purpose if isinstance(told, AccessGranted) else told.reason
             yield f"{row.cabinet}: revoked badge {told.badge} at position {row.position}: {told.kind} ({what})"

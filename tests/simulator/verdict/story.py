@@ -12,6 +12,7 @@ from contract.facts import (
     Identity,
     KeyReturned,
     KeyTaken,
+    PinAsked,
     Purpose,
 )
 from contract.reasons import Reason
@@ -107,18 +108,21 @@ class Story:
             booking=booking,
             on_box=fields.pop("on_box", True),
         )
+        asks_for_pin = fields.pop("asks_for_pin", False)
         self.happens(at_s, deed)
-        if granted is None:
+        if asks_for_pin:
+            self.is_told(at_s + 0.1, PinAsked, reader=reader, badge=f"ref{OWNER.id}1")
+        elif granted is None:
             self.is_told(at_s + 0.1, AccessRefused, reader=reader, reason=Reason.NO_BOOKING)
             self.refused.append("no_booking")
         else:
             self.is_told(at_s + 0.1, AccessGranted, reader=reader, slot=granted, purpose=Purpose.TAKE)
 
-    def keys_in(self, at_s: float, card: Card, *, is_right: bool, who: str = OWNER.id) -> None:
-        """A PIN, after a card that was shown to take a key."""
+    def keys_in(self, at_s: float, card: Card, *, is_right: bool, granted: int | None) -> None:
+        """A PIN, after a card that was shown to take a key, and what the box decides."""
         deed = Deed(
             What.PIN_KEYED,
-            f"member:{who}",
+            f"member:{OWNER.id}",
             reader=BADGE_READER,
             credential=card.credential,
             intent=Intent.TAKE,
@@ -127,6 +131,11 @@ class Story:
             is_right=is_right,
         )
         self.happens(at_s, deed)
+        told: dict[str, Any] = {"reader": BADGE_READER, "with_pin": True}
+        if granted is None:
+            self.is_told(at_s + 0.1, AccessRefused, reason=Reason.WRONG_PIN, **told)
+        else:
+            self.is_told(at_s + 0.1, AccessGranted, slot=granted, purpose=Purpose.TAKE, **told)
 
     def pulses(self, at_s: float, slot: int) -> None:
         self.happens(at_s, Deed(What.LOCK_PULSED, "lock board", slot, self.hooks.get(slot)))

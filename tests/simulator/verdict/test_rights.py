@@ -120,8 +120,8 @@ def test_a_right_that_does_not_open_is_named() -> None:
 def staff_story(*, is_right: bool, opens: bool, keyed_s: float = 62) -> Story:
     """The owner's card that asks for a PIN, at 60 s."""
     story = Story(bookings=[booking_of()])
-    story.shows(60, STAFF_CARD, Intent.TAKE, "booking-1", granted=KEY.home_slot if opens else None)
-    story.keys_in(keyed_s, STAFF_CARD, is_right=is_right)
+    story.shows(60, STAFF_CARD, Intent.TAKE, "booking-1", asks_for_pin=True)
+    story.keys_in(keyed_s, STAFF_CARD, is_right=is_right, granted=KEY.home_slot if opens else None)
     if opens:
         story.pulses(keyed_s + 0.3, KEY.home_slot)
         story.opens(keyed_s + 0.3, KEY.home_slot)
@@ -164,8 +164,8 @@ def test_a_card_whose_pin_is_never_asked_for_is_named() -> None:
 def test_after_three_wrong_pins_in_a_row_a_right_one_need_not_open() -> None:
     story = Story(bookings=[booking_of()])
     for at_s, is_right in ((60, False), (70, False), (80, False), (90, True)):
-        story.shows(at_s, STAFF_CARD, Intent.TAKE, "booking-1", granted=None)
-        story.keys_in(at_s + 2, STAFF_CARD, is_right=is_right)
+        story.shows(at_s, STAFF_CARD, Intent.TAKE, "booking-1", asks_for_pin=True)
+        story.keys_in(at_s + 2, STAFF_CARD, is_right=is_right, granted=None)
     assert story.verdict(100).held
 
 

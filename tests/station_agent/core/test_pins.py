@@ -27,7 +27,7 @@ def reasons(box: Box) -> list[Reason]:
 def test_a_card_that_only_identifies_waits_for_its_pin_and_opens_with_it() -> None:
     box = staff_box()
     box.staff_card("ann")
-    assert (box.kinds(), box.released(), box.signals()) == ([], [], [ReaderSignal.PIN])
+    assert (box.kinds(), box.released(), box.signals()) == (["pin_asked"], [], [ReaderSignal.PIN])
     box.keys("47")
     assert box.released() == []
     box.keys("11")
