@@ -56,6 +56,15 @@ class Site:
     def cabinet(self) -> PhysicalCabinet:
         return self._devices.cabinet
 
+    def energised(self) -> tuple[int, ...]:
+        """Slots whose lock has current now."""
+        return self._devices.energised()
+
+    @property
+    def untimed_pulses(self) -> int:
+        """Orders that the lock board was given to switch a lock on without an end."""
+        return self._devices.untimed_pulses
+
     def open(self) -> None:
         for line in self.lines:
             line.open()
