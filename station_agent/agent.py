@@ -40,7 +40,8 @@ from station_agent.drivers.base import MakeLine
 from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
-from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal import ALERT_AT, HeldDesired, Journal, JournalUnusable
+from station_agent.journal_database import Damaged
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
@@ -105,6 +106,7 @@ class Agent:
         self.messages_left_out = 0
         self.cards_too_old = 0
         self._trouble = ""
+        self._fills = False
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -144,6 +146,7 @@ class Agent:
         """Open the journal, note the start, and make everything due that a start asks for."""
         opened = self.opened = await self._open()
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
+        await opened.epochs.after_damage()
         await self._carry_out(opened, opened.station.start(self.now, VERSION), None)
         opened.reporter.note()
         self._clock_keeper.begin()
@@ -164,9 +167,12 @@ class Agent:
             if broken is None or other is not None:
                 raise
             # not a slot opens without a durable fact: the service manager starts the agent again
-            raise JournalUnusable(
-                f"journal {self.config.journal.file}: cannot be written: {_first(broken)}"
-            ) from group
+            error = _first(broken)
+            what = "cannot be written"
+            if isinstance(error, Damaged) and self.opened is not None:
+                self.opened.journal.condemn()
+                what = "is damaged; the next start sets it aside and goes on with what can be read of it"
+            raise JournalUnusable(f"journal {self.config.journal.file}: {what} ({error})") from group
         finally:
             if self.opened is not None:
                 await self._around.executor.run(self.opened.journal.close)
@@ -185,6 +191,7 @@ class Agent:
             self.config.cabinet,
             now_ms=around.clock.now_ms(),
             random_bytes=around.random_bytes,
+            bytes_max=self.config.journal.bytes_max,
         )
         journal = await around.executor.run(opening)
         picture, held = await around.executor.run(lambda: (journal.picture(), journal.held_desired()))
@@ -325,6 +332,16 @@ class Agent:
             level = logging.ERROR if journal.trouble else logging.INFO
             self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
+    def _log_fill(self, journal: Journal) -> None:
+        """Early enough for somebody to find out why nobody takes these facts."""
+        fills = journal.fill >= ALERT_AT
+        if fills is not self._fills:
+            self._fills = fills
+            level = logging.WARNING if fills else logging.INFO
+            used = round(journal.fill * 100)
+            self._log.log(level, "journal_fills", over=not fills, used_percent=used, depth=journal.depth,
+                          limit_mib=self.config.journal.limit_mib)  # fmt: skip
+
     # --- the centre's words
 
     def _answer(self, reply: CommandReply) -> None:
@@ -344,6 +361,10 @@ class Agent:
         if opened.station.clock_source != "none":  # a clock in the future would forget what is young
             oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
             await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
+        forgotten = await self._around.executor.run(opened.journal.make_room)
+        if forgotten:
+            self._log.warning("facts_forgotten_early", count=forgotten, limit_mib=self.config.journal.limit_mib)
+        self._log_fill(opened.journal)
         await self._around.executor.run(opened.journal.checkpoint)
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
 
