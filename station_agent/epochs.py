@@ -90,10 +90,10 @@ class Epochs:
             return
         self._log.error("journal_set_aside", why=note.why, kept_as=note.aside, facts_taken_over=note.facts,
                         behind_a_gap=len(note.behind_gap))  # fmt: skip
-        if self._journal.epoch.last_seq or note.behind_gap:
+        if note.epochs:
             await self._start("hash_conflict", self._journal.epoch.acknowledged_seq, note.behind_gap)
         else:
-            await self._executor.run(self._journal.forget_rescue)  # nothing was left: a journal like any new one
+            await self._executor.run(self._journal.forget_rescue)  # a journal like any new one
 
     async def _tell_older(self, message: Acknowledged) -> None:
         """The ledger speaks of an epoch that ended here: what it lacks of that comes before all of the present one.

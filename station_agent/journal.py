@@ -19,15 +19,15 @@ from contract.facts import Fact
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
 from station_agent.emergency import EmergencyJournal, Known, Saved
 from station_agent.fact_rows import batch_of, rows_of_facts, rows_of_texts
-from station_agent.journal_database import CannotNow, Damaged, Epoch, JournalDatabase, NotAJournal, Row
-from station_agent.journal_rescue import Note, rescue
+from station_agent.journal_database import CannotNow, Epoch, NotAJournal, Row
+from station_agent.journal_opening import RESCUED, Found, Opening
+from station_agent.journal_rescue import Note
 from station_agent.older_epochs import Older, goes_on_from, older_batch
 from station_agent.storage import Lock, Storage
 
 FULL_FROM = 0.95  # of its limit: what is left is pages that the next fact needs at once
 ALERT_AT = 0.8  # of its limit: with the default, weeks before anything is left out at any pace seen so far
 SPACE_ASKS_AT = 0.7  # below the alert: what the ledger has anyway alarms nobody
-RESCUED = "rescued"  # a state's name
 FORGOTTEN_AT_ONCE = 1000  # facts, once a minute: half a second of a slow card, and more than any cabinet notes
 
 
@@ -45,18 +45,17 @@ class HeldDesired:
 class Journal:
     """One cabinet's facts, picture and held `desired`."""
 
-    def __init__(
-        self, storage: Storage, database: JournalDatabase, epoch: Epoch, lock: Lock, bytes_max: int | None
-    ) -> None:
-        self.bytes_max = bytes_max
+    def __init__(self, opening: Opening, found: Found, lock: Lock) -> None:
+        self.bytes_max = opening.bytes_max
         """How large the database may grow; None: as the disk allows."""
         self.used_bytes = 0
         """Of the database, when it was last written."""
-        self._storage = storage
-        self._database = database
-        self._emergency = EmergencyJournal(storage.emergency)
+        self._opening = opening
+        self._database = found.database
+        self._is_copy = found.is_copy
+        self._emergency = EmergencyJournal(opening.storage.emergency)
         self._lock: Lock | None = lock
-        self._epoch = epoch
+        self._epoch = found.epoch
         self._waiting: list[Row] = []
         """Facts that the emergency journal holds and the database does not: a megabyte at most."""
         self._owed: dict[str, bytes] = {}
@@ -87,31 +86,12 @@ class Journal:
         except OSError as error:
             raise JournalUnusable(f"journal {storage.name}: {error.strerror}: {error.filename}") from error
         try:
-            journal = cls._open_locked(storage, cabinet, lock, (now_ms, random_bytes(16).hex()), bytes_max)
+            opening = Opening(storage, cabinet, now_ms, random_bytes(16).hex(), bytes_max)
+            journal = cls(opening, opening.first(), lock)
+            journal._take_in()
         except (NotAJournal, CannotNow, sqlite3.Error, OSError) as error:
             lock.close()
             raise JournalUnusable(f"journal {storage.name}: {error}") from error
-        return journal
-
-    @classmethod
-    def _open_locked(
-        cls, storage: Storage, cabinet: str, lock: Lock, new_epoch: tuple[int, str], bytes_max: int | None
-    ) -> "Journal":
-        def prepared() -> tuple[JournalDatabase, Epoch]:
-            return _prepared(storage, cabinet, (new_epoch[1], new_epoch[0]), bytes_max)
-
-        try:
-            _must_not_be_suspect(storage)
-            journal = cls(storage, *prepared(), lock, bytes_max)
-            journal._take_in()
-        except Damaged as error:
-            rescued = rescue(storage, cabinet, str(error), new_epoch[0])
-            database, epoch = prepared()
-            states = {**rescued.states, RESCUED: rescued.note.to_json()}
-            epoch = database.take_in(rescued.epochs or (epoch,), rescued.rows, states)
-            storage.is_replaced()
-            journal = cls(storage, database, epoch, lock, bytes_max)
-            journal._take_in()
         return journal
 
     @property
@@ -127,7 +107,7 @@ class Journal:
 
     def condemn(self) -> None:
         """It was found to be damaged: the next start sets it aside, and goes on with what can be read of it."""
-        self._storage.condemn()
+        self._opening.storage.condemn()
 
     def close(self) -> None:
         """Fold the write-ahead log back and let go of the file. May be called again."""
@@ -196,7 +176,7 @@ class Journal:
             self._database_trouble = str(error)
             return False
         kept_from = first_seq if first_seq is not None else self._epoch.last_seq + 1
-        return 0 < seq <= self._epoch.last_seq - len(self._waiting) and seq < kept_from
+        return 0 < seq <= self._stored_seq and seq < kept_from
 
     def older_batch(self, epoch: str, seq: int) -> Older:
         """What to tell of an epoch that ended, to a ledger that has `seq` facts of it. Raises CannotNow."""
@@ -264,8 +244,12 @@ class Journal:
     @property
     def _deletable(self) -> Epoch:
         """Acknowledged up to where facts may go: the emergency journal continues the database's last one."""
-        stored_seq = self._epoch.last_seq - len(self._waiting)
-        return replace(self._epoch, acknowledged_seq=min(self._epoch.acknowledged_seq, stored_seq))
+        return replace(self._epoch, acknowledged_seq=min(self._epoch.acknowledged_seq, self._stored_seq))
+
+    @property
+    def _stored_seq(self) -> int:
+        """The last fact that the database has."""
+        return self._epoch.last_seq - len(self._waiting)
 
     def _delete(self, delete: Callable[[], int]) -> int:
         try:
@@ -281,7 +265,9 @@ class Journal:
             self.used_bytes = self._database.used_bytes()
 
     def _named(self, error: CannotNow) -> str:
-        """SQLite's words; for it a limit of ours and a full disk are one."""
+        """SQLite's words, and ours where it cannot know better: a limit of ours is a full disk to it."""
+        if self._is_copy:
+            return f"the journal can be read and not written ({error}): is its disk read-only?"
         if "full" in str(error) and self.fill > FULL_FROM and self.bytes_max is not None:
             return f"the journal has reached its limit of {self.bytes_max >> 20} MiB (journal.limit_mib)"
         return str(error)
@@ -352,6 +338,8 @@ class Journal:
         if self._emergency.is_used:
             states = {**states, "emergency_version": str(self._emergency.version).encode()}
         try:
+            if self._is_copy:
+                self._leave_copy()
             self._database.write(self._epoch, rows, states)
         except CannotNow as error:
             self._database_trouble = self._named(error)
@@ -365,6 +353,15 @@ class Journal:
             except OSError as error:
                 self._emergency_trouble = f"emergency journal: {error}"
         return True
+
+    def _leave_copy(self) -> None:
+        """Nobody can have written since: the lock is ours. Raises CannotNow while the disk is read-only."""
+        found = self._opening.again()
+        assert (found.epoch.epoch, found.epoch.last_seq) == (self._epoch.epoch, self._stored_seq), (
+            "nobody else wrote"
+        )
+        self._database.close()
+        self._database, self._is_copy = found.database, False
 
     def _save(self, rows: Sequence[Row], picture: str) -> bool:
         """Into the emergency journal, if there is one."""
@@ -394,23 +391,3 @@ class Journal:
 
     def _state(self, name: str) -> bytes | None:
         return self._owed[name] if name in self._owed else self._database.state(name)
-
-
-def _must_not_be_suspect(storage: Storage) -> None:
-    if why := storage.suspicion:
-        raise Damaged(why)
-
-
-def _prepared(
-    storage: Storage, cabinet: str, new_epoch: tuple[str, int], bytes_max: int | None
-) -> tuple[JournalDatabase, Epoch]:
-    """The database and its present epoch; to itself where it cannot be opened for others to read."""
-    for alone in (False, True):
-        database = JournalDatabase(storage.connect(), cabinet)
-        try:
-            return database, database.prepare(new_epoch, alone=alone, bytes_max=bytes_max)
-        except BaseException as error:
-            database.close()
-            if alone or not isinstance(error, CannotNow):
-                raise
-    raise AssertionError("the second time either returned or raised")

@@ -47,6 +47,7 @@ _CANNOT_NOW = frozenset(
 )
 """What a disk or a neighbour does to us, by SQLite's primary result codes."""
 
+_READ_ONLY = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -133,15 +134,35 @@ class JournalDatabase:
                     run(statement)
                 self._put_states({"cabinet": self.cabinet.encode()})
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._must_be_ours()
+        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
+            self._insert_epoch(*new_epoch)
+        self._must_not_be_read_only()
+        return self._load_epoch()
+
+    def prepare_copy(self) -> Epoch:
+        """For a copy in memory of what `prepare` once made. Raises NotAJournal, Damaged."""
+        with _sorted_errors():
+            self._must_be_ours()
+            return self._load_epoch()
+
+    def _must_be_ours(self) -> None:
         owner = (self.state("cabinet") or b"").decode()
         if owner != self.cabinet:
             raise NotAJournal(
                 f"it belongs to cabinet {owner!r}, expected {self.cabinet!r}: "
                 "facts of two cabinets are never mixed; put the right card in, or name another file"
             )
-        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
-            self._insert_epoch(*new_epoch)
-        return self._load_epoch()
+
+    def _must_not_be_read_only(self) -> None:
+        """A connection that was opened on a read-only disk stays read-only when the disk is not any more."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _READ_ONLY:
+                raise
+        else:
+            self._roll_back()
 
     def close(self) -> None:
         self._connection.close()

@@ -26,8 +26,9 @@ class Note:
     why: str
     aside: str
     """Where it lies now."""
-    facts: int
-    """How many were taken over."""
+    epochs: int = 0
+    """How many were taken over; none: it was nobody's, or nothing of it could be read."""
+    facts: int = 0
     behind_gap: tuple[str, ...] = ()
     """Facts that nothing connects with these, and that the ledger has not confirmed."""
 
@@ -58,7 +59,7 @@ def rescue(storage: Storage, cabinet: str, why: str, at_ms: int) -> Rescued:
         NotAJournal: it is another cabinet's, as far as can be read; it stays where it is.
         OSError: it cannot be set aside.
     """
-    found = Rescued(Note(why, "", 0))
+    found = Rescued(Note(why, ""))
     with suppress(sqlite3.Error), closing(storage.connect_to_look()) as connection:
         found = _read(connection, cabinet, found)
     return replace(found, note=replace(found.note, aside=storage.set_aside(at_ms)))
@@ -84,7 +85,7 @@ def _read(connection: Connection, cabinet: str, found: Rescued) -> Rescued:
         return found
     if not _is_picture(states.get("picture", b"{}")):
         del states["picture"]
-    note = replace(found.note, facts=len(rows), behind_gap=tuple(behind))
+    note = replace(found.note, epochs=len(epochs), facts=len(rows), behind_gap=tuple(behind))
     return Rescued(note, tuple(epochs), tuple(rows), states)
 
 

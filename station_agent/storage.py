@@ -3,17 +3,21 @@
 A protocol, so that the simulator can put all three on a disk of its own that is full, fails, or loses its power.
 """
 
+import errno
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final, Protocol
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Final, Protocol
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+READ_ONLY: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 EMERGENCY_BYTES: Final = 1 << 20  # two pictures of 128 KiB and some 2,500 facts: days of a busy cabinet
 
 
@@ -66,6 +70,13 @@ class Storage(Protocol):
         """Open the database, or make an empty one."""
         ...
 
+    def connect_to_copy(self) -> Connection:
+        """The database as it is now, in memory, not to be written: for a disk that is read-only.
+
+        Raises sqlite3.Error, or OSError where there is none or nowhere to copy it to.
+        """
+        ...
+
     @property
     def suspicion(self) -> str:
         """Why this database should not be gone on with, before it is opened; empty: nothing is known against it."""
@@ -103,7 +114,14 @@ class FileStorage:
         self.emergency = FileEmergency(self._beside(".emergency"))
 
     def lock(self) -> Lock:
-        lock = self._beside(".lock").open("wb")
+        file = self._beside(".lock")
+        lock: IO[bytes]
+        try:
+            lock = file.open("ab")
+        except OSError as error:
+            if error.errno not in READ_ONLY or not file.exists():
+                raise
+            lock = file.open("rb")  # on a disk that is read-only it is there from before
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -113,6 +131,18 @@ class FileStorage:
 
     def connect(self) -> Connection:
         return sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+
+    def connect_to_copy(self) -> Connection:
+        with TemporaryDirectory(prefix="journal-") as folder:  # in memory, where systemd gives the unit a /tmp
+            copy = Path(folder) / "copy.sqlite"
+            for ending in ("", "-wal"):
+                if ending == "" or self._beside(ending).exists():
+                    shutil.copyfile(self._beside(ending), copy.with_name(copy.name + ending))
+            memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            with closing(sqlite3.connect(copy)) as copied:
+                copied.backup(memory)
+        memory.execute("PRAGMA query_only = ON")
+        return memory
 
     @property
     def suspicion(self) -> str:
@@ -189,7 +219,12 @@ class FileEmergency:
         self._file = file
 
     def read(self) -> bytes:
-        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in READ_ONLY:
+                raise
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
         try:
             size = os.fstat(descriptor).st_size
             if size < EMERGENCY_BYTES:

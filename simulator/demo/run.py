@@ -232,10 +232,12 @@ class _Stage:
             while True:
                 evidence = await asyncio.to_thread(database.read_now, read_evidence)
                 end = Moment(self._clock.now_ms(), self._line_clock.now_us())
-                judged = self._judged(world, evidence, rules, end)
+                # in a thread: this process is the cabinets, too, and they have to answer meanwhile
+                judged = await asyncio.to_thread(self._judged, world, evidence, rules, end)
                 if judged.held or self._line_clock.now_us() > deadline_us:
                     return judged
-                await asyncio.sleep(LOOK_AGAIN_S)
+                took_s = (self._line_clock.now_us() - end.line_us) / 1e6
+                await asyncio.sleep(max(LOOK_AGAIN_S, took_s))
         finally:
             database.close()
 

@@ -48,6 +48,7 @@ class KillExcuses:
         self._key_of_booking: Mapping[str, str] = {booking.id: booking.key for booking in evidence.bookings}
         self._at_us = at_us
         self._speed = speed
+        self._is_blind: dict[tuple[str, int], bool] = {}
 
     def cannot_know(self, cabinet: str, since_ms: int, at_ms: int) -> bool:
         since_us, at_us = self._at_us(since_ms), self._at_us(at_ms)
@@ -61,7 +62,11 @@ class KillExcuses:
         return bool(self._spells.near(cabinet, at_us, at_us + OPENS_US, SEEING, echo_us=SEES_AGAIN_US))
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
-        return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
+        asked = cabinet, at_us  # again and again, where two histories are laid side by side
+        if asked not in self._is_blind:
+            near = self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US)
+            self._is_blind[asked] = bool(near)
+        return self._is_blind[asked]
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         if isinstance(row.fact, BadFact) or getattr(row.fact, "seen_late", False):

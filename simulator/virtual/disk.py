@@ -50,6 +50,9 @@ class MemoryDisk:
         """Its lock is given up."""
         self._handle = None
 
+    def connect_to_copy(self) -> Connection:
+        raise OSError("this disk is never read-only")
+
     def condemn(self) -> None:
         self.suspicion = "it was found damaged while it was in use"
 

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -226,10 +226,10 @@ class Station:
 
     # --- the agent's process
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """With `environment` beside the test's own."""
+    def start(self, environment: Mapping[str, str] | None = None, through: Sequence[str] = ()) -> None:
+        """With `environment` beside the test's own, and by a command that becomes another one."""
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "station_agent", "run", "--config", str(self.config)]
+            command = [*through, sys.executable, "-m", "station_agent", "run", "--config", str(self.config)]
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
             )
