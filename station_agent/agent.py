@@ -9,7 +9,6 @@ the steps, keeps the time and carries the bytes is given (`Surroundings`): async
 """
 
 import asyncio
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from typing import assert_never
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
-from contract.facts import Fact
+from contract.facts import AccessRefused, Fact
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
@@ -40,8 +39,10 @@ from station_agent.drivers.base import MakeLine
 from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
-from station_agent.journal import ALERT_AT, HeldDesired, Journal, JournalUnusable
+from station_agent.held_cards import HeldCards
+from station_agent.journal import HeldDesired, Journal, JournalUnusable
 from station_agent.journal_database import Damaged
+from station_agent.journal_log import JournalLog
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
@@ -105,8 +106,9 @@ class Agent:
         self._replying = surroundings.steps.step("replies", self._reply)
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self._trouble = ""
-        self._fills = False
+        self.cards_held = 0
+        self._held_cards = HeldCards()
+        self._journal_log = JournalLog(self._log)
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -286,6 +288,12 @@ class Agent:
                 self._clock_keeper.answered(stamped.what)
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
                 self.cards_too_old += 1  # whoever showed it has gone, or taps again
+            case CardRead() if self._held_cards.is_held(stamped.what, stamped.at_us):
+                self.cards_held += 1
+            case CardRead() as card:
+                effects = opened.station.handle(self.now, card)
+                self._held_cards.answered(card, stamped.at_us, refused=_refuses(effects))
+                await self._carry_out(opened, effects, stamped)
             case event:
                 await self._carry_out(opened, opened.station.handle(self.now, event), stamped)
         opened.reporter.note()
@@ -318,29 +326,13 @@ class Agent:
 
     async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> bool:
         durable = await self._around.executor.run(partial(opened.journal.append, facts, picture))
-        self._log_trouble(opened.journal, durable=durable)
+        self._journal_log.wrote(opened.journal, durable=durable)
         if durable:
             opened.sender.appended()
             for fact in facts:
                 fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
                 self._log.info(fact.kind, **fields)
         return durable
-
-    def _log_trouble(self, journal: Journal, *, durable: bool) -> None:
-        if journal.trouble != self._trouble:
-            self._trouble = journal.trouble
-            level = logging.ERROR if journal.trouble else logging.INFO
-            self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
-
-    def _log_fill(self, journal: Journal) -> None:
-        """Early enough for somebody to find out why nobody takes these facts."""
-        fills = journal.fill >= ALERT_AT
-        if fills is not self._fills:
-            self._fills = fills
-            level = logging.WARNING if fills else logging.INFO
-            used = round(journal.fill * 100)
-            self._log.log(level, "journal_fills", over=not fills, used_percent=used, depth=journal.depth,
-                          limit_mib=self.config.journal.limit_mib)  # fmt: skip
 
     # --- the centre's words
 
@@ -362,9 +354,7 @@ class Agent:
             oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
             await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
         forgotten = await self._around.executor.run(opened.journal.make_room)
-        if forgotten:
-            self._log.warning("facts_forgotten_early", count=forgotten, limit_mib=self.config.journal.limit_mib)
-        self._log_fill(opened.journal)
+        self._journal_log.tidied(opened.journal, forgotten)
         await self._around.executor.run(opened.journal.checkpoint)
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
 
@@ -388,6 +378,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _refuses(effects: list[model.Effect]) -> bool:
+    journals = (effect for effect in effects if isinstance(effect, model.Journal))
+    return any(isinstance(fact, AccessRefused) for journal in journals for fact in journal.facts[-1:])
 
 
 def station_setup(config: StationConfig, digest_key: bytes) -> StationSetup:
