@@ -251,7 +251,8 @@ class _Stage:
         if killer is None:
             judge = Judge(self._network, evidence, rules, speed)
             return _Judged(reach_verdict(judge, world.record, end), None)
-        excuses = KillExcuses(killer.spells, world.record, evidence, at_us, speed)
+        silences = {cabinet: tuple(site.silences) for cabinet, site in world.sites.items()}
+        excuses = KillExcuses(killer.spells, silences, world.record, evidence, at_us, speed)
         verdict = reach_verdict(Judge(self._network, evidence, rules, speed, excuses), world.record, end)
         journals = {
             cabinet: path.with_name("journal.sqlite") for cabinet, path in self._premises.station_configs.items()

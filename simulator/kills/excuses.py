@@ -1,10 +1,10 @@
 """What a killed program explains, and for how long. Everything else has to hold as in a run without faults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
-from contract.facts import BadFact
+from contract.facts import AccessGranted, AccessRefused, BadFact, GrantCompleted
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.virtual.spells import HEARING, HEARS_US, Spells, Touches
 from simulator.virtual.timers import SECOND_US
@@ -16,6 +16,7 @@ OPENS_US: Final = 3 * SECOND_US  # a lock is pulsed within two seconds of a card
 TOLD_WITHIN_US: Final = 15 * SECOND_US  # a look, a poll, a lock bus that was busy
 SURELY_WITHIN_US: Final = SECOND_US  # nobody shows a card, or shuts a door, twice within a second
 NOTICED_US: Final = 60 * SECOND_US  # a board counts as silent, a lock as stuck, within seconds of a start
+SILENT_US: Final = 5 * SECOND_US  # a device counts as lost after so much silence at most
 
 SEEING: Final = frozenset({Touches.BOX})
 MOVES: Final = frozenset({What.KEY_REMOVED, What.KEY_INSERTED})
@@ -37,13 +38,26 @@ class KillExcuses:
     def __init__(
         self,
         spells: Spells,
+        silences: Mapping[str, Sequence[tuple[int, int]]],
         record: WorldRecord,
         evidence: Evidence,
         at_us: Callable[[int], int],
         speed: float,
     ) -> None:
-        """`at_us`: the line time of a wall time in ms."""
+        """See below.
+
+        Args:
+            spells: what was killed, and until when.
+            silences: by cabinet, when its lock boards were not asked, as the boards know it: this machine was
+                busy elsewhere, or the agent waited for the end of a late answer.
+            record: what physically happened.
+            evidence: what the dispatcher's database says.
+            at_us: the line time of a wall time in ms.
+            speed: wall seconds per line second.
+        """
         self._spells = spells
+        self._silences = silences
+        self._credential_of_ref = evidence.credential_of_ref
         self._record = record
         self._key_of_booking: Mapping[str, str] = {booking.id: booking.key for booking in evidence.bookings}
         self._at_us = at_us
@@ -59,18 +73,29 @@ class KillExcuses:
         return 0
 
     def need_not_open(self, cabinet: str, at_us: int) -> bool:
-        return bool(self._spells.near(cabinet, at_us, at_us + OPENS_US, SEEING, echo_us=SEES_AGAIN_US))
+        near = self._spells.near(cabinet, at_us, at_us + OPENS_US, SEEING, echo_us=SEES_AGAIN_US)
+        return bool(near) or self._is_silent(cabinet, at_us, OPENS_US)
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         asked = cabinet, at_us  # again and again, where two histories are laid side by side
         if asked not in self._is_blind:
             near = self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US)
-            self._is_blind[asked] = bool(near)
+            self._is_blind[asked] = bool(near) or self._is_silent(cabinet, at_us, SEES_AHEAD_US)
         return self._is_blind[asked]
+
+    def _is_silent(self, cabinet: str, at_us: int, ahead_us: int) -> bool:
+        return any(
+            from_us <= at_us + ahead_us and at_us <= until_us + SEES_AGAIN_US
+            for from_us, until_us in self._silences.get(cabinet, ())
+        )
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         if isinstance(row.fact, BadFact) or getattr(row.fact, "seen_late", False):
             return True
+        if isinstance(row.fact, AccessGranted | AccessRefused | GrantCompleted) and row.fact.badge is not None:
+            told = self._credential_of_ref.get(row.fact.badge)
+            if fact.deed.what is What.BADGE_SHOWN and told != fact.deed.credential:
+                return False  # one of the two was not seen: then it is not the one that the other tells of
         return self._apart_us(fact, row.fact.at_ms) <= TOLD_WITHIN_US
 
     def tells_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
@@ -88,6 +113,8 @@ class KillExcuses:
         if touches is None:
             return False
         cabinet = subject.split("/", 1)[0]
+        if touches is SEEING and self._is_silent(cabinet, opened_us - SILENT_US, SILENT_US):
+            return True
         return bool(self._spells.near(cabinet, opened_us, opened_us, touches, echo_us=NOTICED_US))
 
     def may_go_unnoticed(self, cabinet: str, since_ms: int, until_ms: int) -> bool:

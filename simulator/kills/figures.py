@@ -14,9 +14,10 @@ from simulator.kills.killer import Killer
 from simulator.verdict.evidence import Evidence
 from simulator.verdict.rights import CARRIED_OUT_US
 from simulator.verdict.verdict import Verdict
-from simulator.virtual.spells import Spells
+from simulator.virtual.spells import Spells, Touches
 from simulator.world.record import What, WorldRecord
 from simulator.world.shell import World
+from simulator.world.site import Site
 
 ON_THE_WIRE_US: Final = 100_000  # what was sent before a kill reaches the board after it: 8 bytes, and its turn
 BELIEVED_US: Final = 500_000  # two looks at a contact: before that an agent believes the opposite
@@ -48,6 +49,8 @@ class Figures:
     still_energised: int
     untimed_pulses: int
     """Orders to a board to switch a lock on without an end."""
+    silences: int
+    """Times that a running agent did not look at its locks for 0.6 s or more: this machine was too busy."""
 
     @property
     def flaws(self) -> tuple[str, ...]:
@@ -104,7 +107,13 @@ def figures(
         opened_without_right=len(opened_without),
         still_energised=sum(len(site.energised()) for site in world.sites.values()),
         untimed_pulses=sum(site.untimed_pulses for site in world.sites.values()),
+        silences=sum(_silences(cabinet, site, killer.spells) for cabinet, site in world.sites.items()),
     )
+
+
+def _silences(cabinet: str, site: Site, spells: Spells) -> int:
+    of_a_kill = frozenset({Touches.BOX})
+    return sum(not spells.near(cabinet, *silence, of_a_kill) for silence in site.silences)
 
 
 def hashes_in(journal: Path) -> Iterator[str]:
