@@ -21,7 +21,7 @@ from typing import assert_never
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
-from contract.facts import AccessRefused, Fact
+from contract.facts import Fact
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
@@ -39,7 +39,6 @@ from station_agent.drivers.base import MakeLine
 from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
-from station_agent.held_cards import HeldCards
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
 from station_agent.journal_database import Damaged
 from station_agent.journal_log import JournalLog
@@ -106,8 +105,6 @@ class Agent:
         self._replying = surroundings.steps.step("replies", self._reply)
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self.cards_held = 0
-        self._held_cards = HeldCards()
         self._journal_log = JournalLog(self._log)
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
@@ -288,12 +285,6 @@ class Agent:
                 self._clock_keeper.answered(stamped.what)
             case CardRead() if self._around.line_clock.now_us() - stamped.at_us > CARD_VALID_US:
                 self.cards_too_old += 1  # whoever showed it has gone, or taps again
-            case CardRead() if self._held_cards.is_held(stamped.what, stamped.at_us):
-                self.cards_held += 1
-            case CardRead() as card:
-                effects = opened.station.handle(self.now, card)
-                self._held_cards.answered(card, stamped.at_us, refused=_refuses(effects))
-                await self._carry_out(opened, effects, stamped)
             case event:
                 await self._carry_out(opened, opened.station.handle(self.now, event), stamped)
         opened.reporter.note()
@@ -378,11 +369,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _refuses(effects: list[model.Effect]) -> bool:
-    journals = (effect for effect in effects if isinstance(effect, model.Journal))
-    return any(isinstance(fact, AccessRefused) for journal in journals for fact in journal.facts[-1:])
 
 
 def station_setup(config: StationConfig, digest_key: bytes) -> StationSetup:

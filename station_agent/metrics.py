@@ -69,7 +69,6 @@ class AgentCollector(Collector):
         yield _counters("messages_refused", "Messages not accepted", "reason", agent.inbox.faults)
         yield _counter("messages_left_out", "Messages left out under load", agent.messages_left_out)
         yield _counter("cards_too_old", "Cards that waited too long to be answered", agent.cards_too_old)
-        yield _counter("cards_held", "Times that a refused card was read while it stayed", agent.cards_held)
         yield from self._lines()
         yield from self._vehicles()
         if agent.opened is not None:
