@@ -148,6 +148,7 @@ class Agent:
         await opened.epochs.after_damage()
         await self._carry_out(opened, opened.station.start(self.now, VERSION), None)
         opened.reporter.note()
+        self._journal_log.tidied(opened.journal, 0)
         self._clock_keeper.begin()
         self._core.soon()
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)

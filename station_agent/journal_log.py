@@ -23,7 +23,7 @@ class JournalLog:
             self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     def tidied(self, journal: Journal, forgotten: int) -> None:
-        """Once a minute: early enough for somebody to find out why nobody takes these facts."""
+        """At the start and once a minute: early enough for somebody to find out why nobody takes these facts."""
         fields = {"used_percent": round(journal.fill * 100), "limit_mib": (journal.bytes_max or 0) >> 20}
         if forgotten:
             self._log.warning("facts_forgotten_early", count=forgotten, **fields)

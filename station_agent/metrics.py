@@ -48,9 +48,7 @@ def readiness(agent: Agent) -> list[Check]:
 def _about(journal: Journal) -> str:
     """Why it cannot be written, or that it soon will not be; empty otherwise."""
     if not journal.trouble and journal.fill >= ALERT_AT and journal.bytes_max is not None:
-        return (
-            f"{journal.fill:.0%} of {journal.bytes_max >> 20} MiB are used: who takes no facts from here, and why?"
-        )
+        return f"{journal.fill:.0%} of {journal.bytes_max >> 20} MiB are used: find out why nobody takes its facts"
     return journal.trouble
 
 

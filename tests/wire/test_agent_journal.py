@@ -1,10 +1,12 @@
 """The agent as a real process with a journal that is damaged, another's, or on a disk that cannot be written."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -14,11 +16,16 @@ import pytest
 
 from contract.facts import EpochStarted
 from simulator.network.model import CALYPSO, Card
+from station_agent.journal import ALERT_AT, Journal
+from station_agent.storage import FileStorage
 from tests.runtime.waiting import eventually
-from tests.wire.station import Station, eventually_facts, running
+from tests.station_agent.test_journal_limit import refusals
+from tests.wire.brokers import mosquitto
+from tests.wire.station import Station, at_broker, eventually_facts, running
 
 BADGE = Card(CALYPSO.name, CALYPSO.bits, bytes(range(8)))
 USAGE_ERROR = 2
+LIMIT_MIB = 4
 
 
 def spoil_page_with(journal: Path, text: str) -> None:
@@ -103,6 +110,50 @@ async def test_a_journal_that_is_found_damaged_in_use_is_set_aside_by_the_next_s
         assert station.logged("journal_set_aside")
         await station.show(BADGE)
         await station.until_open(station.vehicles[0].key.home_slot)
+
+
+def fill(station: Station, journal: Path, to: float) -> int:
+    """Facts of days that nobody took, so many of the limit; how many they are."""
+    made = Journal.open(
+        FileStorage(journal), station.cabinet, now_ms=1, random_bytes=os.urandom, bytes_max=LIMIT_MIB << 20
+    )
+    while made.fill < to:
+        first = made.epoch.last_seq + 1
+        made.append(refusals(first, first + 99), "{}")
+    made.close()
+    return made.epoch.last_seq
+
+
+async def test_a_journal_that_fills_says_so_early_and_drains_in_order_when_somebody_listens(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        station = Station(tmp_path, broker.port)
+        station.config.write_text(
+            station.config.read_text().replace("[journal]\n", f"[journal]\nlimit_mib = {LIMIT_MIB}\n")
+        )
+        held = fill(station, tmp_path / "journal.sqlite", ALERT_AT)
+        async with at_broker(station, broker, BADGE):
+            warned = station.logged("journal_fills")[0]
+            assert (warned["level"], warned["over"], warned["limit_mib"]) == ("warning", False, LIMIT_MIB)
+            assert warned["used_percent"] >= ALERT_AT * 100
+            assert warned["not_confirmed"] >= held
+            said = await asyncio.to_thread(page, station.metrics_url)
+            used, limit = (figure(said, f"station_agent_journal_{name}_bytes") for name in ("used", "limit"))
+            assert limit == LIMIT_MIB << 20
+            assert used >= ALERT_AT * limit
+            ready = await asyncio.to_thread(page, station.metrics_url.replace("/metrics", "/readyz"))
+            assert "80% of 4 MiB are used: find out why nobody takes its facts" in ready[0]
+            await eventually(lambda: len(station.centre.ledger) > held, within_s=30)
+            assert [fact.seq for fact in station.centre.facts()] == list(range(1, len(station.centre.ledger) + 1))
+
+
+def figure(said: list[str], name: str) -> float:
+    return float(next(line for line in said if line.startswith(f"{name} ")).split()[1])
+
+
+def page(url: str) -> list[str]:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # the agent's own page, on loopback
+        text: str = answer.read().decode()
+    return text.splitlines()
 
 
 @pytest.fixture
