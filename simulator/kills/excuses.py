@@ -89,6 +89,24 @@ class KillExcuses:
             for from_us, until_us in self._silences.get(cabinet, ())
         )
 
+    def noticed_ms(self, fact: PhysicalFact) -> int:
+        """Through kills and silences that follow each other, until the first look after them."""
+        seen_us = began_us = fact.moment.line_us
+        while (until_us := self._dark_until_us(fact.cabinet, seen_us)) > seen_us:
+            seen_us = until_us
+        return fact.moment.at_ms + round((seen_us - began_us) * self._speed / 1000)
+
+    def _dark_until_us(self, cabinet: str, at_us: int) -> int:
+        spells = self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US)
+        silences = [
+            until_us
+            for from_us, until_us in self._silences.get(cabinet, ())
+            if from_us <= at_us + SEES_AHEAD_US and at_us <= until_us + SEES_AGAIN_US
+        ]
+        return max(
+            [at_us, *(until + SEES_AGAIN_US for until in (*(spell.until_us for spell in spells), *silences))]
+        )
+
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         if isinstance(row.fact, BadFact) or getattr(row.fact, "seen_late", False):
             return True
