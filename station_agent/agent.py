@@ -162,21 +162,25 @@ class Agent:
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
         except BaseExceptionGroup as group:
             broken, other = group.split(sqlite3.Error)
             if broken is None or other is not None:
                 raise
-            # not a slot opens without a durable fact: the service manager starts the agent again
-            error = _first(broken)
-            what = "cannot be written"
-            if isinstance(error, Damaged) and self.opened is not None:
-                self.opened.journal.condemn()
-                what = "is damaged; the next start sets it aside and goes on with what can be read of it"
-            raise JournalUnusable(f"journal {self.config.journal.file}: {what} ({error})") from group
+            raise self._unusable(_first(broken)) from group
         finally:
             if self.opened is not None:
                 await self._around.executor.run(self.opened.journal.close)
                 self._log.info("agent_stopped")
+
+    def _unusable(self, error: BaseException) -> JournalUnusable:
+        """Not a slot opens without a durable fact: the service manager starts the agent again."""
+        what = "cannot be written"
+        if isinstance(error, Damaged) and self.opened is not None:
+            self.opened.journal.condemn()
+            what = "is damaged; the next start sets it aside and goes on with what can be read of it"
+        return JournalUnusable(f"journal {self.config.journal.file}: {what} ({error})")
 
     async def stop(self) -> None:
         """Tell the centre that this is a farewell and no loss; the caller cancels `run` afterwards."""

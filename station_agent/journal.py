@@ -19,7 +19,7 @@ from contract.facts import Fact
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
 from station_agent.emergency import EmergencyJournal, Known, Saved
 from station_agent.fact_rows import batch_of, rows_of_facts, rows_of_texts
-from station_agent.journal_database import CannotNow, Epoch, NotAJournal, Row
+from station_agent.journal_database import CannotNow, Damaged, Epoch, NotAJournal, Row
 from station_agent.journal_opening import RESCUED, Found, Opening
 from station_agent.journal_rescue import Note
 from station_agent.older_epochs import Older, goes_on_from, older_batch
@@ -112,7 +112,8 @@ class Journal:
     def close(self) -> None:
         """Fold the write-ahead log back and let go of the file. May be called again."""
         if self._lock is not None:
-            self.checkpoint("TRUNCATE")
+            with suppress(Damaged):  # the next start sees to it
+                self.checkpoint("TRUNCATE")
             self._database.close()
             self._lock.close()
             self._lock = None

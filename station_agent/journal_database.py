@@ -275,7 +275,8 @@ class JournalDatabase:
         return [Row(*row) for row in rows]
 
     def state(self, name: str) -> bytes | None:
-        row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
+        with _sorted_errors():
+            row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def _insert(self, rows: Sequence[Row]) -> None:

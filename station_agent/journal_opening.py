@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from station_agent.journal_database import CannotNow, Damaged, Epoch, JournalDatabase
-from station_agent.journal_rescue import rescue
+from station_agent.journal_rescue import STATES, rescue
 from station_agent.storage import Storage
 
 RESCUED: Final = "rescued"  # the state that holds `journal_rescue.Note`
@@ -50,9 +50,12 @@ class Opening:
             if why := self.storage.suspicion:
                 raise Damaged(why)  # noqa: TRY301  # found out now or before: what follows is the same
             try:
-                return self.again()
+                found = self.again()
             except CannotNow as error:
-                return self._copy(error)
+                found = self._copy(error)
+            for name in STATES:
+                found.database.state(name)  # what a start reads: damage there must not end every start anew
+            return found
         except Damaged as error:
             return self._in_place_of(error)
 

@@ -100,6 +100,19 @@ def test_the_note_of_the_damage_stays_until_a_new_epoch_has_told_of_it(file: Pat
     assert len(aside(tmp_path)) == 1
 
 
+def test_states_that_cannot_be_read_cost_no_fact(file: Path, tmp_path: Path) -> None:
+    big = HeldDesired(b"signed " * 5000, 18, "digest")
+    journal = open_journal(file)
+    journal.keep_desired(big)
+    journal.close()
+    spoil_pages(file, sql="signed signed")
+    again = open_journal(file)
+    assert (again.held_desired(), again.epoch.last_seq, again.epoch.acknowledged_seq) == (None, NOTED, CONFIRMED)
+    assert again.rescued is not None
+    assert len(aside(tmp_path)) == 1
+    again.close()
+
+
 def truncated(file: Path) -> None:
     file.write_bytes(file.read_bytes()[: 3 * 4096 + 100])
 
