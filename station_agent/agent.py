@@ -176,11 +176,11 @@ class Agent:
 
     def _unusable(self, error: BaseException) -> JournalUnusable:
         """Not a slot opens without a durable fact: the service manager starts the agent again."""
-        what = "cannot be written"
+        what = f"cannot be written: {error}"
         if isinstance(error, Damaged) and self.opened is not None:
             self.opened.journal.condemn()
-            what = "is damaged; the next start sets it aside and goes on with what can be read of it"
-        return JournalUnusable(f"journal {self.config.journal.file}: {what} ({error})")
+            what = f"is damaged ({error}): the next start sets it aside and goes on with what can be read of it"
+        return JournalUnusable(f"journal {self.config.journal.file}: {what}")
 
     async def stop(self) -> None:
         """Tell the centre that this is a farewell and no loss; the caller cancels `run` afterwards."""

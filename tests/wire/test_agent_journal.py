@@ -101,7 +101,10 @@ async def test_a_journal_that_is_found_damaged_in_use_is_set_aside_by_the_next_s
         await eventually(lambda: process.poll() is not None, within_s=20)
         assert process.returncode == USAGE_ERROR
         last = station.log.read_text().splitlines()[-1]
-        assert last.startswith(f"station-agent: journal {journal}: is damaged; the next start sets it aside")
+        assert last == (
+            f"station-agent: journal {journal}: is damaged (database disk image is malformed): "
+            "the next start sets it aside and goes on with what can be read of it"
+        )
         assert "Traceback" not in station.log.read_text()
         centre.reports.clear()
         centre.acknowledges = True
