@@ -50,7 +50,7 @@ class Figures:
     untimed_pulses: int
     """Orders to a board to switch a lock on without an end."""
     silences: int
-    """Times that a running agent did not look at its locks for 0.6 s or more: this machine was too busy."""
+    """Times that a running agent did not look at its locks for 0.35 s or more: this machine was too busy."""
 
     @property
     def flaws(self) -> tuple[str, ...]:
