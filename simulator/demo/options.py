@@ -84,7 +84,7 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     )
     demo.add_argument(
         "--kills",
-        type=_number(int, 1, KILLS_MAX),
+        type=number(int, 1, KILLS_MAX),
         default=0,
         metavar="N",
         help=f"kill agents so many times (1 to {KILLS_MAX}) at random instants, start them again, and end with "
