@@ -38,7 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _demo(parsed: argparse.Namespace) -> int:
-    options = demo_options(parsed)
+    try:
+        options = demo_options(parsed)
+    except ConfigError as error:
+        return _refused(error)
     from simulator.demo.programs import ProgramEnded  # noqa: PLC0415  # --help needs none of the programs
     from simulator.demo.run import run_demo  # noqa: PLC0415  # as above
 

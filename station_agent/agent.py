@@ -9,7 +9,6 @@ the steps, keeps the time and carries the bytes is given (`Surroundings`): async
 """
 
 import asyncio
-import logging
 import sqlite3
 from collections import deque
 from collections.abc import Callable
@@ -41,6 +40,8 @@ from station_agent.epochs import Epochs
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.journal_database import Damaged
+from station_agent.journal_log import JournalLog
 from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
@@ -104,7 +105,7 @@ class Agent:
         self._replying = surroundings.steps.step("replies", self._reply)
         self.messages_left_out = 0
         self.cards_too_old = 0
-        self._trouble = ""
+        self._journal_log = JournalLog(self._log)
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
@@ -144,8 +145,10 @@ class Agent:
         """Open the journal, note the start, and make everything due that a start asks for."""
         opened = self.opened = await self._open()
         self._log.info("agent_started", version=VERSION, boot_nonce=self._boot.nonce)
+        await opened.epochs.after_damage()
         await self._carry_out(opened, opened.station.start(self.now, VERSION), None)
         opened.reporter.note()
+        self._journal_log.tidied(opened.journal, 0)
         self._clock_keeper.begin()
         self._core.soon()
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
@@ -159,18 +162,25 @@ class Agent:
                 tasks.create_task(self.link.run(), name="link")
                 for name, line in self.hardware.lines.items():
                     tasks.create_task(line.run(), name=name)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
         except BaseExceptionGroup as group:
             broken, other = group.split(sqlite3.Error)
             if broken is None or other is not None:
                 raise
-            # not a slot opens without a durable fact: the service manager starts the agent again
-            raise JournalUnusable(
-                f"journal {self.config.journal.file}: cannot be written: {_first(broken)}"
-            ) from group
+            raise self._unusable(_first(broken)) from group
         finally:
             if self.opened is not None:
                 await self._around.executor.run(self.opened.journal.close)
                 self._log.info("agent_stopped")
+
+    def _unusable(self, error: BaseException) -> JournalUnusable:
+        """Not a slot opens without a durable fact: the service manager starts the agent again."""
+        what = f"cannot be written: {error}"
+        if isinstance(error, Damaged) and self.opened is not None:
+            self.opened.journal.condemn()
+            what = f"is damaged ({error}): the next start sets it aside and goes on with what can be read of it"
+        return JournalUnusable(f"journal {self.config.journal.file}: {what}")
 
     async def stop(self) -> None:
         """Tell the centre that this is a farewell and no loss; the caller cancels `run` afterwards."""
@@ -185,6 +195,7 @@ class Agent:
             self.config.cabinet,
             now_ms=around.clock.now_ms(),
             random_bytes=around.random_bytes,
+            bytes_max=self.config.journal.bytes_max,
         )
         journal = await around.executor.run(opening)
         picture, held = await around.executor.run(lambda: (journal.picture(), journal.held_desired()))
@@ -311,19 +322,13 @@ class Agent:
 
     async def _journal_facts(self, opened: Opened, facts: tuple[Fact, ...], picture: str) -> bool:
         durable = await self._around.executor.run(partial(opened.journal.append, facts, picture))
-        self._log_trouble(opened.journal, durable=durable)
+        self._journal_log.wrote(opened.journal, durable=durable)
         if durable:
             opened.sender.appended()
             for fact in facts:
                 fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
                 self._log.info(fact.kind, **fields)
         return durable
-
-    def _log_trouble(self, journal: Journal, *, durable: bool) -> None:
-        if journal.trouble != self._trouble:
-            self._trouble = journal.trouble
-            level = logging.ERROR if journal.trouble else logging.INFO
-            self._log.log(level, "journal_trouble", why=journal.trouble or "over", durable=durable)
 
     # --- the centre's words
 
@@ -344,6 +349,8 @@ class Agent:
         if opened.station.clock_source != "none":  # a clock in the future would forget what is young
             oldest_ms = self._around.clock.now_ms() - self.config.journal.keep_days * DAY_MS
             await self._around.executor.run(partial(opened.journal.forget, oldest_ms))
+        forgotten = await self._around.executor.run(opened.journal.make_room)
+        self._journal_log.tidied(opened.journal, forgotten)
         await self._around.executor.run(opened.journal.checkpoint)
         self._tidying.at_us(self._around.line_clock.now_us() + TIDY_US)
 

@@ -31,6 +31,14 @@ class JournalConfig(Settings):
     """SQLite file of the journal; its folder must exist."""
     keep_days: Annotated[int, Field(ge=1, le=365)] = 30
     """How long acknowledged facts are kept: longer than any backup of the dispatcher (28 days)."""
+    limit_mib: Annotated[int, Field(ge=4, le=4096)] = 64
+    """How large the file may grow. A busy cabinet of 16 slots notes 1,000 facts or 0.5 MiB a day: 64 MiB are
+    the 30 days that are kept and, beside them, three months offline."""
+
+    @property
+    def bytes_max(self) -> int:
+        """The limit in bytes."""
+        return self.limit_mib << 20
 
 
 class DispatcherIdentity(Settings):

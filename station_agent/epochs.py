@@ -80,6 +80,21 @@ class Epochs:
         else:
             await self._sender.acknowledged(message)
 
+    async def after_damage(self) -> None:
+        """This journal took the place of a damaged one: number anew, and tell all that the ledger may lack.
+
+        What the damaged one held behind a gap has lost its number; nothing can be told in the epoch that it was of.
+        """
+        note = await self._executor.run(lambda: self._journal.rescued)
+        if note is None:
+            return
+        self._log.error("journal_set_aside", why=note.why, kept_as=note.aside, facts_taken_over=note.facts,
+                        behind_a_gap=len(note.behind_gap))  # fmt: skip
+        if note.epochs:
+            await self._start("hash_conflict", self._journal.epoch.acknowledged_seq, note.behind_gap)
+        else:
+            await self._executor.run(self._journal.forget_rescue)  # a journal like any new one
+
     async def _tell_older(self, message: Acknowledged) -> None:
         """The ledger speaks of an epoch that ended here: what it lacks of that comes before all of the present one.
 
@@ -100,8 +115,11 @@ class Epochs:
         elif older.is_forgotten and self._journal.epoch.acknowledged_seq == 0:  # else it is an old word, replayed
             await self._start("facts_forgotten", 0)
 
-    async def _start(self, why: Why, common_seq: int) -> None:
-        """Number anew, and tell again what lies beyond the last number that ledger and journal have in common."""
+    async def _start(self, why: Why, common_seq: int, more: tuple[str, ...] = ()) -> None:
+        """Number anew, and tell again what lies beyond the last number that ledger and journal have in common.
+
+        `more`: texts of facts to be told after these.
+        """
         journal, run = self._journal, self._executor.run
         if not self._station.durable or not await run(journal.settle):
             return  # the ledger says it again when there is room to write
@@ -113,7 +131,7 @@ class Epochs:
         except CannotNow as error:
             self._log.error("epoch_not_started", why=str(error))
             return
-        facts = (parse_fact(text) for text in texts)
+        facts = (parse_fact(text) for text in (*texts, *more))
         carried = tuple(fact for fact in facts if not isinstance(fact, UnknownFact))
         now = model.Now(self._clock.now_ms(), self._line_clock.now_us() // 1000)
         first, *others = self._station.start_epoch(now, why, carried, after)

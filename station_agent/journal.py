@@ -11,15 +11,24 @@ facts, are kept in memory meanwhile: their authors repeat them.
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from contract.chain import genesis_hash, next_hash
-from contract.facts import EpochStarted, Fact, parse_fact
-from contract.limits import BATCH_BYTES_MAX, FACT_BYTES_MAX
+from contract.chain import genesis_hash
+from contract.facts import Fact
 from contract.messages import FACTS_PER_BATCH_MAX, FactBatch
 from station_agent.emergency import EmergencyJournal, Known, Saved
-from station_agent.journal_database import CannotNow, Epoch, JournalDatabase, NotAJournal, Row
+from station_agent.fact_rows import batch_of, rows_of_facts, rows_of_texts
+from station_agent.journal_database import CannotNow, Damaged, Epoch, NotAJournal, Row
+from station_agent.journal_opening import RESCUED, Found, Opening
+from station_agent.journal_rescue import Note
+from station_agent.older_epochs import Older, goes_on_from, older_batch
 from station_agent.storage import Lock, Storage
+
+FULL_FROM = 0.95  # of its limit: what is left is pages that the next fact needs at once
+ALERT_AT = 0.8  # of its limit: with the default, weeks before anything is left out at any pace seen so far
+SPACE_ASKS_AT = 0.7  # below the alert: what the ledger has anyway alarms nobody
+FORGOTTEN_AT_ONCE = 1000  # facts, once a minute: half a second of a slow card, and more than any cabinet notes
 
 
 class JournalUnusable(Exception):
@@ -33,25 +42,20 @@ class HeldDesired:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Older:
-    """What there is to tell of an epoch that ended. Nothing at all: it is another journal's."""
-
-    batch: FactBatch | None = None
-    is_complete: bool = False
-    """The ledger has all of it that counts."""
-    is_forgotten: bool = False
-    """What it lacks next is not kept any more."""
-
-
 class Journal:
     """One cabinet's facts, picture and held `desired`."""
 
-    def __init__(self, storage: Storage, database: JournalDatabase, epoch: Epoch, lock: Lock) -> None:
-        self._database = database
-        self._emergency = EmergencyJournal(storage.emergency)
+    def __init__(self, opening: Opening, found: Found, lock: Lock) -> None:
+        self.bytes_max = opening.bytes_max
+        """How large the database may grow; None: as the disk allows."""
+        self.used_bytes = 0
+        """Of the database, when it was last written."""
+        self._opening = opening
+        self._database = found.database
+        self._is_copy = found.is_copy
+        self._emergency = EmergencyJournal(opening.storage.emergency)
         self._lock: Lock | None = lock
-        self._epoch = epoch
+        self._epoch = found.epoch
         self._waiting: list[Row] = []
         """Facts that the emergency journal holds and the database does not: a megabyte at most."""
         self._owed: dict[str, bytes] = {}
@@ -61,13 +65,19 @@ class Journal:
 
     @classmethod
     def open(
-        cls, storage: Storage, cabinet: str, *, now_ms: int, random_bytes: Callable[[int], bytes]
+        cls,
+        storage: Storage,
+        cabinet: str,
+        *,
+        now_ms: int,
+        random_bytes: Callable[[int], bytes],
+        bytes_max: int | None = None,
     ) -> "Journal":
-        """Open the journal, or make a new one with a new epoch.
+        """Open the journal, or make a new one with a new epoch; a damaged one is set aside (`rescued`).
 
         Raises:
-            JournalUnusable: the folder is missing, the file is no journal or another cabinet's, or another
-                agent has it open.
+            JournalUnusable: the folder is missing, the file is a newer agent's, another program's or another
+                cabinet's journal, it cannot be opened now, or another agent has it open.
         """
         try:
             lock = storage.lock()
@@ -76,21 +86,34 @@ class Journal:
         except OSError as error:
             raise JournalUnusable(f"journal {storage.name}: {error.strerror}: {error.filename}") from error
         try:
-            database, epoch = _prepared(storage, cabinet, lambda: (random_bytes(16).hex(), now_ms))
-            journal = cls(storage, database, epoch, lock)
+            opening = Opening(storage, cabinet, now_ms, random_bytes(16).hex(), bytes_max)
+            journal = cls(opening, opening.first(), lock)
             journal._take_in()
-        except NotAJournal as error:
+        except (NotAJournal, CannotNow, sqlite3.Error, OSError) as error:
             lock.close()
-            raise JournalUnusable(str(error)) from error
-        except (sqlite3.Error, CannotNow) as error:
-            lock.close()
-            raise JournalUnusable(f"journal {storage.name}: {error}; expected a journal of this agent") from error
+            raise JournalUnusable(f"journal {storage.name}: {error}") from error
         return journal
+
+    @property
+    def rescued(self) -> Note | None:
+        """The damaged journal that this one took the place of, until a new epoch has told what it held."""
+        value = self._state(RESCUED)
+        return Note.from_json(value) if value else None
+
+    def forget_rescue(self) -> None:
+        """There is nothing to tell of it."""
+        self._owed[RESCUED] = b""
+        self.settle()
+
+    def condemn(self) -> None:
+        """It was found to be damaged: the next start sets it aside, and goes on with what can be read of it."""
+        self._opening.storage.condemn()
 
     def close(self) -> None:
         """Fold the write-ahead log back and let go of the file. May be called again."""
         if self._lock is not None:
-            self.checkpoint("TRUNCATE")
+            with suppress(Damaged):  # the next start sees to it
+                self.checkpoint("TRUNCATE")
             self._database.close()
             self._lock.close()
             self._lock = None
@@ -121,7 +144,7 @@ class Journal:
 
         What could not be written may be appended again later, under the same numbers.
         """
-        rows = _rows_of_facts(self._epoch, facts)
+        rows = rows_of_facts(self._epoch, facts)
         owed = {**self._owed, "picture": picture.encode()}
         if not self._store([*self._waiting, *rows], owed):
             if not self._save(rows, picture):
@@ -137,26 +160,7 @@ class Journal:
         hash_before = self.hash_at(first_seq - 1)
         if not rows or rows[0].seq != first_seq or hash_before is None:
             return None
-        return self._batch_of(self._epoch, hash_before, rows)
-
-    def _batch_of(self, epoch: Epoch, hash_before: str, rows: Sequence[Row]) -> FactBatch:
-        """As many as one message may carry."""
-        texts: list[str] = []
-        size = 0
-        for row in rows:
-            size += len(row.text.encode()) + 3
-            if texts and size > BATCH_BYTES_MAX:
-                break
-            texts.append(row.text)
-        return FactBatch(
-            cabinet=self._database.cabinet,
-            epoch=epoch.epoch,
-            epoch_created_ms=epoch.created_ms,
-            first_seq=rows[0].seq,
-            hash_before=hash_before,
-            facts=tuple(texts),
-            last_hash=rows[len(texts) - 1].hash,
-        )
+        return batch_of(self._database.cabinet, self._epoch, hash_before, rows)
 
     def hash_at(self, seq: int) -> str | None:
         """The hash after fact `seq` of this epoch; None where it is not kept any more, not yet, or unreadable."""
@@ -173,39 +177,18 @@ class Journal:
             self._database_trouble = str(error)
             return False
         kept_from = first_seq if first_seq is not None else self._epoch.last_seq + 1
-        return 0 < seq <= self._epoch.last_seq - len(self._waiting) and seq < kept_from
+        return 0 < seq <= self._stored_seq and seq < kept_from
 
     def older_batch(self, epoch: str, seq: int) -> Older:
         """What to tell of an epoch that ended, to a ledger that has `seq` facts of it. Raises CannotNow."""
-        ended = self._database.epoch_of(epoch)
-        started = self._first_fact(ended.number + 1) if ended is not None else None
-        if ended is None or started is None or started.after_epoch != epoch:
-            return Older()
-        missing = started.after_seq - seq
-        if missing <= 0:
-            return Older(is_complete=True)
-        rows = self._database.rows_from(ended, seq + 1, min(missing, FACTS_PER_BATCH_MAX))
-        hash_before = self._database.hash_at(ended, seq)
-        if hash_before is None or not rows or rows[0].seq != seq + 1:
-            return Older(is_forgotten=True)
-        return Older(self._batch_of(ended, hash_before, rows))
+        return older_batch(self._database, epoch, seq)
 
     def goes_on_from(self, common_seq: int) -> tuple[str, int] | None:
         """What a new epoch names as the one before it, where ledger and journal share so much of this one.
 
         Nothing shared: it goes on from where this one did. Raises CannotNow.
         """
-        if common_seq > 0:
-            return self._epoch.epoch, common_seq
-        started = self._first_fact(self._epoch.number)
-        if started is None or started.after_epoch is None:
-            return None
-        return started.after_epoch, started.after_seq
-
-    def _first_fact(self, number: int) -> EpochStarted | None:
-        text = self._database.first_text(number)
-        fact = parse_fact(text) if text is not None else None
-        return fact if isinstance(fact, EpochStarted) else None
+        return goes_on_from(self._database, self._epoch, common_seq)
 
     def acknowledge(self, seq: int) -> None:
         """Remember how far the ledger has our facts; it may have fewer than before, after a restore.
@@ -229,8 +212,9 @@ class Journal:
         if not self.settle():
             return False
         try:
+            states = {"picture": picture.encode(), RESCUED: b""}
             self._epoch = self._database.start_epoch(
-                epoch, created_ms, lambda fresh: _rows_of_facts(fresh, facts), {"picture": picture.encode()}
+                epoch, created_ms, lambda fresh: rows_of_facts(fresh, facts), states
             )
         except CannotNow as error:
             self._database_trouble = str(error)
@@ -243,13 +227,51 @@ class Journal:
         A box's clock may have been wrong for a while: only a time that somebody vouched for says how old a fact
         is, and that all before it are older. The last acknowledged fact stays, for its hash. Returns how many went.
         """
-        if not self.settle():
-            return 0  # the emergency journal continues the database's last fact: it has to stay
+        self.settle()
+        return self._delete(lambda: self._database.forget(self._deletable, before_ms))
+
+    def make_room(self) -> int:
+        """Delete the oldest acknowledged facts, however young, where the journal fills. Returns how many went."""
+        self.settle()
+        if self.bytes_max is None or self._epoch.acknowledged_seq == 0 or self.fill < SPACE_ASKS_AT:
+            return 0  # of an epoch of which nothing is confirmed the ledger may yet ask for the one before
+        return self._delete(lambda: self._database.forget_oldest(self._deletable, FORGOTTEN_AT_ONCE))
+
+    @property
+    def fill(self) -> float:
+        """How much of its limit the database uses, 0 to 1; 0 where it has none."""
+        return self.used_bytes / self.bytes_max if self.bytes_max is not None else 0.0
+
+    @property
+    def _deletable(self) -> Epoch:
+        """Acknowledged up to where facts may go: the emergency journal continues the database's last one."""
+        return replace(self._epoch, acknowledged_seq=min(self._epoch.acknowledged_seq, self._stored_seq))
+
+    @property
+    def _stored_seq(self) -> int:
+        """The last fact that the database has."""
+        return self._epoch.last_seq - len(self._waiting)
+
+    def _delete(self, delete: Callable[[], int]) -> int:
         try:
-            return self._database.forget(self._epoch, before_ms)
+            count = delete()
         except CannotNow as error:
-            self._database_trouble = str(error)
+            self._database_trouble = self._named(error)
             return 0
+        self._measure()
+        return count
+
+    def _measure(self) -> None:
+        with suppress(CannotNow):  # what was written is written: the next time tells
+            self.used_bytes = self._database.used_bytes()
+
+    def _named(self, error: CannotNow) -> str:
+        """SQLite's words, and ours where it cannot know better: a limit of ours is a full disk to it."""
+        if self._is_copy:
+            return f"the journal can be read and not written ({error}): is its disk read-only?"
+        if "full" in str(error) and self.fill > FULL_FROM and self.bytes_max is not None:
+            return f"the journal has reached its limit of {self.bytes_max >> 20} MiB (journal.limit_mib)"
+        return str(error)
 
     # --- states
 
@@ -293,10 +315,11 @@ class Journal:
 
     def _take_in(self) -> None:
         """What the emergency journal held when the agent ended. Without such a file it goes on as well."""
+        self._measure()
         saved = self._load_emergency(int(self._database.state("emergency_version") or b"0"))
         if saved is None:
             return
-        self._waiting = _rows(self._epoch, [(int(json.loads(text)["at_ms"]), text) for text in saved.texts])
+        self._waiting = rows_of_texts(self._epoch, [(int(json.loads(text)["at_ms"]), text) for text in saved.texts])
         self._advance(self._waiting)
         if saved.picture is not None:
             self._owed["picture"] = saved.picture.encode()
@@ -316,11 +339,14 @@ class Journal:
         if self._emergency.is_used:
             states = {**states, "emergency_version": str(self._emergency.version).encode()}
         try:
+            if self._is_copy:
+                self._leave_copy()
             self._database.write(self._epoch, rows, states)
         except CannotNow as error:
-            self._database_trouble = str(error)
+            self._database_trouble = self._named(error)
             return False
         self._waiting, self._owed, self._database_trouble = [], {}, ""
+        self._measure()
         if self._emergency.is_used:
             try:
                 self._emergency.clear()
@@ -328,6 +354,15 @@ class Journal:
             except OSError as error:
                 self._emergency_trouble = f"emergency journal: {error}"
         return True
+
+    def _leave_copy(self) -> None:
+        """Nobody can have written since: the lock is ours. Raises CannotNow while the disk is read-only."""
+        found = self._opening.again()
+        assert (found.epoch.epoch, found.epoch.last_seq) == (self._epoch.epoch, self._stored_seq), (
+            "nobody else wrote"
+        )
+        self._database.close()
+        self._database, self._is_copy = found.database, False
 
     def _save(self, rows: Sequence[Row], picture: str) -> bool:
         """Into the emergency journal, if there is one."""
@@ -357,35 +392,3 @@ class Journal:
 
     def _state(self, name: str) -> bytes | None:
         return self._owed[name] if name in self._owed else self._database.state(name)
-
-
-def _prepared(
-    storage: Storage, cabinet: str, new_epoch: Callable[[], tuple[str, int]]
-) -> tuple[JournalDatabase, Epoch]:
-    """The database and its present epoch; to itself where it cannot be opened for others to read."""
-    for alone in (False, True):
-        database = JournalDatabase(storage.connect(), cabinet)
-        try:
-            return database, database.prepare(new_epoch, alone=alone)
-        except BaseException as error:
-            database.close()
-            if alone or not isinstance(error, CannotNow):
-                raise
-    raise AssertionError("the second time either returned or raised")
-
-
-def _rows_of_facts(epoch: Epoch, facts: tuple[Fact, ...]) -> list[Row]:
-    for number, fact in enumerate(facts, epoch.last_seq + 1):
-        assert fact.seq == number, "numbers have no gaps"
-    return _rows(epoch, [(fact.at_ms, fact.to_json()) for fact in facts])
-
-
-def _rows(epoch: Epoch, texts: Sequence[tuple[int, str]]) -> list[Row]:
-    """Rows that continue an epoch's chain, from times and texts."""
-    seq, last_hash = epoch.last_seq, epoch.last_hash
-    rows = []
-    for at_ms, text in texts:
-        assert len(text.encode()) <= FACT_BYTES_MAX, "every kind of fact is bounded"
-        seq, last_hash = seq + 1, next_hash(last_hash, text)
-        rows.append(Row(epoch.number, seq, at_ms, text, last_hash))
-    return rows

@@ -2,7 +2,8 @@
 
 CannotNow     the disk is full, fails, or somebody holds the file: try again later
 NotAJournal   whatever is in the file, no waiting makes it this agent's journal
-sqlite3.Error anything else: a damaged file, or our own mistake
+Damaged       the file is no database, or not any more: what can be read of it is kept (`journal_rescue`)
+sqlite3.Error anything else: our own mistake
 """
 
 import sqlite3
@@ -46,6 +47,9 @@ _CANNOT_NOW = frozenset(
 )
 """What a disk or a neighbour does to us, by SQLite's primary result codes."""
 
+_READ_ONLY = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
 
 class CannotNow(Exception):
     """Nothing was written. The text is SQLite's own."""
@@ -53,6 +57,10 @@ class CannotNow(Exception):
 
 class NotAJournal(Exception):
     """The text says what was found and what was expected."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """What is in the file cannot be right. The text is SQLite's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +90,79 @@ class JournalDatabase:
         self._connection = connection
         self.cabinet = cabinet
 
-    def prepare(self, new_epoch: Callable[[], tuple[str, int]], *, alone: bool) -> Epoch:
+    def prepare(self, new_epoch: tuple[str, int], *, alone: bool, bytes_max: int | None) -> Epoch:
         """Make the tables where there are none, and an epoch of this name and time where there is none.
 
         Args:
             new_epoch: a name and a time.
             alone: let nobody else read, which needs no memory shared in a file: a full disk has no room for it.
+            bytes_max: how large the file may grow; at it SQLite says that it is full. None: as the disk allows.
 
         Raises:
             CannotNow: this connection is of no use then.
-            NotAJournal: the tables are another cabinet's or a newer agent's.
+            NotAJournal: the tables are another cabinet's, another program's or a newer agent's.
+            Damaged: this is no database.
         """
         with _sorted_errors():
-            return self._prepare(new_epoch, alone=alone)
+            return self._prepare(new_epoch, alone=alone, bytes_max=bytes_max)
 
-    def _prepare(self, new_epoch: Callable[[], tuple[str, int]], *, alone: bool) -> Epoch:
+    def _prepare(self, new_epoch: tuple[str, int], *, alone: bool, bytes_max: int | None) -> Epoch:
         run = self._connection.execute
         if alone:
             run("PRAGMA locking_mode = EXCLUSIVE")
+        (version,) = run("PRAGMA user_version").fetchone()
+        if version not in {0, SCHEMA_VERSION}:
+            raise NotAJournal(
+                f"it has schema {version}, expected {SCHEMA_VERSION}: a newer agent made it, install that one again"
+            )
+        (tables,) = run("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == 0 and tables:
+            raise NotAJournal(
+                f"it is a database of another program, with {tables} tables and indexes: "
+                "expected this agent's journal, or a name under which there is no file yet"
+            )
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         run("PRAGMA wal_autocheckpoint = 0")
         run("PRAGMA foreign_keys = ON")
-        (version,) = run("PRAGMA user_version").fetchone()
-        if version not in {0, SCHEMA_VERSION}:
-            raise NotAJournal(f"journal has schema {version}, expected {SCHEMA_VERSION}: a newer agent's?")
+        if bytes_max is not None:
+            (page_bytes,) = run("PRAGMA page_size").fetchone()
+            run(f"PRAGMA max_page_count = {bytes_max // page_bytes}")
         if version == 0:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     run(statement)
                 self._put_states({"cabinet": self.cabinet.encode()})
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self._must_be_ours()
+        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
+            self._insert_epoch(*new_epoch)
+        self._must_not_be_read_only()
+        return self._load_epoch()
+
+    def prepare_copy(self) -> Epoch:
+        """For a copy in memory of what `prepare` once made. Raises NotAJournal, Damaged."""
+        with _sorted_errors():
+            self._must_be_ours()
+            return self._load_epoch()
+
+    def _must_be_ours(self) -> None:
         owner = (self.state("cabinet") or b"").decode()
         if owner != self.cabinet:
-            raise NotAJournal(f"journal belongs to cabinet {owner!r}, expected {self.cabinet!r}")
-        if run("SELECT count(*) FROM epochs").fetchone() == (0,):
-            self._insert_epoch(*new_epoch())
-        return self._load_epoch()
+            raise NotAJournal(
+                f"it belongs to cabinet {owner!r}, expected {self.cabinet!r}: "
+                "facts of two cabinets are never mixed; put the right card in, or name another file"
+            )
+
+    def _must_not_be_read_only(self) -> None:
+        """A connection that was opened on a read-only disk stays read-only when the disk is not any more."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _READ_ONLY:
+                raise
+        else:
+            self._roll_back()
 
     def close(self) -> None:
         self._connection.close()
@@ -185,16 +229,35 @@ class JournalDatabase:
             ).fetchone()
         return None if seq is None else int(seq)
 
-    def _surely_old(self, epoch: int, before_ms: int) -> int:
-        """The last fact whose time somebody vouched for and that is older than `before_ms`; 0: none.
+    def forget_oldest(self, epoch: Epoch, count: int) -> int:
+        """Delete up to so many facts before the last acknowledged one, oldest first. Returns how many went."""
+        with self._transaction():
+            return self._connection.execute(
+                "DELETE FROM facts WHERE (epoch, seq) IN "
+                "(SELECT epoch, seq FROM facts WHERE (epoch, seq) < (?, ?) ORDER BY epoch, seq LIMIT ?)",
+                (epoch.number, epoch.acknowledged_seq, count),
+            ).rowcount
 
-        What was noted under a clock years back is as young as what follows it.
-        """
-        (seq,) = self._connection.execute(
-            "SELECT max(seq) FROM facts WHERE epoch = ? AND at_ms < ? AND instr(text, ?)",
-            (epoch, before_ms, '"clock_trusted":true'),
-        ).fetchone()
-        return seq or 0
+    def used_bytes(self) -> int:
+        """Of the file, what is in use: what was deleted is filled again before it grows."""
+        with _sorted_errors():
+            run = self._connection.execute
+            pages, free, page_bytes = (
+                run(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * page_bytes)
+
+    def take_in(self, epochs: Sequence[Epoch], rows: Sequence[Row], states: Mapping[str, bytes]) -> Epoch:
+        """Fill an empty journal with what was read from a damaged one. Returns the newest epoch."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM epochs")
+            self._connection.executemany(
+                "INSERT INTO epochs VALUES (?, ?, ?, ?)",
+                [(one.number, one.epoch, one.created_ms, one.acknowledged_seq) for one in epochs],
+            )
+            self._insert(rows)
+            self._put_states(states)
+            return self._load_epoch()
 
     def checkpoint(self, mode: str) -> None:
         """Fold the write-ahead log back."""
@@ -212,7 +275,8 @@ class JournalDatabase:
         return [Row(*row) for row in rows]
 
     def state(self, name: str) -> bytes | None:
-        row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
+        with _sorted_errors():
+            row = self._connection.execute("SELECT value FROM states WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def _insert(self, rows: Sequence[Row]) -> None:
@@ -263,8 +327,13 @@ class JournalDatabase:
 def _sorted_errors() -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_FULL)  # only SQLite's own errors have one
-        if code & 0xFF not in _CANNOT_NOW:  # the low byte is the primary code
-            raise
-        raise CannotNow(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        own = sqlite3.SQLITE_FULL if isinstance(error, sqlite3.OperationalError) else sqlite3.SQLITE_ERROR
+        code = (
+            getattr(error, "sqlite_errorcode", own) & 0xFF
+        )  # only SQLite's errors have one; its low byte is primary
+        if code in _CANNOT_NOW:
+            raise CannotNow(str(error)) from error
+        if code in _DAMAGED:
+            raise Damaged(str(error)) from error
+        raise

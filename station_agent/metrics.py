@@ -11,7 +11,7 @@ from runtime.health import Check, Monitored, Page
 from runtime.link import LinkEnd
 from station_agent.agent import Agent
 from station_agent.core.station import Station
-from station_agent.journal import Journal
+from station_agent.journal import ALERT_AT, Journal
 from station_agent.reporting import VERSION
 
 _Word = TypeVar("_Word", bound=str)
@@ -40,9 +40,16 @@ def readiness(agent: Agent) -> list[Check]:
     devices = [Check(state.device, state.online, state.why or "") for state in station.devices.states()]
     trusted = station.clock_source != "none"
     clock = Check("clock", trusted, "" if trusted else "neither kernel nor dispatcher vouches for it")
-    journal = Check("journal", not agent.opened.journal.trouble, agent.opened.journal.trouble)
+    journal = Check("journal", not agent.opened.journal.trouble, _about(agent.opened.journal))
     held = station.wanted.version > 0
     return [*devices, clock, journal, Check("desired", held, "" if held else "no wanted state held yet")]
+
+
+def _about(journal: Journal) -> str:
+    """Why it cannot be written, or that it soon will not be; empty otherwise."""
+    if not journal.trouble and journal.fill >= ALERT_AT and journal.bytes_max is not None:
+        return f"{journal.fill:.0%} of {journal.bytes_max >> 20} MiB are used: find out why nobody takes its facts"
+    return journal.trouble
 
 
 class AgentCollector(Collector):
@@ -95,6 +102,8 @@ class AgentCollector(Collector):
 
     def _journal(self, journal: Journal, resends: int) -> Iterable[Metric]:
         yield _gauge("journal_depth", "Facts not yet acknowledged by the ledger", journal.depth)
+        yield _gauge("journal_used_bytes", "Of the journal's file, what is in use", journal.used_bytes)
+        yield _gauge("journal_limit_bytes", "How large the journal's file may grow", journal.bytes_max or 0)
         yield _gauge("journal_emergency", "Facts that only the emergency journal holds", journal.waiting)
         yield _counter("facts_noted", "Facts of this epoch", journal.epoch.last_seq)
         yield _counter("facts_resent", "Times that unacknowledged facts were sent again", resends)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from simulator.demo.programs import Running
+
 MIB = 1024 * 1024
 
 
@@ -26,14 +28,14 @@ class Cost:
 class Meter:
     """Measures between `start` and `read`. Children that ended in between are not counted."""
 
-    def __init__(self, agents: tuple[psutil.Process, ...]) -> None:
-        self._agents = agents
+    def __init__(self, running: Running) -> None:
+        self._running = running
         self._cpu_s = _cpu_seconds()
         self._began_s = time.perf_counter()
 
     def read(self) -> Cost:
         wall_s = time.perf_counter() - self._began_s
-        agents = [process.memory_info().rss / MIB for process in self._agents if process.is_running()]
+        agents = [process.memory_info().rss / MIB for process in self._running.agents if process.is_running()]
         return Cost(
             cores=(_cpu_seconds() - self._cpu_s) / max(wall_s, 0.001),
             memory_mib=sum(process.memory_info().rss for process in _family()) / MIB,

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.addresses import Unsecured, require_loopback_or_secured
+from runtime.config import ConfigError
 from runtime.mqtt_settings import MqttSettings
 from simulator.arguments import number
 from simulator.network.lilas import STATIONS
 
 SPEED_MAX = 600.0  # beyond it hands, which move in real time, take hours of the scaled clock
 SECONDS_MAX = 86_400.0
+KILLS_MAX = 10_000  # two hours or so
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,10 @@ class DemoOptions:
     """`embedded`, `mosquitto`, or `mqtt://host:port`."""
     http_port: int
     processes: bool
+    kills: int
+    """How many times an agent is killed and started again; the run ends with the last. 0: none."""
+    kill_centre: bool
+    """Dispatcher and broker are killed now and then, too."""
     json_file: Path | None
     directory: Path | None
     """Where keys, configurations, database and logs of the run are kept; None: a temporary folder."""
@@ -76,11 +82,29 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo.add_argument(
         "--processes", action="store_true", help="broker, dispatcher and every agent as a process of its own"
     )
+    demo.add_argument(
+        "--kills",
+        type=number(int, 1, KILLS_MAX),
+        default=0,
+        metavar="N",
+        help=f"kill agents so many times (1 to {KILLS_MAX}) at random instants, start them again, and end with "
+        "figures; needs --processes",
+    )
+    demo.add_argument(
+        "--kill-centre",
+        action="store_true",
+        help="with --kills: now and then dispatcher and broker, too; needs --broker mosquitto",
+    )
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON, too")
     demo.add_argument("--directory", type=Path, metavar="DIR", help="keep the run's files there; must be empty")
 
 
 def demo_options(parsed: argparse.Namespace) -> DemoOptions:
+    """Raises ConfigError where two wishes do not go together."""
+    if parsed.kills and not parsed.processes:
+        raise ConfigError("--kills: expected --processes beside it: only a process can be killed")
+    if parsed.kill_centre and not (parsed.kills and parsed.broker == "mosquitto"):
+        raise ConfigError("--kill-centre: expected --kills and --broker mosquitto beside it")
     return DemoOptions(
         stations=parsed.stations,
         speed=parsed.speed,
@@ -89,6 +113,8 @@ def demo_options(parsed: argparse.Namespace) -> DemoOptions:
         broker=parsed.broker,
         http_port=parsed.http_port,
         processes=parsed.processes,
+        kills=parsed.kills,
+        kill_centre=parsed.kill_centre,
         json_file=parsed.json,
         directory=parsed.directory,
     )

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -29,6 +29,7 @@ from station_agent.config_file import load_config as load_station_config
 from station_agent.metrics import monitored
 
 START_S = 60.0  # thirty interpreters on two cores need about a second each
+DISPATCHER = "dispatcher"
 STOP_S = 15.0  # a program that was told to stop ends within five seconds; then it is killed
 
 
@@ -39,7 +40,13 @@ class Running:
     api_url: str
     agents_url: str
     """One page of metrics per agent: below it, or (with processes) an example."""
-    processes: tuple[psutil.Process, ...] = ()
+    children: "Mapping[str, Child]" = field(default_factory=dict)
+    """By name, `dispatcher` and each cabinet; none where all run in this process."""
+
+    @property
+    def agents(self) -> tuple[psutil.Process, ...]:
+        """The agents' processes as they are now."""
+        return tuple(psutil.Process(child.pid) for name, child in self.children.items() if name != DISPATCHER)
 
 
 class ProgramEnded(Exception):
@@ -92,61 +99,81 @@ async def as_processes(
 
     `clock_arguments` empty: the programs' own console scripts, on the system's clock.
     """
-    centre = _command("dispatcher", clock_arguments, "serve", premises.dispatcher_config)
-    children: list[_Child] = []
+    commands = {DISPATCHER: _command("dispatcher", clock_arguments, "serve", premises.dispatcher_config)}
+    for cabinet, path in premises.station_configs.items():
+        commands[cabinet] = _command("station-agent", clock_arguments, "run", path)
+    children = {name: Child(name, command, premises.directory) for name, command in commands.items()}
     try:
-        children.append(await _Child.start("dispatcher", centre, premises.directory))
-        for cabinet, path in premises.station_configs.items():
-            command = _command("station-agent", clock_arguments, "run", path)
-            children.append(await _Child.start(cabinet, command, premises.directory))
+        for child in children.values():
+            await child.start()
         url = f"http://127.0.0.1:{api_port}"
         ports = [api_port, *agent_ports.values()]
         await _all_answer(ports, children)
-        watching = [asyncio.create_task(child.process.wait()) for child in children]
         example = f"http://127.0.0.1:{next(iter(agent_ports.values()))}/metrics"
-        processes = tuple(psutil.Process(child.process.pid) for child in children)
-        yield Running(url, f"{example} (one port per agent, from there on)", processes)
-        for task in watching:
-            task.cancel()
-        ended = [child for child in children if child.process.returncode is not None]
-        if ended:
-            raise ProgramEnded("; ".join(child.epitaph() for child in ended))
+        yield Running(url, f"{example} (one port per agent, from there on)", children)
+        for child in children.values():
+            child.must_run()
     finally:
-        for child in reversed(children):
+        for child in reversed(children.values()):
             child.tell_to_stop()
-        await asyncio.gather(*(child.stopped() for child in children))
+        await asyncio.gather(*(child.stopped() for child in children.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    name: str
-    process: asyncio.subprocess.Process
-    log: Path
+class Child:
+    """One program as a process, which may be killed and started again."""
 
-    @classmethod
-    async def start(cls, name: str, command: tuple[str, ...], directory: Path) -> "_Child":
-        log = directory / f"{name}.log"
-        with log.open("wb") as stream:
-            process = await asyncio.create_subprocess_exec(
-                *command, stdin=asyncio.subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+    def __init__(self, name: str, command: tuple[str, ...], directory: Path) -> None:
+        self.name = name
+        self._command = command
+        self._log = directory / f"{name}.log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    async def start(self) -> None:
+        """Its words go on behind those of the lives before."""
+        with self._log.open("ab") as stream:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
             )
-        return cls(name, process, log)
 
-    def epitaph(self) -> str:
-        last = self.log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
-        return f"{self.name} ended with status {self.process.returncode}: {last or 'it said nothing'}"
+    async def kill(self) -> None:
+        """As a crash, or the kernel short of memory, does it. Raises ProgramEnded where it has ended already."""
+        self.must_run()
+        self._running.kill()
+        await self._running.wait()
+
+    def must_run(self) -> None:
+        """Raises ProgramEnded where it does not run any more."""
+        if self._running.returncode is not None:
+            last = self._log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
+            status = self._running.returncode
+            raise ProgramEnded(f"{self.name} ended with status {status}: {last or 'it said nothing'}")
 
     def tell_to_stop(self) -> None:
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
 
     async def stopped(self) -> None:
+        if self._process is None:
+            return
         try:
             async with asyncio.timeout(STOP_S):
-                await self.process.wait()
+                await self._process.wait()
         except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+            self._process.kill()
+            await self._process.wait()
+
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None, "it was started"
+        return self._process
 
 
 def _command(script: str, clock_arguments: tuple[str, ...], verb: str, config: Path) -> tuple[str, ...]:
@@ -156,14 +183,13 @@ def _command(script: str, clock_arguments: tuple[str, ...], verb: str, config: P
     return (sys.executable, "-m", module, *clock_arguments, script, verb, "--config", str(config))
 
 
-async def _all_answer(ports: list[int], children: list[_Child]) -> None:
+async def _all_answer(ports: list[int], children: Mapping[str, Child]) -> None:
     try:
         async with asyncio.timeout(START_S):
             for port in ports:
                 while not await _answers(port):
-                    ended = [child for child in children if child.process.returncode is not None]
-                    if ended:
-                        raise ProgramEnded("; ".join(child.epitaph() for child in ended))
+                    for child in children.values():
+                        child.must_run()
                     await asyncio.sleep(0.1)
     except TimeoutError:
         raise ProgramEnded(f"not all programs answered within {START_S:g} s") from None

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -29,18 +30,23 @@ from simulator.broker import embedded_broker
 from simulator.clocks import ScaledClock
 from simulator.demo.cost import Meter
 from simulator.demo.live import LiveLine, local_time
-from simulator.demo.mosquitto import own_mosquitto
+from simulator.demo.mosquitto import OwnMosquitto, own_mosquitto
 from simulator.demo.options import DemoOptions
 from simulator.demo.premises import NAMESPACE, Ports, Premises, make_premises, run_directory
 from simulator.demo.programs import Running, as_processes, clock_arguments, in_process
+from simulator.kills.excuses import KillExcuses
+from simulator.kills.figures import Figures, figures
+from simulator.kills.killer import Killer
+from simulator.network.draws import stream
 from simulator.network.lilas import lilas_network
 from simulator.network.model import Network
-from simulator.verdict.evidence import read_evidence
+from simulator.verdict.evidence import Evidence, read_evidence
 from simulator.verdict.rights import Judge
 from simulator.verdict.verdict import Verdict, reach_verdict
 from simulator.world.demand import GRID_MS, MINUTE_MS, MORNING_MS
 from simulator.world.http_api import HttpBookingApi
 from simulator.world.moment import Moment
+from simulator.world.record import PhysicalFact
 from simulator.world.shell import World
 
 GRID_REAL_TIME_MIN = 1  # on the system's clock nobody wants to wait a quarter of an hour for the first booking
@@ -60,16 +66,33 @@ async def run_demo(options: DemoOptions) -> int:
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(run_directory(options.directory))
         configure_logs("text", "info", clock=clock, stream=stack.enter_context((directory / "demo.log").open("w")))
-        mqtt = await stack.enter_async_context(_broker(options, directory))
+        mqtt, broker = await stack.enter_async_context(_broker(options, directory))
         ports = _ports(options, network)
         premises = make_premises(directory, network, options.seed, mqtt, ports, grid_min=grid_min)
         stage = _Stage(options, network, premises, clock, line_clock, grid_min)
-        verdict, wall_s, simulated_s = await stage.play(mqtt, ports)
-    sys.stdout.write(f"{verdict.to_text()}\n")
+        stage.broker = broker
+        judged, wall_s, simulated_s = await stage.play(mqtt, ports)
+    sys.stdout.write(f"{judged.verdict.to_text()}\n")
+    if judged.figures is not None:
+        sys.stdout.write(f"kills:\n{judged.figures.to_text()}\n")
     if options.json_file is not None:
-        document = verdict.to_document(wall_s=wall_s, simulated_s=simulated_s)
+        document = judged.verdict.to_document(wall_s=wall_s, simulated_s=simulated_s)
+        if judged.figures is not None:
+            document["kills"] = judged.figures.to_document()
         options.json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return 0 if verdict.held else 1
+    return 0 if judged.held else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What a run comes to."""
+
+    verdict: Verdict
+    figures: Figures | None
+
+    @property
+    def held(self) -> bool:
+        return self.verdict.held and not (self.figures is not None and self.figures.flaws)
 
 
 class _Stage:
@@ -90,8 +113,11 @@ class _Stage:
         self._clock = clock
         self._line_clock = line_clock
         self._grid_min = grid_min
+        self._killer: Killer | None = None
+        self.broker: OwnMosquitto | None = None
+        """Where it is this run's own process."""
 
-    async def play(self, mqtt: MqttSettings, ports: Ports) -> tuple[Verdict, float, float]:
+    async def play(self, mqtt: MqttSettings, ports: Ports) -> tuple[_Judged, float, float]:
         """The verdict, and how long the run was on both clocks, in seconds."""
         began_s, began_ms = time.perf_counter(), self._clock.now_ms()
         async with AsyncExitStack() as stack:
@@ -117,9 +143,18 @@ class _Stage:
             world.open()
             stack.callback(world.close)
             running = await stack.enter_async_context(self._programs(ports))
+            if self._options.kills:
+                broker = self.broker if self._options.kill_centre else None
+                self._killer = Killer(
+                    running.children,
+                    ports.agents,
+                    self._line_clock,
+                    stream(self._options.seed, "kills"),
+                    broker.kill_and_start if broker is not None else None,
+                )
             await self._live(world, running)
-            verdict = await self._settled_verdict(world)
-        return verdict, time.perf_counter() - began_s, (self._clock.now_ms() - began_ms) / 1000
+            judged = await self._settled_verdict(world)
+        return judged, time.perf_counter() - began_s, (self._clock.now_ms() - began_ms) / 1000
 
     @asynccontextmanager
     async def _programs(self, ports: Ports) -> AsyncIterator[Running]:
@@ -157,18 +192,30 @@ class _Stage:
             loop.add_signal_handler(number, stop.set)
         self._tell_where(running)  # which says that Ctrl-C ends it: from here on it does
         live = LiveLine(self._clock)
-        world.record.on_fact = live.on_fact
-        meter = Meter(running.processes[1:])
+        killer = self._killer
+
+        def on_fact(fact: PhysicalFact) -> None:
+            live.on_fact(fact)
+            if killer is not None:
+                killer.on_fact(fact)
+
+        world.record.on_fact = on_fact
+        meter = Meter(running)
         drawing = asyncio.create_task(live.run())
         living = asyncio.create_task(world.run())
         waiting = asyncio.create_task(stop.wait())
-        await asyncio.wait({living, waiting}, timeout=self._options.seconds, return_when=asyncio.FIRST_COMPLETED)
+        killing = asyncio.create_task(killer.run(self._options.kills)) if killer is not None else None
+        ends = {living, waiting} | ({killing} if killing is not None else set())
+        await asyncio.wait(ends, timeout=self._options.seconds, return_when=asyncio.FIRST_COMPLETED)
         cost = meter.read()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
         world.stop_acting()
         waiting.cancel()
         try:
+            if killer is not None and killing is not None:
+                killer.stop()
+                await killing
             await living
         finally:
             drawing.cancel()
@@ -176,36 +223,55 @@ class _Stage:
                 await drawing
         sys.stdout.write(f"cost: {cost}\n")
 
-    async def _settled_verdict(self, world: World) -> Verdict:
+    async def _settled_verdict(self, world: World) -> _Judged:
         """Judge again and again until all is well or the time to settle is over."""
         database = Database(f"sqlite:///{self._premises.database}", InlineExecutor())
         rules: FleetRules = load_config(self._premises.dispatcher_config).rules
-        speed = self._options.speed
         deadline_us = self._line_clock.now_us() + int(SETTLE_S * 1e6)
         try:
             while True:
                 evidence = await asyncio.to_thread(database.read_now, read_evidence)
                 end = Moment(self._clock.now_ms(), self._line_clock.now_us())
-                verdict = reach_verdict(Judge(self._network, evidence, rules, speed), world.record, end)
-                if verdict.held or self._line_clock.now_us() > deadline_us:
-                    return verdict
-                await asyncio.sleep(LOOK_AGAIN_S)
+                # in a thread: this process is the cabinets, too, and they have to answer meanwhile
+                judged = await asyncio.to_thread(self._judged, world, evidence, rules, end)
+                if judged.held or self._line_clock.now_us() > deadline_us:
+                    return judged
+                took_s = (self._line_clock.now_us() - end.line_us) / 1e6
+                await asyncio.sleep(max(LOOK_AGAIN_S, took_s))
         finally:
             database.close()
 
+    def _judged(self, world: World, evidence: Evidence, rules: FleetRules, end: Moment) -> _Judged:
+        speed = self._options.speed
+
+        def at_us(at_ms: int) -> int:
+            return end.line_us - round((end.at_ms - at_ms) * 1000 / speed)
+
+        killer = self._killer
+        if killer is None:
+            judge = Judge(self._network, evidence, rules, speed)
+            return _Judged(reach_verdict(judge, world.record, end), None)
+        silences = {cabinet: tuple(site.silences) for cabinet, site in world.sites.items()}
+        excuses = KillExcuses(killer.spells, silences, world.record, evidence, at_us, speed)
+        verdict = reach_verdict(Judge(self._network, evidence, rules, speed, excuses), world.record, end)
+        journals = {
+            cabinet: path.with_name("journal.sqlite") for cabinet, path in self._premises.station_configs.items()
+        }
+        return _Judged(verdict, figures(killer, evidence, verdict, world, journals, at_us))
+
 
 @asynccontextmanager
-async def _broker(options: DemoOptions, directory: Path) -> AsyncIterator[MqttSettings]:
+async def _broker(options: DemoOptions, directory: Path) -> AsyncIterator[tuple[MqttSettings, OwnMosquitto | None]]:
     external = options.external_broker
     if external is not None:
         await _must_answer(external)
-        yield external
+        yield external, None
     elif options.broker == "mosquitto":
-        async with own_mosquitto(directory) as port:
-            yield MqttSettings(host="127.0.0.1", port=port)
+        async with own_mosquitto(directory) as broker:
+            yield MqttSettings(host="127.0.0.1", port=broker.port), broker
     else:
         async with embedded_broker() as port:
-            yield MqttSettings(host="127.0.0.1", port=port)
+            yield MqttSettings(host="127.0.0.1", port=port), None
 
 
 async def _must_answer(broker: MqttSettings) -> None:

@@ -29,6 +29,10 @@ class Excuses(Protocol):
         """Whether the agent may not have seen what happened then, or not as it happened."""
         ...
 
+    def noticed_ms(self, fact: PhysicalFact) -> int:
+        """By what wall time, at the latest, the box had seen it: what it allows for a while counts from there."""
+        ...
+
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         """Whether a fact of the ledger may tell of this one, by their times."""
         ...
@@ -75,6 +79,9 @@ class NoExcuse:
 
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         return False
+
+    def noticed_ms(self, fact: PhysicalFact) -> int:
+        return fact.moment.at_ms
 
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         return True

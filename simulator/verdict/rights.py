@@ -113,7 +113,7 @@ def _not_now(
     if _swapped_back(judge, booking, pulse, scene, tap_ms) or _may_be_unused(judge, booking, scene):
         return None
     backs = [_back_under(booking, scene), _presumed_back(booking, shown, pulse, scene)]
-    held = [_held_until_ms(judge, back) + judge.wall_ms(SEEN_AFTER_US) for back in backs if back is not None]
+    held = [_may_be_held_until_ms(judge, back) for back in backs if back is not None]
     if not held:
         if tap_ms <= booking.take_by_ms:
             return None
@@ -163,7 +163,7 @@ def _swapped_back(judge: Judge, booking: Booking, pulse: PhysicalFact, scene: Ca
     hung = scene.back.get(booking.key)
     if hung is None or pulse.deed.key != booking.key or not judge.excuses.is_disturbed(booking.key):
         return False
-    return tap_ms <= _held_until_ms(judge, hung.inserted) + judge.wall_ms(SEEN_AFTER_US)
+    return tap_ms <= _may_be_held_until_ms(judge, hung.inserted)
 
 
 def _said_done(judge: Judge, booking: Booking, back: PhysicalFact, scene: CabinetScene) -> bool:
@@ -175,6 +175,11 @@ def _said_done(judge: Judge, booking: Booking, back: PhysicalFact, scene: Cabine
 
 def _held_until_ms(judge: Judge, back: PhysicalFact) -> int:
     return back.moment.at_ms + judge.rules.retake_hold_s * 1000
+
+
+def _may_be_held_until_ms(judge: Judge, back: PhysicalFact) -> int:
+    """The box counts from when it saw the key."""
+    return judge.excuses.noticed_ms(back) + judge.rules.retake_hold_s * 1000 + judge.wall_ms(SEEN_AFTER_US)
 
 
 def rights_not_opened(judge: Judge, record: WorldRecord) -> Iterator[str]:

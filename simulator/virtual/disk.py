@@ -30,6 +30,9 @@ class MemoryDisk:
         self.emergency = MemoryEmergency()
         self.synchronous = FULL
         """How SQLite was told to sync. With anything less, what was committed since a checkpoint is in memory."""
+        self.suspicion = ""
+        self.aside: list[Image] = []
+        """Databases that an agent found damaged and kept."""
         self._database = self._empty()
         self._synced: Image | None = None
         self._handle: _Handle | None = None
@@ -46,6 +49,23 @@ class MemoryDisk:
     def close(self) -> None:
         """Its lock is given up."""
         self._handle = None
+
+    def connect_to_copy(self) -> Connection:
+        raise OSError("this disk is never read-only")
+
+    def condemn(self) -> None:
+        self.suspicion = "it was found damaged while it was in use"
+
+    def connect_to_look(self) -> Connection:
+        return _Handle(self, self._database)
+
+    def set_aside(self, at_ms: int) -> str:
+        self.aside.append(self.image())
+        self._database = self._empty()
+        return f"{self.name}, aside {len(self.aside)}"
+
+    def is_replaced(self) -> None:
+        self.suspicion = ""
 
     # --- what the world does to it
 

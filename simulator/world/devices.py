@@ -46,6 +46,8 @@ class CabinetDevices:
         session_idle_us: int | None = SESSION_IDLE_US,
     ) -> None:
         self.cabinet = PhysicalCabinet(name, SLOTS, keys, record)
+        self.untimed_pulses = 0
+        """Orders to switch a lock on without an end."""
         self._moment = moment
         self._on_seen = on_seen
         self._locks = ModbusBoard(LOCK_UNIT, SLOTS, SLOTS, on_pulse=self._pulsed)
@@ -111,8 +113,14 @@ class CabinetDevices:
         """Keys at a reader; False as for a card."""
         return self._readers[reader].press(keys)
 
-    def _pulsed(self, relay: int, _start_us: int, _end_us: int | None) -> None:
+    def energised(self) -> tuple[int, ...]:
+        """Slots whose lock has current now."""
+        now_us = self._moment().line_us
+        return tuple(relay + 1 for relay in range(SLOTS) if self._locks.relay_is_on(now_us, relay))
+
+    def _pulsed(self, relay: int, _start_us: int, end_us: int | None) -> None:
         slot = relay + 1
+        self.untimed_pulses += end_us is None
         changes = self.cabinet.pulse(self._moment(), slot)
         self.apply(changes)
         if changes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runtime.clocks import LineClock
+from simulator.devices.modbus_board import ModbusBoard
 from simulator.devices.paced_pty import PacedPty
 from simulator.network.model import Card, Key
 from simulator.network.wiring import LOCK_BAUD, LOCK_LINE, READER_BAUD, READER_LINE
@@ -20,6 +21,7 @@ from simulator.world.record import Deed, WorldRecord
 TAP_GAP_US = 1_500_000  # cards closer together at one reader may be one card held (1 s), for people
 READY_WAIT_S = 15.0  # how long somebody stands before a dark reader: a box that restarts is back by then
 READY_LOOK_S = 0.25
+SILENCE_US = 350_000  # an agent at rest looks five times a second, and believes the second look that agrees
 
 
 class Site:
@@ -46,7 +48,11 @@ class Site:
         self._news = asyncio.Event()
         self._devices = CabinetDevices(name, keys, seed=seed, moment=moment, record=record, on_seen=self._notice)
         directory.mkdir(parents=True, exist_ok=True)
-        locks, readers = self._devices.lock_bus, self._devices.reader_bus
+        self.silences: list[tuple[int, int]] = []
+        """When nobody asked the lock boards for longer than some looks: what happened meanwhile was not seen."""
+        self._asked_us = 0
+        locks = tuple(_WatchedBoard(board, self._asked) for board in self._devices.boards)
+        readers = self._devices.reader_bus
         self.lines = (
             PacedPty(directory / LOCK_LINE, locks, line_clock, baud_rate=LOCK_BAUD),
             PacedPty(directory / READER_LINE, readers, line_clock, baud_rate=READER_BAUD),
@@ -55,6 +61,20 @@ class Site:
     @property
     def cabinet(self) -> PhysicalCabinet:
         return self._devices.cabinet
+
+    def _asked(self, now_us: int) -> None:
+        if self._asked_us and now_us - self._asked_us > SILENCE_US:
+            self.silences.append((self._asked_us, now_us))
+        self._asked_us = now_us
+
+    def energised(self) -> tuple[int, ...]:
+        """Slots whose lock has current now."""
+        return self._devices.energised()
+
+    @property
+    def untimed_pulses(self) -> int:
+        """Orders that the lock board was given to switch a lock on without an end."""
+        return self._devices.untimed_pulses
 
     def open(self) -> None:
         for line in self.lines:
@@ -111,3 +131,19 @@ class Site:
     def _notice(self, seen: Seen) -> None:
         self._seen.append(seen)
         self._news.set()
+
+
+class _WatchedBoard:
+    """A board on the bus, and when it was last asked."""
+
+    def __init__(self, board: ModbusBoard, on_asked: Callable[[int], None]) -> None:
+        self._board = board
+        self._on_asked = on_asked
+
+    @property
+    def late_ms(self) -> int:
+        return self._board.late_ms
+
+    def receive(self, now_us: int, data: bytes) -> bytes:
+        self._on_asked(now_us)
+        return self._board.receive(now_us, data)

@@ -13,7 +13,8 @@ from contract.chain import genesis_hash
 from contract.facts import DoorClosed, EpochStarted, Fact
 from contract.limits import BATCH_BYTES_MAX
 from contract.messages import FACTS_PER_BATCH_MAX
-from station_agent.journal import HeldDesired, Journal, JournalUnusable, Older
+from station_agent.journal import HeldDesired, Journal, JournalUnusable
+from station_agent.older_epochs import Older
 from station_agent.storage import FileStorage
 
 
@@ -198,16 +199,46 @@ def test_what_is_no_journal_of_this_cabinet_is_named(tmp_path: Path) -> None:
     open_journal(tmp_path / "j.sqlite").close()
     with pytest.raises(JournalUnusable, match="'gare-1', expected 'gare-2'"):
         open_journal(tmp_path / "j.sqlite", "gare-2")
-    (tmp_path / "text.sqlite").write_text("no database, though long enough to be looked at " * 20)
-    with pytest.raises(JournalUnusable, match=r"text\.sqlite"):
-        open_journal(tmp_path / "text.sqlite")
     with pytest.raises(JournalUnusable, match="nowhere"):
         open_journal(tmp_path / "nowhere" / "j.sqlite")
     newer = sqlite3.connect(tmp_path / "newer.sqlite")
     newer.execute("PRAGMA user_version = 99")
     newer.close()
-    with pytest.raises(JournalUnusable, match="schema 99"):
+    with pytest.raises(JournalUnusable, match=r"newer\.sqlite: it has schema 99, expected 1: a newer agent"):
         open_journal(tmp_path / "newer.sqlite")
+    other = sqlite3.connect(tmp_path / "other.sqlite")
+    other.execute("CREATE TABLE bookings (id TEXT)")
+    other.close()
+    with pytest.raises(JournalUnusable, match=r"other\.sqlite: it is a database of another program"):
+        open_journal(tmp_path / "other.sqlite")
+    assert tables(tmp_path / "other.sqlite") == ["bookings"]
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(JournalUnusable, match="folder: unable to open database file"):
+        open_journal(tmp_path / "folder")
+
+
+def tables(file: Path) -> list[str]:
+    other = sqlite3.connect(file)
+    names = [name for (name,) in other.execute("SELECT name FROM sqlite_master")]
+    other.close()
+    return names
+
+
+def test_by_two_names_it_is_one_journal(tmp_path: Path) -> None:
+    (tmp_path / "card").mkdir()
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "card" / "j.sqlite")
+    journal = open_journal(tmp_path / "link.sqlite")
+    journal.append(facts(1, 3), "{}")
+    with pytest.raises(JournalUnusable, match="another agent has it open"):
+        open_journal(tmp_path / "card" / "j.sqlite")
+    journal.close()
+    again = open_journal(tmp_path / "card" / "j.sqlite")
+    assert again.epoch.last_seq == 3
+    again.close()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["link.sqlite"]
+    (tmp_path / "dangling.sqlite").symlink_to(tmp_path / "gone" / "j.sqlite")
+    with pytest.raises(JournalUnusable, match=r"dangling\.sqlite: No such file or directory: .*gone"):
+        open_journal(tmp_path / "dangling.sqlite")
 
 
 WRITER = """

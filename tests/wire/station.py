@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +33,12 @@ from contract.messages import (
     TimeRequest,
 )
 from contract.topics import FACTS, PRESENCE, REPLIES, REPORTED, TIME, Author, parse_topic
-from runtime.clocks import SystemClock, SystemLineClock
+from runtime.clocks import Clock, SystemClock, SystemLineClock
 from runtime.link import Incoming, LinkError, LinkOwner, Publication, Subscription
 from runtime.mqtt_link import MqttLink
 from runtime.mqtt_settings import MqttSettings
+from simulator.clocks import ScaledClock
+from simulator.demo.programs import clock_arguments
 from simulator.network.lilas import lilas_network
 from simulator.network.model import Card, Network, Vehicle
 from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
@@ -65,6 +67,7 @@ class Centre:
     port: int
     password_file: Path | None = None
     namespace: str = "carshare"
+    clock: Clock = field(default_factory=SystemClock)
     acknowledges: bool = True
     ledger_id: str = "c" * 32
     ledger: list[str] = field(default_factory=list)
@@ -130,7 +133,7 @@ class Centre:
             case Reported():
                 self.reports.append(message)
             case TimeRequest():
-                await self.say(TimeReply(cabinet=self.cabinet, nonce=message.nonce, at_ms=SystemClock().now_ms()))
+                await self.say(TimeReply(cabinet=self.cabinet, nonce=message.nonce, at_ms=self.clock.now_ms()))
             case CommandReply():
                 self.replies.append(message)
             case FactBatch():
@@ -165,13 +168,17 @@ class Centre:
 class Station:
     """The first station of the network; `start` runs the agent by its own console entry."""
 
-    def __init__(self, folder: Path, broker_port: int, *, password: str = "") -> None:
+    def __init__(self, folder: Path, broker_port: int, *, password: str = "", clock: Clock | None = None) -> None:
+        """`clock`: the time that it is; the agent gets a `ScaledClock` by the simulator's entry point."""
         self.folder = folder
+        self.clock = clock or SystemClock()
         self._password = password
         self.network: Network = lilas_network(SEED, 1)
         self.cabinet = self.network.cabinets[0]
         self.vehicles: tuple[Vehicle, ...] = self.network.vehicles
-        self.centre = Centre(self.cabinet, broker_port, password_file=self._write_password(CENTRE_USER))
+        self.centre = Centre(
+            self.cabinet, broker_port, password_file=self._write_password(CENTRE_USER), clock=self.clock
+        )
         self.record = WorldRecord()
         self.line_clock = SystemLineClock()
         self.site = Site(
@@ -185,6 +192,8 @@ class Station:
         )
         self.config = folder / "station.toml"
         self._write_files(broker_port)
+        self.environment: dict[str, str] = {}
+        """Of the agent, beside the test's own."""
         self.process: subprocess.Popen[bytes] | None = None
         self.log = folder / "agent.log"
 
@@ -196,7 +205,7 @@ class Station:
         return path
 
     def now(self) -> Moment:
-        return Moment(SystemClock().now_ms(), self.line_clock.now_us())
+        return Moment(self.clock.now_ms(), self.line_clock.now_us())
 
     def _write_files(self, broker_port: int) -> None:
         (self.folder / "box.pem").write_bytes(pem(BOX_KEY))
@@ -226,12 +235,17 @@ class Station:
 
     # --- the agent's process
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """With `environment` beside the test's own."""
+    def start(self, environment: Mapping[str, str] | None = None, through: Sequence[str] = ()) -> None:
+        """With `environment` beside the test's own, and by a command that becomes another one."""
+        program = ["station_agent"]
+        if isinstance(self.clock, ScaledClock):
+            times = clock_arguments(self.clock.start_ms, self.clock.speed, self.clock.origin_us)
+            vouched = [] if self.clock.synchronised() else ["--unsynchronised"]
+            program = ["simulator.programs", *times, *vouched, "station-agent"]
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "station_agent", "run", "--config", str(self.config)]
+            command = [*through, sys.executable, "-m", *program, "run", "--config", str(self.config)]
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+                command, stdout=log, stderr=log, env={**os.environ, **self.environment, **(environment or {})}
             )
 
     def kill(self) -> None:
@@ -270,18 +284,27 @@ class Station:
 
     # --- rights and people
 
-    async def grant(self, vehicle: Vehicle, badge: Card, name: str = "booking-1", pin: str | None = None) -> None:
-        """The wanted state with one right from an hour ago to an hour ahead."""
+    async def grant(
+        self,
+        vehicle: Vehicle,
+        badge: Card,
+        name: str = "booking-1",
+        pin: str | None = None,
+        *,
+        end_ms: int | None = None,
+    ) -> None:
+        """The wanted state with one right from an hour ago to an hour ahead, or to `end_ms`."""
         digest = credential_digest(DIGEST_KEY, badge.credential)
-        now_ms = SystemClock().now_ms()
+        now_ms = self.clock.now_ms()
+        end_ms = now_ms + HOUR_MS if end_ms is None else end_ms
         self.centre.version += 1
         grant = Grant(
             grant=name,
             badges=("ref-of-badge",),
             key=vehicle.key.id,
             start_ms=now_ms - HOUR_MS,
-            take_by_ms=now_ms + HOUR_MS,
-            end_ms=now_ms + HOUR_MS,
+            take_by_ms=end_ms,
+            end_ms=end_ms,
         )
         nonce = self.centre.presences[-1].boot_nonce if self.centre.presences else None
         await self.centre.say(

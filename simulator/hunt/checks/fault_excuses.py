@@ -95,6 +95,9 @@ class FaultExcuses:
     def is_blind(self, cabinet: str, at_us: int) -> bool:
         return bool(self._spells.near(cabinet, at_us, at_us + SEES_AHEAD_US, SEEING, echo_us=SEES_AGAIN_US))
 
+    def noticed_ms(self, fact: PhysicalFact) -> int:
+        return fact.moment.at_ms  # a box is back within half a minute, and a hold is ten
+
     def may_tell_of(self, fact: PhysicalFact, row: LedgerFact) -> bool:
         told = row.fact
         if isinstance(told, BadFact) or getattr(told, "seen_late", False):
