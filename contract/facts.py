@@ -68,7 +68,7 @@ class EpochStarted(FactBase):
     """The first fact of every epoch."""
 
     kind: Literal["epoch_started"] = "epoch_started"
-    why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"]
+    why: Literal["new_journal", "acknowledged_beyond_sent", "hash_conflict", "facts_forgotten", "journal_damaged"]
     after_epoch: Nonce | None = None
     """The epoch that it goes on from; None: nothing before it is kept, or can be told."""
     after_seq: Count = 0
@@ -164,6 +164,17 @@ class ReleaseFailed(FactBase):
     purpose: Purpose
     pulses: Number
     last_result: Literal["confirmed", "refused", "unanswered"]
+    grant: OpaqueId | None = None
+    command: OpaqueId | None = None
+    code: Number | None = None
+
+
+class ReleaseDropped(FactBase):
+    """A release was decided before the power went, and its slot was not seen to open: it is not done any more."""
+
+    kind: Literal["release_dropped"] = "release_dropped"
+    slot: Slot
+    purpose: Purpose
     grant: OpaqueId | None = None
     command: OpaqueId | None = None
     code: Number | None = None
@@ -273,6 +284,7 @@ Fact = (
     | GrantCompleted
     | CommandDecided
     | ReleaseFailed
+    | ReleaseDropped
     | DoorOpened
     | DoorClosed
     | KeyTaken

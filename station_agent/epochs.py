@@ -23,7 +23,7 @@ from station_agent.journal_database import CannotNow
 from station_agent.outgoing import Outgoing
 
 BEYOND_MAX = 3  # a watermark of each of two dispatchers, and an answer
-Why = Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"]
+Why = Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten", "journal_damaged"]
 
 
 class Epochs:
@@ -91,7 +91,7 @@ class Epochs:
         self._log.error("journal_set_aside", why=note.why, kept_as=note.aside, facts_taken_over=note.facts,
                         behind_a_gap=len(note.behind_gap))  # fmt: skip
         if note.epochs:
-            await self._start("hash_conflict", self._journal.epoch.acknowledged_seq, note.behind_gap)
+            await self._start("journal_damaged", self._journal.epoch.acknowledged_seq, note.behind_gap)
         else:
             await self._executor.run(self._journal.forget_rescue)  # a journal like any new one
 

@@ -30,6 +30,7 @@ from contract.facts import (
     KeyTaken,
     PinAsked,
     PinGuessing,
+    ReleaseDropped,
     ReleaseFailed,
     UnknownFact,
 )
@@ -154,6 +155,11 @@ def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
     open_incident(at.connection, discrepancy, at.received_ms)
 
 
+def _release_dropped(at: Applying, fact: ReleaseDropped) -> None:
+    """Nobody waits for what comes of it any more."""
+    at.set_slot(fact.slot, fact.at_ms, opened_for=None)
+
+
 def _cabinet_input_changed(at: Applying, fact: CabinetInputChanged) -> None:
     kind, seen = _OF_INPUT[fact.input]
     if not fact.active:
@@ -269,6 +275,7 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         KeyTaken: key_taken,
         PinAsked: _pin_asked,
         PinGuessing: _pin_guessing,
+        ReleaseDropped: _release_dropped,
         ReleaseFailed: _release_failed,
     }
 )

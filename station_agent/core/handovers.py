@@ -1,6 +1,15 @@
 """What a sight of the cabinet means: doors and keys that moved, for whom, under which right."""
 
-from contract.facts import DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose, VehicleReading
+from contract.facts import (
+    DoorClosed,
+    DoorOpened,
+    Identity,
+    KeyReturned,
+    KeyTaken,
+    Purpose,
+    ReleaseDropped,
+    VehicleReading,
+)
 from station_agent.core.device_events import CabinetSeen, VehicleTold
 from station_agent.core.model import Now, VehicleRead
 from station_agent.core.notebook import Notebook
@@ -54,15 +63,25 @@ class Handovers:
                 self._note(now, movement, seen.slot, late=late)
             self._settle(seen.slot, door_open=seen.door_open)
         if late:
-            self._drop_releases_never_seen_open()
+            self._drop_releases_never_seen_open(now)
         self.presume_keys()
         return moved
 
-    def _drop_releases_never_seen_open(self) -> None:
+    def _drop_releases_never_seen_open(self, now: Now) -> None:
         """A release decided before a reboot and not carried out is not carried out later by itself."""
-        for slot in [slot for slot, release in self._picture.releases.items() if not release.pulses]:
-            if not is_open(self._picture.slots[slot].state):
-                del self._picture.releases[slot]
+        for slot, release in list(self._picture.releases.items()):
+            if release.pulses or is_open(self._picture.slots[slot].state):
+                continue
+            del self._picture.releases[slot]
+            self._notebook.note(
+                now,
+                ReleaseDropped,
+                slot=slot,
+                purpose=release.purpose,
+                grant=release.grant,
+                command=release.command,
+                code=release.code,
+            )
 
     def presume_keys(self) -> None:
         """A key hangs in a slot, nothing read it, and one key has its home there and is nowhere else: that one."""

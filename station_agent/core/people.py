@@ -83,17 +83,17 @@ class People:
         kind, digest = self._recognise(card)
         if kind is None:
             reason = Reason.UNREADABLE_BADGE if role == "badge" else Reason.FOREIGN_TAG
-            self.refusals.refuse(now, card.reader, Refuse(reason), "")
+            self.refusals.refuse(now, card.reader, Refuse(reason))
             return
         if not self._known.devices.is_online(CABINET):
-            self.refusals.refuse(now, card.reader, Refuse(Reason.CABINET_SILENT), digest)
+            self.refusals.refuse(now, card.reader, Refuse(Reason.CABINET_SILENT))
             return
         access = self._access(now)
         decision = access.decide_badge(now.wall_ms, digest) if role == "badge" else access.decide_tag(digest)
         if self._needs_pin(kind, decision):
             self._ask_for_pin(now, card.reader, digest, decision)
         else:
-            self._carry_out(now, card.reader, decision, digest)
+            self._carry_out(now, card.reader, decision)
 
     def keypad_pressed(self, now: Now, event: KeypadPressed) -> None:
         """Keys at a badge reader; a return reader has nothing to ask."""
@@ -164,7 +164,7 @@ class People:
             reason = Reason.PIN_BLOCKED
         if reason is not None:
             refused = Refuse(reason, decision.grant, decision.badge, decision.key)
-            self.refusals.refuse(now, reader, refused, digest)
+            self.refusals.refuse(now, reader, refused)
             return
         self.refusals.end(now, reader)
         self._notebook.note(now, PinAsked, reader=reader, badge=decision.badge, grant=decision.grant)
@@ -173,11 +173,11 @@ class People:
 
     def _no_pin(self, now: Now, reader: str, digest: str) -> None:
         badge = self._known.wanted.badge_of_digest.get(digest)
-        self.refusals.refuse(now, reader, Refuse(Reason.PIN_REQUIRED, badge=badge), digest)
+        self.refusals.refuse(now, reader, Refuse(Reason.PIN_REQUIRED, badge=badge))
 
     def _keyed(self, now: Now, keyed: Keyed) -> None:
         if not self._known.devices.is_online(CABINET):
-            self.refusals.refuse(now, keyed.reader, Refuse(Reason.CABINET_SILENT), keyed.digest or "code")
+            self.refusals.refuse(now, keyed.reader, Refuse(Reason.CABINET_SILENT))
         elif keyed.digest is None:
             self._code_keyed(now, keyed)
         else:
@@ -188,7 +188,7 @@ class People:
         if not isinstance(decision, Complete):
             decision = replace(decision, with_pin=True)
         if not isinstance(decision, Open) or decision.badge is None or decision.purpose is Purpose.RETURN:
-            self._carry_out(now, reader, decision, digest)  # the right is gone meanwhile, or a key came back
+            self._carry_out(now, reader, decision)  # the right is gone meanwhile, or a key came back
             return
         refused = None
         if self._pins.is_blocked(now, decision.badge):
@@ -197,14 +197,14 @@ class People:
             refused = Reason.WRONG_PIN
         if refused is not None:
             decision = Refuse(refused, decision.grant, decision.badge, decision.key, with_pin=True)
-        self._carry_out(now, reader, decision, digest)
+        self._carry_out(now, reader, decision)
 
     def _code_keyed(self, now: Now, keyed: Keyed) -> None:
         bound_ms = None if self._clock_is_trusted else self._known.clock.lower_bound_ms(now)
         decision = self._codes.decide(now, keyed.digits, bound_ms)
         if isinstance(decision, Open) and not self._notebook.durable:
             decision = Refuse(Reason.NOT_DURABLE, key=decision.key)
-        self._carry_out(now, keyed.reader, decision, "code")
+        self._carry_out(now, keyed.reader, decision)
 
     # --- deciding and doing
 
@@ -224,7 +224,7 @@ class People:
             spent=spent,
         )
 
-    def _carry_out(self, now: Now, reader: str, decision: Decision, subject: str) -> None:
+    def _carry_out(self, now: Now, reader: str, decision: Decision) -> None:
         match decision:
             case Open():
                 self.refusals.end(now, reader)
@@ -235,7 +235,7 @@ class People:
                 self._notebook.note(now, GrantCompleted, reader=reader, grant=grant, badge=badge)
                 self._notebook.then(Indicate(reader, ReaderSignal.TAKEN))
             case Refuse():
-                self.refusals.refuse(now, reader, decision, subject)
+                self.refusals.refuse(now, reader, decision)
             case _:
                 assert_never(decision)
 
@@ -302,7 +302,7 @@ class People:
             release = self._picture.releases.pop(granted.slot)
             assert release.code == granted.code, "the last decision, and no other"
             refused = Refuse(Reason.NOT_DURABLE, key=granted.key)
-            self.refusals.refuse(now, granted.reader, refused, "code")
+            self.refusals.refuse(now, granted.reader, refused)
             self._notebook.then(Report())
             return False
         if granted.grant is not None and granted.purpose is not Purpose.RETURN:

@@ -31,7 +31,6 @@ SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to t
 class _Run:
     """The same refusal at one reader, again and again."""
 
-    of: tuple[str, Refuse]
     last_line_ms: int
     told_line_ms: int
     count: int = 0
@@ -39,25 +38,23 @@ class _Run:
 
 
 class Refusals:
-    """One at a reader."""
+    """What is refused at each reader. Cards that nobody knows are one and the same refusal."""
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[tuple[str, Refuse], _Run] = {}
         self.counts: dict[Reason, int] = dict.fromkeys(Reason, 0)
 
     @property
     def wake_at_line_ms(self) -> int | None:
         return min((run.told_line_ms + THINNED_MS for run in self._runs.values() if run.untold_count), default=None)
 
-    def refuse(self, now: Now, reader: str, what: Refuse, subject: str) -> None:
-        """Tell whoever stands there. `subject` is what was shown: a digest, or a word for what has none."""
+    def refuse(self, now: Now, reader: str, what: Refuse) -> None:
+        """Tell whoever stands there."""
         self.counts[what.reason] += 1
         self._notebook.then(Indicate(reader, SIGNALS.get(what.reason, ReaderSignal.CALL)))
-        run = self._runs.get(reader)
-        if run is None or run.of != (subject, what) or now.line_ms - run.last_line_ms > RUN_ENDS_MS:
-            self.end(now, reader)
-            run = self._runs[reader] = _Run((subject, what), now.line_ms, now.line_ms)
+        self._forget_old(now)
+        run = self._runs.setdefault((reader, what), _Run(now.line_ms, now.line_ms))
         run.count += 1
         run.last_line_ms = now.line_ms
         if run.count <= TOLD_EACH:
@@ -65,22 +62,33 @@ class Refusals:
             self._note(now, reader, what, 0)
             return
         run.untold_count += 1
-        self._tell_if_due(now, reader, run)
+        self._tell_if_due(now)
 
     def end(self, now: Now, reader: str) -> None:
-        """Something else happens at the reader: what was not told of before comes first."""
-        run = self._runs.pop(reader, None)
-        if run is not None and run.untold_count:
-            self._note(now, reader, run.of[1], run.untold_count - 1)
+        """Somebody is let in at the reader: what was not told of before comes first."""
+        for place in [place for place in self._runs if place[0] == reader]:
+            run = self._runs.pop(place)
+            if run.untold_count:
+                self._note(now, reader, place[1], run.untold_count - 1)
 
     def elapsed(self, now: Now) -> None:
-        for reader, run in self._runs.items():
-            self._tell_if_due(now, reader, run)
+        self._tell_if_due(now)
 
-    def _tell_if_due(self, now: Now, reader: str, run: _Run) -> None:
-        if run.untold_count and now.line_ms >= run.told_line_ms + THINNED_MS:
-            self._note(now, reader, run.of[1], run.untold_count - 1)
-            run.told_line_ms, run.untold_count = now.line_ms, 0
+    def _tell_if_due(self, now: Now) -> None:
+        for (reader, what), run in self._runs.items():
+            if run.untold_count and now.line_ms >= run.told_line_ms + THINNED_MS:
+                self._note(now, reader, what, run.untold_count - 1)
+                run.told_line_ms, run.untold_count = now.line_ms, 0
+
+    def _forget_old(self, now: Now) -> None:
+        """Runs of which all is told and nothing came for a while: they are as many as badges have rights here."""
+        over = [
+            place
+            for place, run in self._runs.items()
+            if not run.untold_count and now.line_ms - run.last_line_ms > RUN_ENDS_MS
+        ]
+        for place in over:
+            del self._runs[place]
 
     def _note(self, now: Now, reader: str, what: Refuse, repeats: int) -> None:
         named: dict[str, Any] = {"grant": what.grant, "badge": what.badge, "key": what.key}

@@ -122,7 +122,7 @@ class Station:
     def start_epoch(
         self,
         now: Now,
-        why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten"],
+        why: Literal["acknowledged_beyond_sent", "hash_conflict", "facts_forgotten", "journal_damaged"],
         carried: tuple[Fact, ...],
         after: tuple[str, int] | None = None,
     ) -> list[Effect]:

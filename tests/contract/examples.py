@@ -24,6 +24,7 @@ from contract.facts import (
     PinAsked,
     PinGuessing,
     Purpose,
+    ReleaseDropped,
     ReleaseFailed,
     VehicleReading,
 )
@@ -80,22 +81,23 @@ FACTS: tuple[Fact, ...] = (
         seq=9, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.RETAKE,
         pulses=3, last_result="unanswered", grant="grant-1", command="command-1",
     ),
-    DoorOpened(seq=10, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
-    DoorClosed(seq=11, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
+    ReleaseDropped(seq=10, at_ms=AT_MS, clock_trusted=True, slot=2, purpose=Purpose.TAKE, grant="grant-1"),
+    DoorOpened(seq=11, at_ms=AT_MS, clock_trusted=True, slot=2, released=True),
+    DoorClosed(seq=12, at_ms=AT_MS, clock_trusted=True, slot=2, seen_late=True),
     KeyTaken(
-        seq=12, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
+        seq=13, at_ms=AT_MS, clock_trusted=True, slot=2, identity=Identity.READ,
         key="key-1", grant="grant-1", command="command-1", badge="badge-1", vehicle=READING,
     ),
     KeyReturned(
-        seq=13, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
+        seq=14, at_ms=AT_MS, clock_trusted=True, slot=3, identity=Identity.PRESUMED,
         key="key-1", grant="grant-1", badge="badge-1", lit_slot=2, vehicle=VehicleReading(age_s=0),
     ),
-    CabinetInputChanged(seq=14, at_ms=AT_MS, clock_trusted=True, input=CabinetInput.MAINS_LOST, active=True),
-    InventoryDue(seq=15, at_ms=AT_MS, clock_trusted=True, why="override", keys_present=6),
-    DeviceLost(seq=16, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
-    DeviceBack(seq=17, at_ms=AT_MS, clock_trusted=True, device="locks"),
-    FactsNotDurable(seq=18, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
-    ClockTrustChanged(seq=19, at_ms=AT_MS, clock_trusted=False, source="none"),
+    CabinetInputChanged(seq=15, at_ms=AT_MS, clock_trusted=True, input=CabinetInput.MAINS_LOST, active=True),
+    InventoryDue(seq=16, at_ms=AT_MS, clock_trusted=True, why="override", keys_present=6),
+    DeviceLost(seq=17, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
+    DeviceBack(seq=18, at_ms=AT_MS, clock_trusted=True, device="locks"),
+    FactsNotDurable(seq=19, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
+    ClockTrustChanged(seq=20, at_ms=AT_MS, clock_trusted=False, source="none"),
 )  # fmt: skip
 
 _TEXTS = tuple(fact.to_json() for fact in FACTS)
@@ -104,7 +106,7 @@ MESSAGES: tuple[Message, ...] = (
     Presence(cabinet=CABINET, online=True, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, version="1"),
     Reported(
         cabinet=CABINET, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, revision=1, at_ms=AT_MS,
-        epoch=EPOCH, seq=19, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
+        epoch=EPOCH, seq=20, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
         slots=(
             SlotState(slot=1),
             SlotState(slot=2, key_present=True, door_open=False, key="key-1", identity="read"),

@@ -76,7 +76,7 @@ async def test_a_journal_that_is_found_damaged_at_the_start_is_set_aside_and_rig
         await eventually(lambda: centre.epoch != first_epoch)
         started = centre.facts()[0]
         assert isinstance(started, EpochStarted)
-        assert started.why == "hash_conflict"
+        assert started.why == "journal_damaged"
         await station.show(BADGE)
         await station.until_open(station.vehicles[0].key.home_slot)
         assert station.terminate() == 0

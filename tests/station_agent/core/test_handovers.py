@@ -11,6 +11,7 @@ from contract.facts import (
     KeyReturned,
     KeyTaken,
     Purpose,
+    ReleaseDropped,
     ReleaseFailed,
     VehicleReading,
 )
@@ -241,12 +242,14 @@ def test_after_a_power_cut_a_decided_release_is_not_done_later_but_what_it_let_o
     assert (fact.grant, fact.badge, fact.seen_late) == ("booking-1", "ref-ann", True)
 
 
-def test_after_a_power_cut_a_release_that_never_opened_is_forgotten() -> None:
+def test_after_a_power_cut_a_release_that_never_opened_is_told_and_forgotten() -> None:
     box = Box()
     box.grant("booking-1", badge="ann")
     box.badge("ann")
     box.reboot()
     box.see()
+    dropped = box.last(ReleaseDropped)
+    assert (dropped.slot, dropped.purpose, dropped.grant) == (1, Purpose.TAKE, "booking-1")
     box.elapse()
     box.forget()
     assert box.station.wake_at_line_ms is None

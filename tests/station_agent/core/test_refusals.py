@@ -2,7 +2,7 @@
 
 from contract.facts import AccessRefused
 from contract.reasons import Reason
-from station_agent.core.device_events import ReaderSignal
+from station_agent.core.device_events import CardRead, ReaderSignal
 from station_agent.core.refusals import RUN_ENDS_MS, THINNED_MS, TOLD_EACH
 from tests.station_agent.core.box import HOUR_MS, Box
 
@@ -52,12 +52,28 @@ def test_what_was_not_told_yet_is_told_before_what_comes_next_at_that_reader() -
     assert told(box)[-1].repeats == 20 - TOLD_EACH - 1
 
 
-def test_another_card_is_told_at_once_and_the_first_anew() -> None:
+def test_two_cards_in_turns_are_thinned_each_and_a_third_is_told_at_once() -> None:
     box = Box()
-    lie(box, ms=20_000)
-    box.badge("another")
-    box.badge("stranger")
-    assert [fact.repeats for fact in told(box)][-3:] == [20 - TOLD_EACH - 1, 0, 0]
+    box.grant("booking-1", badge="ann", start_ms=HOUR_MS)
+    box.forget()
+    for _ in range(10):
+        box.badge("stranger")
+        box.badge("ann")
+        box.pass_time(1000)
+    assert [fact.reason for fact in told(box)] == [Reason.UNKNOWN_BADGE, Reason.TOO_EARLY] * TOLD_EACH
+    box.event(CardRead("entrance", 26, bytes(4)))
+    assert told(box)[-1].reason is Reason.UNREADABLE_BADGE
+
+
+def test_ever_new_cards_that_nobody_knows_are_one_and_the_same_refusal() -> None:
+    box = Box()
+    for n in range(100):
+        box.badge(f"none-{n}")
+        box.pass_time(100)
+    box.pass_time(THINNED_MS)
+    box.elapse()
+    assert len(told(box)) == TOLD_EACH + 1
+    assert sum(1 + fact.repeats for fact in told(box)) == 100
 
 
 def test_a_card_that_comes_again_after_a_while_is_told_anew() -> None:
