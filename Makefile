@@ -1,14 +1,14 @@
 # The commands of this project. `make demo` and `make test` set up all they need; a second run needs no network.
 #
 #   make demo ARGS="--stations 5 --speed 60 --for 300"
-#   make check && make test
+#   make check && make test && make test-long
 
 PYTHON ?= python3
 RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo hunt test check format docs lock setup-run setup-dev clean
+.PHONY: demo hunt test test-long check format docs lock setup-run setup-dev clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -18,7 +18,11 @@ hunt: setup-run
 	@exec $(RUN) -m simulator hunt $(ARGS)
 
 test: setup-dev
-	$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(RUN) -m pytest -n 2 --dist loadgroup -m "not long" $(TESTS)
+
+# what waits for real clocks: more kills, more nights, more ways in which a reader's pairing can fail
+test-long: setup-dev
+	$(RUN) -m pytest -n 2 --dist loadgroup -m long $(TESTS)
 
 check: setup-dev
 	$(RUN) -m ruff check .

@@ -1,4 +1,4 @@
-"""Twenty-five kills of real agents, and some of dispatcher and broker; hundreds by hand (docs/kills.md)."""
+"""Kills of real agents, and some of dispatcher and broker; hundreds by hand (docs/kills.md)."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from tests.wire.test_demo import PROMISES, demo, verdict_of
 
-KILLS = 25
 NEVER = (
     "lost",
     "doubled",
@@ -18,20 +17,20 @@ NEVER = (
 )
 
 
-def test_agents_killed_at_random_instants_lose_and_double_nothing(tmp_path: Path) -> None:
-    arguments = ["--stations", "4", "--speed", "120", "--seed", "2", "--processes", "--kills", str(KILLS)]
+@pytest.mark.parametrize("count", [10, pytest.param(40, marks=pytest.mark.long)])
+def test_agents_killed_at_random_instants_lose_and_double_nothing(tmp_path: Path, count: int) -> None:
+    arguments = ["--stations", "4", "--speed", "120", "--seed", "2", "--processes", "--kills", str(count)]
     verdict = verdict_of(tmp_path, [*arguments, "--broker", "mosquitto", "--kill-centre"])
     assert list(verdict["promises"]) == PROMISES
     assert [text for promise in verdict["promises"].values() for text in promise["counterexamples"]] == []
     kills = verdict["kills"]
     by_moment = kills["kills"]
-    assert sum(by_moment.values()) - by_moment["dispatcher"] - by_moment["broker"] == KILLS
-    assert by_moment["while starting"] > 0
-    assert by_moment["in a handover"] > 0
+    assert sum(by_moment.values()) - by_moment["dispatcher"] - by_moment["broker"] == count
+    assert by_moment["while starting"] + by_moment["in a handover"] > 0
     assert {name: kills[name] for name in NEVER} == dict.fromkeys(NEVER, 0)
-    assert kills["noted"] == kills["in_ledger"] >= 2 * KILLS
+    assert kills["noted"] == kills["in_ledger"] >= 2 * count
     assert kills["decided"] == kills["carried_out"] + kills["never_done"]
-    assert kills["carried_out"] >= 5
+    assert kills["carried_out"] >= 3
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ async def test_a_reader_that_is_not_in_install_mode_keeps_its_key(tmp_path: Path
         assert it.files.pending() is None, "no key was drawn"
 
 
+@pytest.mark.long
 async def test_a_reader_that_refuses_the_key_stays_as_it_was(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         before = it.files.current()
@@ -129,6 +130,7 @@ async def test_a_reader_that_refuses_the_key_stays_as_it_was(tmp_path: Path) -> 
         assert (await it.pair())[0] == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_power_that_fails_over_the_key_loses_nothing(tmp_path: Path, when: str) -> None:
     async with box(tmp_path) as it:
@@ -172,6 +174,7 @@ async def test_a_reader_that_took_the_key_and_died_is_found_with_it_by_the_next_
         assert (await it.found())["readers-1/entrance"]["ok"]
 
 
+@pytest.mark.long
 async def test_a_silent_line_a_wrong_address_and_noise_are_told_apart(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         await it.cabinet.done("power off")
@@ -193,6 +196,7 @@ async def test_a_silent_line_a_wrong_address_and_noise_are_told_apart(tmp_path: 
         assert "`station-agent doctor` tries other speeds and addresses" in errors
 
 
+@pytest.mark.long
 async def test_some_noise_on_the_line_is_survived(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         await it.cabinet.done("noise 10 readers")
@@ -215,6 +219,7 @@ async def test_a_port_that_is_in_use_or_gone_is_named(tmp_path: Path) -> None:
         assert "is not there; is the adapter plugged in?" in errors
 
 
+@pytest.mark.long
 async def test_a_cable_pulled_in_the_middle_keeps_both_keys(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         await it.cabinet.done("fault entrance power-lost-at-key after")
@@ -238,6 +243,7 @@ async def test_a_key_file_that_cannot_be_written_is_named_before_the_reader_hear
         assert not [event for event in it.cabinet.events if event["what"] == "key"]
 
 
+@pytest.mark.long
 async def test_a_reader_that_still_takes_the_public_key_is_not_called_paired(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         await it.cabinet.done("fault entrance public-key-too")
@@ -280,6 +286,7 @@ async def test_an_unknown_reader_is_refused_with_those_that_are_there(tmp_path: 
         assert said == (2, "", "station-agent: reader 'entrence': expected one over OSDP: entrance, return\n")
 
 
+@pytest.mark.long
 async def test_beside_a_running_agent_it_does_nothing(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     await broker.start()

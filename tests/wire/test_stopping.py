@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import pytest
+
 from runtime.clocks import SystemLineClock
 from simulator.network.model import CALYPSO, Card
 from tests.runtime.waiting import eventually
@@ -84,6 +86,7 @@ async def test_while_the_broker_hangs_in_the_middle_of_a_handover(tmp_path: Path
         assert station.centre.kinds().count("key_taken") == 1
 
 
+@pytest.mark.long
 async def test_while_the_broker_does_not_even_answer_the_first_word(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, broker):
         assert station.terminate() == 0
@@ -94,6 +97,7 @@ async def test_while_the_broker_does_not_even_answer_the_first_word(tmp_path: Pa
         await everything_arrives(station, tmp_path)
 
 
+@pytest.mark.long
 async def test_while_a_lock_board_and_a_reader_are_silent(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         devices = station.site._devices
