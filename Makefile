@@ -8,7 +8,7 @@ RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo hunt test check format docs lock setup-run setup-dev clean
+.PHONY: demo hunt test check format docs lock fuzz setup-run setup-dev setup-fuzz clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -16,6 +16,10 @@ demo: setup-run
 # seeds of the network in virtual time, all faults, until Ctrl-C; ARGS="--seeds 20 --hours 6 --stations 8"
 hunt: setup-run
 	@exec $(RUN) -m simulator hunt $(ARGS)
+
+# inputs that bring a codec to harm, guided by what they reach; ARGS="--seconds 600 osdp kerong"
+fuzz: setup-fuzz
+	@.venv-fuzz/bin/python -m fuzz $(ARGS)
 
 test: setup-dev
 	$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
@@ -48,6 +52,9 @@ lock: setup-dev
 	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	        requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
+	$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	    --constraint requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
 
 setup-run:
 	@PYTHON="$(PYTHON)" deploy/setup.sh run
@@ -55,5 +62,8 @@ setup-run:
 setup-dev:
 	@PYTHON="$(PYTHON)" deploy/setup.sh dev
 
+setup-fuzz:
+	@PYTHON="$(PYTHON)" deploy/setup.sh fuzz
+
 clean:
-	rm -rf .venv .venv-* .run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .run .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up what the Makefile's targets need: `setup.sh run` for the demo, `setup.sh dev` for checks and tests.
+# Sets up what the Makefile's targets need: `setup.sh run` for the demo, `setup.sh dev` for checks and tests,
+# `setup.sh fuzz` for the fuzzer alone.
 # Does nothing, and needs no network, where all is in place. Installs Debian packages where it may; where it
 # may not, it says exactly which are missing.
 set -eu
@@ -92,10 +93,22 @@ environment() {
     cp "$lock" "$stamp"
 }
 
-if [ "$wanted" = dev ]; then
+# the fuzzer comes as wheels for Linux on x86-64 only; elsewhere its tests are skipped
+fuzzer() {
+    environment .venv-fuzz requirements/fuzz.txt
+}
+
+case $wanted in
+dev)
     environment .venv requirements/dev.txt
     environment .venv-libosdp requirements/peer-libosdp.txt
     environment .venv-osdp requirements/peer-osdp.txt
-else
+    [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] || fuzzer
+    ;;
+fuzz)
+    fuzzer
+    ;;
+*)
     environment .venv requirements/run.txt requirements/dev.txt
-fi
+    ;;
+esac
