@@ -130,10 +130,10 @@ def _prepare(target: Target, folder: Path) -> Path:
 
 def _tell(outcome: Outcome) -> None:
     edges, _, kept = outcome.reached or (0, 0, 0)
-    covered, total = outcome.lines
+    lines = "{}/{}".format(*outcome.lines)
     sys.stdout.write(
-        f"{outcome.name:<11}{outcome.executed:>9} inputs in {outcome.took_s:>4} s, {edges:>5} edges, {kept:>5} kept, "
-        f"{covered}/{total} lines; {len(outcome.harm)} found\n"
+        f"{outcome.name:<11}{outcome.executed:>9} inputs in {outcome.took_s:>4} s, {edges:>4} edges, "
+        f"{kept:>5} kept, {lines} lines; {len(outcome.harm)} found\n"
     )
     for file in outcome.harm:
         raised = RAISED.search(outcome.said)

@@ -162,6 +162,31 @@ async def test_minimalmodbus_reads_and_drives_the_simulated_boards(tmp_path: Pat
     assert wire_ms <= exchange_ms < 4 * wire_ms
 
 
+async def test_umodbus_reads_and_drives_the_simulated_boards(tmp_path: Path) -> None:
+    boards = (ModbusBoard(1), ModbusBoard(2))
+    for number in (0, 4, 7):
+        boards[0].set_input(number, True)
+    boards[1].set_input(3, True)
+    port = PacedPty(tmp_path / "locks", boards, SystemLineClock())
+    port.open()
+    async with peer("umodbus_master", str(port.link)) as master:
+        found = await master.said()
+    port.close()
+    assert found == {
+        "inputs of 1": [1, 0, 0, 0, 1, 0, 0, 1],
+        "inputs of 2": [0, 1, 0],
+        "too many": "IllegalDataAddressError",
+        "no such function": "IllegalFunctionError",
+        "absent": "ValueError",
+        "on": 1,
+        "relays after on": [0, 0, 0, 1, 0, 0, 0, 0],
+        "off": 0,
+        "many": 4,
+        "pulse": "010502000007",
+        "relays in the pulse": [1, 0, 0, 0, 1, 0, 1, 1],
+    }
+
+
 async def test_driver_and_simulated_boards_survive_a_pulled_cable(tmp_path: Path) -> None:
     board = ModbusBoard(1)
     port = PacedPty(tmp_path / "locks", (board,), SystemLineClock())
