@@ -8,7 +8,7 @@ RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo hunt test check format docs lock fuzz setup-run setup-dev setup-fuzz clean
+.PHONY: demo hunt test check format docs lock fuzz benchmark setup-run setup-dev setup-fuzz setup-benchmark clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -20,6 +20,10 @@ hunt: setup-run
 # inputs that bring a codec to harm, guided by what they reach; ARGS="--seconds 600 osdp kerong"
 fuzz: setup-fuzz
 	@.venv-fuzz/bin/python -m fuzz $(ARGS)
+
+# what a station costs, beside what was promised; ARGS="--rest-s 10 --taps 20"
+benchmark: setup-benchmark
+	@$(RUN) -m benchmarks.station_cost $(ARGS)
 
 test: setup-dev
 	$(RUN) -m pytest -n 2 --dist loadgroup $(TESTS)
@@ -61,6 +65,9 @@ setup-run:
 
 setup-dev:
 	@PYTHON="$(PYTHON)" deploy/setup.sh dev
+
+setup-benchmark:
+	@PYTHON="$(PYTHON)" deploy/setup.sh benchmark
 
 setup-fuzz:
 	@PYTHON="$(PYTHON)" deploy/setup.sh fuzz

@@ -97,11 +97,19 @@ class LockSubject(AskedSubject):
     """A cabinet of SLOTS slots: what happens is that keys come and go, and orders pulse locks."""
 
     codec: ModbusCabinet | KerongCabinet
+    devices: tuple[ModbusBoard, ...] | tuple[KerongBoard, ...]
 
     def __init__(self) -> None:
         self.orders = 0
         self.pulses = 0
         self._pattern = 0
+
+    def reply(self, now_us: int, data: bytes) -> bytes:
+        return b"".join(board.receive(now_us, data) for board in self.devices)
+
+    def power_cycle(self, now_us: int) -> None:
+        for board in self.devices:
+            board.power_cycle(now_us)
 
     def order(self, number: int) -> None:
         self.orders += 1
@@ -146,13 +154,6 @@ class ModbusSubject(LockSubject):
         self.codec = ModbusCabinet(CabinetWiring(slots=slots, local_echo=self.local_echo))
         self.devices: tuple[ModbusBoard, ...] = (ModbusBoard(1, on_pulse=self._pulsed), ModbusBoard(2, 0))
 
-    def reply(self, now_us: int, data: bytes) -> bytes:
-        return b"".join(board.receive(now_us, data) for board in self.devices)
-
-    def power_cycle(self, now_us: int) -> None:
-        for board in self.devices:
-            board.power_cycle(now_us)
-
     def frame(self, body: bytes) -> bytes:
         return modbus.with_crc(body)
 
@@ -191,13 +192,6 @@ class KerongSubject(LockSubject):
         slots = tuple(KerongSlotWiring(slot=n + 1, board=n % 2, lock=n // 2) for n in range(SLOTS))
         self.codec = KerongCabinet(KerongWiring(slots=slots))
         self.devices: tuple[KerongBoard, ...] = tuple(KerongBoard(n, on_unlock=self._pulsed) for n in range(2))
-
-    def reply(self, now_us: int, data: bytes) -> bytes:
-        return b"".join(board.receive(now_us, data) for board in self.devices)
-
-    def power_cycle(self, now_us: int) -> None:
-        for board in self.devices:
-            board.power_cycle(now_us)
 
     def frame(self, body: bytes) -> bytes:
         address, command, *data = (*body, 0, 0) if len(body) < 2 else body
