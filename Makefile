@@ -8,7 +8,8 @@ RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: demo hunt test test-long check format docs lock setup-run setup-dev clean
+.PHONY: demo hunt fuzz benchmark test test-long check format docs lock setup-run setup-dev setup-fuzz \
+    setup-benchmark clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -16,6 +17,14 @@ demo: setup-run
 # seeds of the network in virtual time, all faults, until Ctrl-C; ARGS="--seeds 20 --hours 6 --stations 8"
 hunt: setup-run
 	@exec $(RUN) -m simulator hunt $(ARGS)
+
+# inputs that bring a codec to harm, guided by what they reach; ARGS="--seconds 600 osdp kerong"
+fuzz: setup-fuzz
+	@.venv-fuzz/bin/python -m fuzz $(ARGS)
+
+# what a station costs, beside what was promised; ARGS="--rest-s 10 --taps 20"
+benchmark: setup-benchmark
+	@$(RUN) -m benchmarks.station_cost $(ARGS)
 
 test: setup-dev
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not long" $(TESTS)
@@ -52,6 +61,9 @@ lock: setup-dev
 	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	        requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
+	$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+	    --constraint requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
 
 setup-run:
 	@PYTHON="$(PYTHON)" deploy/setup.sh run
@@ -59,5 +71,11 @@ setup-run:
 setup-dev:
 	@PYTHON="$(PYTHON)" deploy/setup.sh dev
 
+setup-benchmark:
+	@PYTHON="$(PYTHON)" deploy/setup.sh benchmark
+
+setup-fuzz:
+	@PYTHON="$(PYTHON)" deploy/setup.sh fuzz
+
 clean:
-	rm -rf .venv .venv-* .run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .run .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up what the Makefile's targets need: `setup.sh run` for the demo, `setup.sh dev` for checks and tests.
+# Sets up what the Makefile's targets need: `setup.sh run` for the demo, `setup.sh dev` for checks and tests,
+# `setup.sh fuzz` for the fuzzer alone, `setup.sh benchmark` for what the benchmarks run.
 # Does nothing, and needs no network, where all is in place. Installs Debian packages where it may; where it
 # may not, it says exactly which are missing.
 set -eu
@@ -85,17 +86,34 @@ environment() {
     fi
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
         fail "the packages of $lock could not be installed: is the network there?"
-    if [ "$folder" = .venv ]; then
+    if [ "$folder" = .venv ] || [ "$folder" = .venv-run ]; then
         "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
             --no-index -e . || fail "this project could not be installed into $folder"
     fi
     cp "$lock" "$stamp"
 }
 
-if [ "$wanted" = dev ]; then
+# the fuzzer comes as wheels for Linux on x86-64 only; elsewhere its tests are skipped
+fuzzer() {
+    environment .venv-fuzz requirements/fuzz.txt
+}
+
+case $wanted in
+dev)
     environment .venv requirements/dev.txt
     environment .venv-libosdp requirements/peer-libosdp.txt
     environment .venv-osdp requirements/peer-osdp.txt
-else
+    [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] || fuzzer
+    ;;
+fuzz)
+    fuzzer
+    ;;
+benchmark)
+    # the agent as it is installed: what is in .venv for developers alone costs memory
+    environment .venv requirements/dev.txt
+    environment .venv-run requirements/run.txt
+    ;;
+*)
     environment .venv requirements/run.txt requirements/dev.txt
-fi
+    ;;
+esac

@@ -5,7 +5,6 @@ the value and what was expected. The file is the only source: no environment var
 is read there is what runs. `runtime.config_reference` writes the manual's tables from the same models.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,5 +103,7 @@ def _value(place: Place, value: object) -> str:
 
 
 def _known_fields(place: Place) -> str:
+    import difflib  # noqa: PLC0415  # a third of a megabyte, for the day on which a name is misspelt
+
     near = difflib.get_close_matches(place.name, place.siblings, n=1, cutoff=NEAR)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(place.siblings)}"

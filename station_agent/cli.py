@@ -38,10 +38,7 @@ from station_agent.drivers.base import Codec
 from station_agent.hardware import check_drivers
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
-from station_agent.onsite.doctor import doctor
-from station_agent.onsite.monitor import monitor
 from station_agent.onsite.pages import pages
-from station_agent.onsite.trace import trace
 from station_agent.secrets_on_disk import load_keys
 from station_agent.serial_line import SerialLine
 from station_agent.watchdog import Watchdog
@@ -54,19 +51,26 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
     options = _parser().parse_args(arguments)
     try:
         config = load_config(options.config)
+        # an agent holds nothing of the tools for a person: they are half a megabyte of the 60 that it may use
         if options.command == "monitor":
+            from station_agent.onsite.monitor import monitor  # noqa: PLC0415  # see above
+
             return monitor(config.http, once=options.once)
         if options.command == "trace":
+            from station_agent.onsite.trace import trace  # noqa: PLC0415  # see above
+
             return trace(
                 config.http, options.line, everything=options.all, as_json=options.json, for_s=options.seconds
             )
         if options.command == "pair-reader":
-            from station_agent.onsite.pair_reader import pair_reader  # noqa: PLC0415  # no agent holds its words
+            from station_agent.onsite.pair_reader import pair_reader  # noqa: PLC0415  # see above
 
             return pair_reader(config, options.reader, yes=options.yes, random_bytes=os.urandom)
         keys = load_keys(config)
         check_drivers(config, keys)
         if options.command == "doctor":
+            from station_agent.onsite.doctor import doctor  # noqa: PLC0415  # see above
+
             return doctor(config, keys, line_clock=SystemLineClock(), random_bytes=os.urandom, as_json=options.json)
         if options.command == "check-config":
             sys.stdout.write(

@@ -134,16 +134,22 @@ async def test_refusal_of_a_board_made_of_pymodbus_is_understood(cable: Bridge) 
         await eventually(lambda: LockPulsed(9, PulseResult.REFUSED) in agent.told)
 
 
-async def test_minimalmodbus_reads_and_drives_the_simulated_boards(tmp_path: Path) -> None:
+async def toured_by(program: str, folder: Path) -> dict[str, Any]:
+    """What another master found on our simulated boards."""
     boards = (ModbusBoard(1), ModbusBoard(2))
     for number in (0, 4, 7):
         boards[0].set_input(number, True)
     boards[1].set_input(3, True)
-    port = PacedPty(tmp_path / "locks", boards, SystemLineClock())
+    port = PacedPty(folder / "locks", boards, SystemLineClock())
     port.open()
-    async with peer("minimalmodbus_master", str(port.link)) as master:
+    async with peer(program, str(port.link)) as master:
         found = await master.said()
     port.close()
+    return found
+
+
+async def test_minimalmodbus_reads_and_drives_the_simulated_boards(tmp_path: Path) -> None:
+    found = await toured_by("minimalmodbus_master", tmp_path)
     exchange_ms = found.pop("exchange_ms")
     assert found == {
         "inputs of 1": [1, 0, 0, 0, 1, 0, 0, 1],
@@ -160,6 +166,23 @@ async def test_minimalmodbus_reads_and_drives_the_simulated_boards(tmp_path: Pat
     }
     wire_ms = (8 + 6) * 10 / 9.6 + TURNAROUND_US / 1000
     assert wire_ms <= exchange_ms < 4 * wire_ms
+
+
+async def test_umodbus_reads_and_drives_the_simulated_boards(tmp_path: Path) -> None:
+    found = await toured_by("umodbus_master", tmp_path)
+    assert found == {
+        "inputs of 1": [1, 0, 0, 0, 1, 0, 0, 1],
+        "inputs of 2": [0, 1, 0],
+        "too many": "IllegalDataAddressError",
+        "no such function": "IllegalFunctionError",
+        "absent": "ValueError",
+        "on": 1,
+        "relays after on": [0, 0, 0, 1, 0, 0, 0, 0],
+        "off": 0,
+        "many": 4,
+        "pulse": "010502000007",
+        "relays in the pulse": [1, 0, 0, 0, 1, 0, 1, 1],
+    }
 
 
 async def test_driver_and_simulated_boards_survive_a_pulled_cable(tmp_path: Path) -> None:
