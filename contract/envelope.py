@@ -8,6 +8,7 @@ subject fit that topic.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -194,12 +195,22 @@ class BadKey(ValueError):
     """A key file or text that is no Ed25519 key."""
 
 
+_PKCS8_ED25519 = bytes.fromhex(
+    "302e020100300506032b657004220420"
+)  # RFC 8410, section 7; the 32 bytes of the key follow
+_USUAL_PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----\n([A-Za-z0-9+/]{64})\n-----END PRIVATE KEY-----")
+
+
 def private_key_from_pem(pem: bytes) -> OKPKey:
     """Read a PKCS #8 Ed25519 key, as `openssl genpkey -algorithm ed25519` writes it.
 
     Raises:
         BadKey: it is something else.
     """
+    usual = _USUAL_PEM.fullmatch(pem.strip().replace(b"\r", b""))
+    der = base64.b64decode(usual[1]) if usual is not None else b""
+    if der.startswith(_PKCS8_ED25519):  # without a decoder for keys of every kind: 0.3 MiB of a box's 60
+        return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(der[len(_PKCS8_ED25519) :]))
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -27,6 +27,7 @@ from runtime.health import HealthApp, serve_health
 from runtime.lifetime import run_until, told_to_stop
 from runtime.link import Link, LinkOwner
 from runtime.logs import configure_logs
+from runtime.memory import give_back
 from runtime.mqtt_link import MqttLink
 from runtime.service_manager import ServiceManager
 from runtime.steps import LoopSteps
@@ -78,6 +79,7 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
                 f"{len(config.reader_roles)} readers, {len(config.vehicles)} vehicles\n"
             )
             return 0
+        give_back()
         asyncio.run(serve(config, clock or SystemClock()))
     except (ConfigError, JournalUnusable) as error:
         sys.stderr.write(f"station-agent: {error}\n")

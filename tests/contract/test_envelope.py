@@ -15,6 +15,7 @@ from contract.envelope import (
     VerifyKey,
     private_key_from_pem,
     public_key_from_text,
+    public_key_text,
     verify,
 )
 from contract.messages import Acknowledged, Presence, TimeReply, TimeRequest
@@ -155,3 +156,14 @@ def test_keys_that_are_no_keys_are_named() -> None:
     with pytest.raises(BadKey, match="43 characters"):
         public_key_from_text("short")
     assert len(public_text(1)) == 43
+
+
+def test_a_key_file_is_read_alike_however_it_is_laid_out() -> None:
+    usual = pem(1)
+    lines = usual.decode().splitlines()
+    split = "\n".join([lines[0], lines[1][:40], lines[1][40:], lines[2]]).encode()
+    texts = {
+        public_key_text(private_key_from_pem(one))
+        for one in (usual, usual.replace(b"\n", b"\r\n"), b"\n" + usual + b"\n", split)
+    }
+    assert texts == {public_text(1)}
