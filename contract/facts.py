@@ -53,6 +53,10 @@ class VehicleReading(Frozen):
     ignition: bool | None = None
     moving: bool | None = None
     low_voltage_mv: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    doors_open: bool | None = None
+    """Whether any door, the bonnet or the boot stands open."""
+    plugged_in: bool | None = None
+    """Whether the charging cable is connected, charging or not."""
 
 
 class FactBase(Frozen):

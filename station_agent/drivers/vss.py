@@ -33,6 +33,18 @@ IS_CHARGING: Final = "Vehicle.Powertrain.TractionBattery.Charging.IsCharging"
 SYSTEM_STATE: Final = "Vehicle.LowVoltageSystemState"
 IS_MOVING: Final = "Vehicle.IsMoving"
 LOW_VOLTAGE_V: Final = "Vehicle.LowVoltageBattery.CurrentVoltage"
+IS_PLUGGED_IN: Final = (
+    "Vehicle.Powertrain.TractionBattery.Charging.ChargingPort.AnyPosition.IsChargingCableConnected"
+)
+DOORS: Final = (
+    "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen",
+    "Vehicle.Cabin.Door.Row1.PassengerSide.IsOpen",
+    "Vehicle.Cabin.Door.Row2.DriverSide.IsOpen",
+    "Vehicle.Cabin.Door.Row2.PassengerSide.IsOpen",
+    "Vehicle.Body.Hood.IsOpen",
+    "Vehicle.Body.Trunk.Front.IsOpen",
+    "Vehicle.Body.Trunk.Rear.IsOpen",
+)
 LATITUDE, LONGITUDE = "Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude"
 
 STALE_MS: Final = 300_000  # a gateway samples each signal at least once a minute; five times that is a fault
@@ -57,7 +69,8 @@ class VssJson:
             return None
         self.reports += 1
         values, tracker_ms = _fresh(document, now_ms)
-        reading = _reading(values)
+        doors = [values.get(name) for name in DOORS if name in document]
+        reading = _reading(values).model_copy(update={"doors_open": _any_open(doors)})
         if reading.ignition and (_fix(document, LATITUDE) or _fix(document, LONGITUDE)):
             self.faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
         return TrackerReport(reading, tracker_ms)
@@ -76,7 +89,15 @@ def _reading(values: dict[str, object]) -> VehicleReading:
         ignition=IGNITION_BY_STATE.get(state) if isinstance(state, str) else None,
         moving=_flag(values.get(IS_MOVING)),
         low_voltage_mv=_scaled(values.get(LOW_VOLTAGE_V), 1000, 1, LOW_VOLTAGE_MAX_MV),
+        plugged_in=_flag(values.get(IS_PLUGGED_IN)),
     )
+
+
+def _any_open(doors: list[object]) -> bool | None:
+    """Of the doors that a vehicle tells, which are those that it has. Shut are all where each is known to be."""
+    if any(door is True for door in doors):
+        return True
+    return False if doors and all(door is False for door in doors) else None
 
 
 def _fresh(document: dict[str, Any], now_ms: int) -> tuple[dict[str, object], int | None]:
@@ -128,5 +149,8 @@ def _fix(document: dict[str, Any], name: str) -> bool:
 
 
 _READ: Final = frozenset(
-    (ODOMETER_KM, CHARGE_PERCENT, FUEL_PERCENT, IS_CHARGING, SYSTEM_STATE, IS_MOVING, LOW_VOLTAGE_V)
-)
+    (
+        ODOMETER_KM, CHARGE_PERCENT, FUEL_PERCENT, IS_CHARGING, SYSTEM_STATE, IS_MOVING, LOW_VOLTAGE_V,
+        IS_PLUGGED_IN, *DOORS,
+    )
+)  # fmt: skip

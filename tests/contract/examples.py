@@ -58,8 +58,9 @@ NONCE = "0" * 32
 HASH = "f" * 64
 AT_MS = 1_790_000_000_000
 READING = VehicleReading(
-    age_s=4, odometer_m=12, energy_percent=80, charging=False, ignition=False, moving=False, low_voltage_mv=12_600
-)
+    age_s=4, odometer_m=12, energy_percent=80, charging=False, ignition=False, moving=False, low_voltage_mv=12_600,
+    doors_open=False, plugged_in=True,
+)  # fmt: skip
 
 
 FACTS: tuple[Fact, ...] = (

@@ -50,7 +50,9 @@ DRIVER = VehicleDriver(
     codec=lambda table: TeltonikaReceiver(table.id, table.model),
     line="MQTT topic; or pyserial URL",
     annotator=partial(TalkerAnnotator, "tracker"),
-    readings=frozenset({"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv"}),
+    readings=frozenset(
+        {"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv", "doors_open"}
+    ),
     peers=(
         Peer(
             "mosquitto_pub",

@@ -19,6 +19,9 @@ ALL = {
     "Vehicle.LowVoltageSystemState": "ON",
     "Vehicle.IsMoving": False,
     "Vehicle.LowVoltageBattery.CurrentVoltage": 12.43,
+    "Vehicle.Powertrain.TractionBattery.Charging.ChargingPort.AnyPosition.IsChargingCableConnected": True,
+    "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen": False,
+    "Vehicle.Body.Trunk.Rear.IsOpen": True,
 }
 LOCATION = {"Vehicle.CurrentLocation.Latitude": 50.63, "Vehicle.CurrentLocation.Longitude": 3.06}
 
@@ -47,6 +50,8 @@ def test_a_message_of_plain_values_is_read_without_a_time() -> None:
         ignition=True,
         moving=False,
         low_voltage_mv=12_430,
+        doors_open=True,
+        plugged_in=True,
     )
 
 
@@ -89,6 +94,32 @@ def test_what_cannot_be_is_not_known(name: str, value: object) -> None:
 @pytest.mark.parametrize(("name", "value"), [(vss.IS_MOVING, 0), (vss.IS_CHARGING, "false"), (vss.IS_MOVING, None)])
 def test_a_flag_is_true_or_false_or_not_known(name: str, value: object) -> None:
     assert reading_of({name: value}) == VehicleReading(age_s=0)
+
+
+STALE = {"value": False, "ts": NOW_MS - STALE_MS - 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_open"),
+    [
+        ({vss.IS_MOVING: False}, None),
+        ({vss.DOORS[0]: False}, False),
+        ({vss.DOORS[0]: False, vss.DOORS[6]: True}, True),
+        ({vss.DOORS[0]: False, vss.DOORS[6]: None}, None),
+        ({vss.DOORS[0]: True, vss.DOORS[6]: None}, True),
+        ({vss.DOORS[0]: 1}, None),
+        ({vss.DOORS[0]: STALE, vss.IS_MOVING: {"value": False, "ts": NOW_MS}}, None),
+    ],
+)
+def test_doors_are_shut_only_where_each_that_is_told_is_known_to_be(
+    told: dict[str, object], is_open: bool | None
+) -> None:
+    assert reading_of(told).doors_open is is_open
+
+
+@pytest.mark.parametrize("plugged_in", [True, False])
+def test_a_charging_cable_is_connected_or_not(plugged_in: bool) -> None:
+    assert reading_of({vss.IS_PLUGGED_IN: plugged_in}).plugged_in is plugged_in
 
 
 def test_signals_that_nobody_asked_for_are_left_out() -> None:
