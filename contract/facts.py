@@ -33,6 +33,18 @@ class CabinetInput(StrEnum):
     OVERRIDE = "override"  # the mechanical key opened all slots at once
 
 
+class VehicleSign(StrEnum):
+    """What a vehicle's signals mean, where they mean something."""
+
+    MOVED_AFTER_RETURN = "moved_after_return"  # ignition or movement while all its keys hang at home
+    DOORS_OPEN_AT_RETURN = "doors_open_at_return"  # minutes after its key came home
+    UNPLUGGED_AT_RETURN = "unplugged_at_return"  # it has a plug, and no cable is in it minutes after its key came
+    PLUGGED_IN = "plugged_in"
+    CHARGING = "charging"
+    LOW_VOLTAGE = "low_voltage"  # of the 12 V battery at rest
+    LOW_ENERGY = "low_energy"  # of the tank or the traction battery
+
+
 class Identity(StrEnum):
     """How the key in a slot is known."""
 
@@ -252,6 +264,20 @@ class InventoryDue(FactBase):
     """Slots in which a key hangs, by their contacts."""
 
 
+class VehicleNoticed(FactBase):
+    """A sign of a vehicle whose keys live here began, or is over. In between nothing is told of it.
+
+    In a new epoch those that are active are told again.
+    """
+
+    kind: Literal["vehicle_noticed"] = "vehicle_noticed"
+    vehicle: OpaqueId
+    sign: VehicleSign
+    active: bool
+    reading: VehicleReading | None = None
+    """What showed it; None: its key was taken, or it lives here no more."""
+
+
 class DeviceLost(FactBase):
     kind: Literal["device_lost"] = "device_lost"
     device: OpaqueId
@@ -295,6 +321,7 @@ Fact = (
     | KeyReturned
     | CabinetInputChanged
     | InventoryDue
+    | VehicleNoticed
     | DeviceLost
     | DeviceBack
     | FactsNotDurable

@@ -235,6 +235,12 @@ class StationSettings(Frozen):
     """A key that is back so soon after it was first taken..."""
     handed_back_under_m: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """... and after fewer metres was not used: dirty, damaged, or the wrong one."""
+    after_return_s: Annotated[int, Field(ge=60, le=3600)] = 300
+    """From when on after a return doors stand open, and a cable lies there, because somebody forgot them."""
+    low_voltage_mv: Annotated[int, Field(ge=0, le=30_000)] = 12_000
+    """A 12 V battery at rest below it may not start the engine any more; 0: it is not looked at."""
+    low_energy_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Of tank or traction battery, below which the vehicle is no good for the next member; 0: never."""
 
 
 class Desired(CabinetMessage):

@@ -21,7 +21,7 @@ from typing import assert_never
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
-from contract.facts import Fact
+from contract.facts import Fact, VehicleReading
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
@@ -326,7 +326,8 @@ class Agent:
         if durable:
             opened.sender.appended()
             for fact in facts:
-                fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+                readings = {name for name, value in fact if isinstance(value, VehicleReading)}
+                fields = fact.model_dump(mode="json", exclude={"kind", *readings}, exclude_none=True)
                 self._log.info(fact.kind, **fields)
         return durable
 

@@ -57,6 +57,10 @@ class ReadingOut(Answer):
     energy_percent: int | None
     charging: bool | None
     low_voltage_mv: int | None
+    doors_open: bool | None
+    """Any door, the bonnet or the boot."""
+    plugged_in: bool | None
+    """Whether a charging cable is connected."""
 
 
 class VehicleOut(Answer):
@@ -130,4 +134,6 @@ def _reading_out(reading: Reading) -> ReadingOut:
         energy_percent=reading.energy_percent,
         charging=reading.charging,
         low_voltage_mv=reading.low_voltage_mv,
+        doors_open=reading.doors_open,
+        plugged_in=reading.plugged_in,
     )

@@ -51,6 +51,8 @@ class Reading:
     energy_percent: int | None
     charging: bool | None
     low_voltage_mv: int | None
+    doors_open: bool | None
+    plugged_in: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ def _read(connection: Connection, statement: Select[Any], of: Mapping[str, Any] 
     ids = [row.id for row in rows]
     found_keys = _keys_of(connection, ids)
     readings = {
-        row.vehicle_id: Reading(row.at_ms, row.odometer_m, row.energy_percent, row.charging, row.low_voltage_mv)
-        for row in connection.execute(_READINGS, {"vehicles": ids})
+        row.pop("vehicle_id"): Reading(**row)
+        for row in map(dict, connection.execute(_READINGS, {"vehicles": ids}).mappings())
     }
     return [Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id)) for row in rows]
 

@@ -115,6 +115,8 @@ async def test_a_vehicle_tells_its_last_signals_and_null_for_what_is_not_known(a
         "energy_percent": 80,
         "charging": None,
         "low_voltage_mv": None,
+        "doors_open": None,
+        "plugged_in": None,
     }
 
 

@@ -94,4 +94,6 @@ vehicle_readings = table(
     integer("energy_percent", nullable=True),
     flag("charging", nullable=True),
     integer("low_voltage_mv", nullable=True),
+    flag("doors_open", nullable=True),
+    flag("plugged_in", nullable=True),
 )
