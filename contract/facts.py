@@ -240,6 +240,8 @@ class KeyReturned(FactBase):
     handed_back: Literal[True] | None = None
     """True: so soon after it was first taken, and after so short a way, that it was not used: the right stays."""
     vehicle: VehicleReading | None = None
+    at_home: bool | None = None
+    """Whether its vehicle stands in its bay, as its tracker told when the engine was turned off."""
     seen_late: bool = False
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contract.chain import chain_hashes
 from contract.facts import VehicleReading
+from contract.places import Bay, Position
 from contract.reasons import Reason
 from contract.values import (
     CabinetId,
@@ -68,6 +69,8 @@ class SlotState(Frozen):
 class VehicleState(Frozen):
     vehicle: OpaqueId
     reading: VehicleReading
+    position: Position | None = None
+    """Where it was left outside its bay at its last return; absent from the next take on, and after a reboot."""
 
 
 CABINET_DEVICE = "cabinet"  # the lock bus, and the cabinet around it, among a report's devices
@@ -178,6 +181,8 @@ class KeyEntry(Frozen):
     home_slot: Slot | None = None
     category: Category | None = None
     """Of its vehicle; None: it stands in for no other."""
+    bay: Bay | None = None
+    """Where its vehicle is at home; None: nobody asks whether it stands there."""
 
 
 class Grant(Frozen):

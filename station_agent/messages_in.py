@@ -81,7 +81,7 @@ class Inbox:
         if vehicle is None:
             return None
         report = self._trackers[vehicle].read(self._now_ms(), payload)
-        return None if report is None else VehicleRead(vehicle, report.reading, report.tracker_ms)
+        return None if report is None else VehicleRead(vehicle, report.reading, report.tracker_ms, report.position)
 
     def _refuse(self, fault: EnvelopeFault, incoming: Incoming, detail: str) -> None:
         self.faults[fault] += 1

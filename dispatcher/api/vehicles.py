@@ -22,6 +22,7 @@ from dispatcher.api.values import (
 from dispatcher.core.availability import KeyPlace
 from dispatcher.core.windows import to_utc
 from dispatcher.store.vehicles import (
+    LeftAt,
     Reading,
     Vehicle,
     VehicleFilter,
@@ -63,6 +64,14 @@ class ReadingOut(Answer):
     """Whether a charging cable is connected."""
 
 
+class LeftAtOut(Answer):
+    """Where it was left outside its bay. For whoever is to drive it next, and for operators: nobody else."""
+
+    latitude: float
+    longitude: float
+    at: datetime
+
+
 class VehicleOut(Answer):
     id: str
     name: str
@@ -73,6 +82,8 @@ class VehicleOut(Answer):
     key: KeyOut | None
     """null: it has no key in service and cannot be booked."""
     reading: ReadingOut | None
+    left_at: LeftAtOut | None
+    """null: it stands in its bay, as far as that is known, or somebody has its key."""
 
 
 class VehicleList(Listing):
@@ -112,6 +123,7 @@ def _out(vehicle: Vehicle) -> VehicleOut:
         life_cycle=vehicle.life_cycle,
         key=_key_out(vehicle.key) if vehicle.key is not None else None,
         reading=_reading_out(vehicle.reading) if vehicle.reading is not None else None,
+        left_at=_left_at_out(vehicle.left_at) if vehicle.left_at is not None else None,
     )
 
 
@@ -125,6 +137,10 @@ def _key_out(key: VehicleKey) -> KeyOut:
         since=instant_of(key.since_ms),
         ordered_by=key.ordered_by,
     )
+
+
+def _left_at_out(left: LeftAt) -> LeftAtOut:
+    return LeftAtOut(latitude=left.latitude, longitude=left.longitude, at=to_utc(left.at_ms))
 
 
 def _reading_out(reading: Reading) -> ReadingOut:

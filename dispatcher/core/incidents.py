@@ -39,6 +39,7 @@ class IncidentKind(StrEnum):
     VEHICLE_NOT_PLUGGED_IN = "vehicle_not_plugged_in"
     VEHICLE_LOW_VOLTAGE = "vehicle_low_voltage"
     VEHICLE_LOW_ENERGY = "vehicle_low_energy"
+    CAR_OUTSIDE_BAY = "car_outside_bay"
     JOURNAL_NOT_DURABLE = "journal_not_durable"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
@@ -156,6 +157,11 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         ),
         IncidentKind.VEHICLE_LOW_ENERGY: KindRule(
             "info", Found.BY_FACT, "See whether its next booking needs more than it has; have it charged or filled."
+        ),
+        IncidentKind.CAR_OUTSIDE_BAY: KindRule(
+            "warning",
+            Found.BY_FACT,
+            "Tell the next driver where it stands (the vehicle shows it until its key is taken), or have it moved.",
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
             "warning", Found.BY_FACT, "Replace the box's card soon: for a while it could not be written."

@@ -13,6 +13,7 @@ from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
+from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
@@ -50,6 +51,7 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": command_id, **who})
     _start_rental(at, fact, who)
     if vehicle_id is not None:
+        vehicle_left(at, vehicle_id)
         close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, vehicle_id, at.received_ms)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
@@ -118,6 +120,8 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         event = BookingEvent.HANDED_BACK if fact.handed_back else BookingEvent.KEY_RETURNED
         at.tell_booking(booking, event, fact.at_ms)
     vehicle_id = vehicle_of_key(at.connection, fact.key)
+    if vehicle_id is not None:
+        vehicle_came(at, vehicle_id, at_home=fact.at_home)
     if fact.handed_back and vehicle_id is not None:
         _handed_back(at, vehicle_id, booking.id if booking is not None else None)
     who = {

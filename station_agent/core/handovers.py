@@ -141,6 +141,7 @@ class Handovers:
         use = self._picture.uses.get(custody.grant or "") if custody is not None else None
         if use is not None:
             use.returned_ms, use.handed_back = (None, key) if handed_back else (now.wall_ms, None)
+        at_home = self._vehicles.key_came(now, key)
         if lit is not None and custody is not None:  # taken out again before the door shuts: the same right
             lit.grant, lit.badge, lit.badge_digest = custody.grant, custody.badge, custody.badge_digest
         self._notebook.note(
@@ -154,9 +155,9 @@ class Handovers:
             lit_slot=lit.slot if lit is not None and lit.purpose is Purpose.RETURN else None,
             handed_back=True if handed_back else None,
             vehicle=self._vehicles.reading_of_key(now, key),
+            at_home=at_home,
             seen_late=late,
         )
-        self._vehicles.key_came(now, key)
         if lit is not None and lit.slot != slot:
             self._lit_slot_not_used(lit, slot)
 

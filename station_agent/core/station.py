@@ -327,9 +327,12 @@ class Station:
         )
 
     def vehicle_reports(self, now: Now) -> tuple[VehicleState, ...]:
-        """Each vehicle's last signals, with their age."""
+        """Each vehicle's last signals with their age, and where it stands if it came home to another place."""
         readings = self._vehicles.readings(now)
-        return tuple(VehicleState(vehicle=vehicle, reading=reading) for vehicle, reading in readings)
+        return tuple(
+            VehicleState(vehicle=vehicle, reading=reading, position=self._vehicles.outside_bay(vehicle))
+            for vehicle, reading in readings
+        )
 
     def keys_out(self) -> int:
         """Keys of this cabinet that somebody has."""

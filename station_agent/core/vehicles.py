@@ -8,6 +8,8 @@ when it is over; what was told is in the picture and outlasts a reboot.
 from dataclasses import dataclass
 
 from contract.facts import VehicleNoticed, VehicleReading, VehicleSign
+from contract.places import Position
+from station_agent.core.bays import Bays
 from station_agent.core.device_events import VehicleTold
 from station_agent.core.devices import CABINET, Devices
 from station_agent.core.model import Now, Report, VehicleRead
@@ -39,13 +41,15 @@ class Vehicles:
         self._wanted = wanted
         self._devices = devices
         self._notebook = notebook
+        self._bays = Bays()
         self._heard: dict[str, _Heard] = {}
         self._due_ms: dict[tuple[str, VehicleSign], int] = {}
         """When what a reading says otherwise than it was told has lasted long enough, by the line."""
 
     @property
     def wake_at_line_ms(self) -> int | None:
-        return min(self._due_ms.values(), default=None)
+        bays_ms = self._bays.wake_at_line_ms
+        return min((*self._due_ms.values(), *(() if bays_ms is None else (bays_ms,))), default=None)
 
     def read(self, now: Now, event: VehicleRead | VehicleTold) -> None:
         """A tracker spoke. One reading replaces another unless it is older."""
@@ -55,11 +59,15 @@ class Vehicles:
         if known is not None and at_ms < known.at_ms:
             return
         self._heard[event.vehicle] = _Heard(event.reading, at_ms, is_timed=tracker_ms is not None)
+        if self._is_out(event.vehicle):
+            position = event.position if tracker_ms is not None else None
+            self._bays.told(now, event.vehicle, position, event.reading, now.wall_ms - at_ms)
         if event.vehicle in self._wanted.home_keys and self._is_news(now, event.vehicle):
             self._judge(now, event.vehicle)
 
     def elapsed(self, now: Now) -> None:
         """Tell what has lasted long enough."""
+        self._bays.elapsed(now)
         for (vehicle, sign), due_ms in sorted(self._due_ms.items()):
             if now.line_ms >= due_ms:
                 del self._due_ms[vehicle, sign]
@@ -72,16 +80,22 @@ class Vehicles:
         vehicle = self._wanted.vehicle_of(key)
         if vehicle is None:
             return
+        self._bays.left(vehicle)
         for sign in sorted(ENDED_BY_TAKE):
             self._due_ms.pop((vehicle, sign), None)
             if sign in self._active(vehicle):
                 self._tell(now, vehicle, sign, active=False, shown=False)
 
-    def key_came(self, now: Now, key: str | None) -> None:
-        """A key hangs here again: if it lives here, what its vehicle does from now on nobody does who rents it."""
-        vehicle = self._wanted.vehicle_of(key)
-        if vehicle in self._wanted.home_keys and vehicle is not None:
-            self._picture.vehicles.setdefault(vehicle, VehiclePicture()).returned_ms = now.wall_ms
+    def key_came(self, now: Now, key: str | None) -> bool | None:
+        """A key hangs here again: if it lives here, what its vehicle does from now on nobody does who rents it.
+
+        Whether the vehicle stands in its bay; None: that is not known.
+        """
+        entry = self._wanted.keys.get(key or "")
+        if entry is None or entry.home_slot is None:
+            return None
+        self._picture.vehicles.setdefault(entry.vehicle, VehiclePicture()).returned_ms = now.wall_ms
+        return self._bays.came(now, entry.vehicle, entry.bay)
 
     def wanted_changed(self, now: Now) -> None:
         """Of vehicles that live here no more nothing is told: what was begun is over."""
@@ -121,7 +135,15 @@ class Vehicles:
             return None
         return heard.reading.model_copy(update={"age_s": max(0, now.wall_ms - heard.at_ms) // 1000})
 
+    def outside_bay(self, vehicle: str) -> Position | None:
+        """Where it was left at its last return, if that is not its bay."""
+        return self._bays.outside(vehicle)
+
     # --- signs
+
+    def _is_out(self, vehicle: str) -> bool:
+        """Whether somebody has a key of it: else it is nobody's business where it stands."""
+        return any(self._picture.slot_of(key) is None for key in self._wanted.home_keys.get(vehicle, ()))
 
     def _is_news(self, now: Now, vehicle: str) -> bool:
         """Whether the newest reading says something about now: both clocks count for it."""

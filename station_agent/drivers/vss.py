@@ -23,6 +23,7 @@ from station_agent.drivers.trackers import (
     VehicleFault,
     json_object,
     no_faults,
+    parked_position,
 )
 
 PREFIX: Final = "Vehicle."
@@ -71,9 +72,8 @@ class VssJson:
         values, tracker_ms = _fresh(document, now_ms)
         doors = [values.get(name) for name in DOORS if name in document]
         reading = _reading(values).model_copy(update={"doors_open": _any_open(doors)})
-        if reading.ignition and (_fix(document, LATITUDE) or _fix(document, LONGITUDE)):
-            self.faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
-        return TrackerReport(reading, tracker_ms)
+        position = parked_position(reading, self.faults, values.get(LATITUDE), values.get(LONGITUDE))
+        return TrackerReport(reading, tracker_ms, position)
 
 
 def _reading(values: dict[str, object]) -> VehicleReading:
@@ -142,15 +142,9 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _fix(document: dict[str, Any], name: str) -> bool:
-    """Whether this half of a position was sent: 0 in both halves means that there was no fix."""
-    value, _ = _signal(document.get(name))
-    return isinstance(value, int | float) and value != 0
-
-
 _READ: Final = frozenset(
     (
         ODOMETER_KM, CHARGE_PERCENT, FUEL_PERCENT, IS_CHARGING, SYSTEM_STATE, IS_MOVING, LOW_VOLTAGE_V,
-        IS_PLUGGED_IN, *DOORS,
+        IS_PLUGGED_IN, LATITUDE, LONGITUDE, *DOORS,
     )
 )  # fmt: skip

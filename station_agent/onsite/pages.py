@@ -57,7 +57,9 @@ def status(agent: Agent) -> dict[str, Any]:
             slot.model_dump(mode="json") | {"home_of": home.get(slot.slot)} for slot in station.slot_reports()
         ],
         "devices": [state.model_dump(mode="json") for state in station.device_reports()],
-        "vehicles": [state.model_dump(mode="json") for state in station.vehicle_reports(agent.now)],
+        "vehicles": [
+            state.model_dump(mode="json", exclude={"position"}) for state in station.vehicle_reports(agent.now)
+        ],
         "keys_out": station.keys_out(),
         "grants_held": len(station.wanted.grants),
         "desired_version": station.wanted.version,

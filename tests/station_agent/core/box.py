@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from contract.credentials import CredentialType, credential_digest, pin_digest
 from contract.facts import AccessGranted, CommandDecided, Fact, VehicleReading
 from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
+from contract.places import Bay
 from station_agent.core import model
 from station_agent.core.clock import ClockTrust
 from station_agent.core.device_events import (
@@ -74,6 +75,8 @@ class Box:
     """Of members who carry a staff card as well: their reference is `staff-` and the name."""
     suspended: tuple[str, ...] = ()
     complete_until_ms: int | None = None
+    bay: Bay | None = None
+    """Of every vehicle that lives here."""
     second_key_of_car_1: bool = False
     """True: key-3 is another one of car-1."""
     moved_away: frozenset[str] = frozenset()
@@ -273,6 +276,7 @@ class Box:
                 tag_digests=(tag_digest(f"tag-{n}"),),
                 home_slot=n if n < 9 and f"key-{n}" not in self.moved_away else None,
                 category="city" if n < 9 else None,
+                bay=self.bay if n < 9 else None,
             )
             for n in (1, 2, 3, 9)
         )

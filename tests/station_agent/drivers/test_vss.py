@@ -201,6 +201,27 @@ def test_a_position_with_ignition_on_is_counted_and_carried_nowhere(
 
 
 @pytest.mark.parametrize(
+    ("state", "location", "stands"),
+    [
+        ("OFF", LOCATION, (50.63, 3.06)),
+        ("UNDEFINED", LOCATION, None),
+        ("OFF", {vss.LATITUDE: 50.63}, None),
+        ("OFF", {**LOCATION, vss.LONGITUDE: {"value": 3.06, "ts": NOW_MS - STALE_MS - 1}}, None),
+        ("OFF", {**LOCATION, vss.LATITUDE: 91.0}, None),
+        ("OFF", dict.fromkeys(LOCATION, 0.0), None),
+    ],
+)
+def test_a_position_is_told_where_the_engine_is_known_to_be_off(
+    state: str, location: dict[str, object], stands: tuple[float, float] | None
+) -> None:
+    signals = {vss.SYSTEM_STATE: {"value": state, "ts": NOW_MS}, **location}
+    report = VssJson().read(NOW_MS, json.dumps(signals).encode())
+    assert report is not None
+    where = report.position
+    assert (None if where is None else (where.latitude, where.longitude)) == stands
+
+
+@pytest.mark.parametrize(
     ("raw", "fault"),
     [
         (b"\xff\xfe", VehicleFault.NOT_JSON),
