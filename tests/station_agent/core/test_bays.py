@@ -87,6 +87,16 @@ def test_a_car_that_drove_on_is_not_where_it_stood() -> None:
         assert bring_back(box) is None
 
 
+@pytest.mark.parametrize(("driven_m", "at_home"), [(199, False), (200, None)])
+def test_a_car_whose_odometer_grew_has_left_though_nobody_heard_its_engine(
+    driven_m: int, at_home: bool | None
+) -> None:
+    box = rented()
+    parks(box, ELSEWHERE, odometer_m=10_000)
+    parks(box, None, odometer_m=10_000 + driven_m)  # in an underground car park, without a fix
+    assert bring_back(box) is at_home
+
+
 def test_an_old_fix_and_one_that_became_old_say_nothing() -> None:
     box = rented()
     parks(box, ELSEWHERE, age_ms=HELD_MS)
