@@ -53,7 +53,7 @@ from contract.topics import (
 )
 
 ALGORITHM = "Ed25519"
-KID_CHARACTERS_MAX = 100  # `dispatcher/` and the longest id
+KID = re.compile(r"(agent|dispatcher)/[A-Za-z0-9_-]{1,64}")  # and nothing that is not worth a place in a log
 SIGNED_BYTES_MAX = PAYLOAD_BYTES_MAX * 4 // 3 + 1024  # base64 of the payload, header and signature
 
 KINDS_BY_CHANNEL: dict[str, dict[type[Any], Author]] = {
@@ -160,8 +160,8 @@ def _author_of(wire: bytes) -> str:
     if not dot or not isinstance(header, dict) or header.keys() != {"alg", "kid"}:
         raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid and nothing else")
     kid = header["kid"]
-    if not isinstance(kid, str) or len(kid) > KID_CHARACTERS_MAX:
-        raise BadMessage(EnvelopeFault.MALFORMED, f"expected a kid of at most {KID_CHARACTERS_MAX} characters")
+    if not isinstance(kid, str) or KID.fullmatch(kid) is None:
+        raise BadMessage(EnvelopeFault.MALFORMED, "expected a kid such as agent/gare-1, of an author and its id")
     if header["alg"] != ALGORITHM:
         raise BadMessage(EnvelopeFault.BAD_SIGNATURE, f"expected alg {ALGORITHM}")
     return kid
@@ -173,8 +173,9 @@ def _read(payload: bytes) -> Message:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"
-        fault = EnvelopeFault.UNKNOWN_KIND if first["type"] == "union_tag_invalid" else EnvelopeFault.MALFORMED
-        raise BadMessage(fault, f"{where}: {first['msg']}"[:300]) from error
+        if first["type"] == "union_tag_invalid":  # whose text quotes the kind as it came
+            raise BadMessage(EnvelopeFault.UNKNOWN_KIND, "kind: none that this version knows") from error
+        raise BadMessage(EnvelopeFault.MALFORMED, f"{where}: {first['msg']}"[:300]) from error
     return message
 
 

@@ -33,6 +33,18 @@ class CabinetInput(StrEnum):
     OVERRIDE = "override"  # the mechanical key opened all slots at once
 
 
+class VehicleSign(StrEnum):
+    """What a vehicle's signals mean, where they mean something."""
+
+    MOVED_AFTER_RETURN = "moved_after_return"  # ignition or movement while all its keys hang at home
+    DOORS_OPEN_AT_RETURN = "doors_open_at_return"  # minutes after its key came home
+    UNPLUGGED_AT_RETURN = "unplugged_at_return"  # it has a plug, and no cable is in it minutes after its key came
+    PLUGGED_IN = "plugged_in"
+    CHARGING = "charging"
+    LOW_VOLTAGE = "low_voltage"  # of the 12 V battery at rest
+    LOW_ENERGY = "low_energy"  # of the tank or the traction battery
+
+
 class Identity(StrEnum):
     """How the key in a slot is known."""
 
@@ -53,6 +65,10 @@ class VehicleReading(Frozen):
     ignition: bool | None = None
     moving: bool | None = None
     low_voltage_mv: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    doors_open: bool | None = None
+    """Whether any door, the bonnet or the boot stands open."""
+    plugged_in: bool | None = None
+    """Whether the charging cable is connected, charging or not."""
 
 
 class FactBase(Frozen):
@@ -224,6 +240,8 @@ class KeyReturned(FactBase):
     handed_back: Literal[True] | None = None
     """True: so soon after it was first taken, and after so short a way, that it was not used: the right stays."""
     vehicle: VehicleReading | None = None
+    at_home: bool | None = None
+    """Whether its vehicle stands in its bay, as its tracker told when the engine was turned off."""
     seen_late: bool = False
 
 
@@ -246,6 +264,20 @@ class InventoryDue(FactBase):
     why: Literal["override"]
     keys_present: Count
     """Slots in which a key hangs, by their contacts."""
+
+
+class VehicleNoticed(FactBase):
+    """A sign of a vehicle whose keys live here began, or is over. In between nothing is told of it.
+
+    In a new epoch those that are active are told again.
+    """
+
+    kind: Literal["vehicle_noticed"] = "vehicle_noticed"
+    vehicle: OpaqueId
+    sign: VehicleSign
+    active: bool
+    reading: VehicleReading | None = None
+    """What showed it; None: its key was taken, or it lives here no more."""
 
 
 class DeviceLost(FactBase):
@@ -291,6 +323,7 @@ Fact = (
     | KeyReturned
     | CabinetInputChanged
     | InventoryDue
+    | VehicleNoticed
     | DeviceLost
     | DeviceBack
     | FactsNotDurable

@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contract.chain import chain_hashes
 from contract.facts import VehicleReading
+from contract.places import Bay, Position
 from contract.reasons import Reason
 from contract.values import (
     CabinetId,
@@ -68,6 +69,8 @@ class SlotState(Frozen):
 class VehicleState(Frozen):
     vehicle: OpaqueId
     reading: VehicleReading
+    position: Position | None = None
+    """Where it was left outside its bay at its last return; absent from the next take on, and after a reboot."""
 
 
 CABINET_DEVICE = "cabinet"  # the lock bus, and the cabinet around it, among a report's devices
@@ -178,6 +181,8 @@ class KeyEntry(Frozen):
     home_slot: Slot | None = None
     category: Category | None = None
     """Of its vehicle; None: it stands in for no other."""
+    bay: Bay | None = None
+    """Where its vehicle is at home; None: nobody asks whether it stands there."""
 
 
 class Grant(Frozen):
@@ -235,6 +240,12 @@ class StationSettings(Frozen):
     """A key that is back so soon after it was first taken..."""
     handed_back_under_m: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """... and after fewer metres was not used: dirty, damaged, or the wrong one."""
+    after_return_s: Annotated[int, Field(ge=60, le=3600)] = 300
+    """From when on after a return doors stand open, and a cable lies there, because somebody forgot them."""
+    low_voltage_mv: Annotated[int, Field(ge=0, le=30_000)] = 12_000
+    """A 12 V battery at rest below it may not start the engine any more; 0: it is not looked at."""
+    low_energy_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Of tank or traction battery, below which the vehicle is no good for the next member; 0: never."""
 
 
 class Desired(CabinetMessage):

@@ -22,7 +22,6 @@ from dispatcher.link.keyring import KeyRing
 from dispatcher.link.orders import Orders
 from dispatcher.link.publisher import Publisher
 from dispatcher.link.receiver import Receiver, subscriptions
-from dispatcher.link.rejects import Rejects
 from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
 from dispatcher.store.database import Database
 from dispatcher.store.deadlines import next_due_ms
@@ -33,6 +32,7 @@ from dispatcher.store.links import registered_keys
 from dispatcher.store.timed import Awaited, Hearing, run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
+from runtime.rejects import Rejects
 from runtime.steps import Steps
 
 VERSION = version("carshare-controller")

@@ -21,12 +21,13 @@ from typing import assert_never
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
-from contract.facts import Fact
+from contract.facts import Fact, VehicleReading
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
 from runtime.link import Incoming, Link, LinkEnd, LinkOwner
+from runtime.rejects import Rejects
 from runtime.steps import Steps
 from station_agent.clock_trust import ClockKeeper
 from station_agent.config import StationConfig
@@ -112,7 +113,8 @@ class Agent:
         own_key = public_key_from_text(public_key_text(keys.signing))
         own = VerifyKey(Author.AGENT, config.cabinet, own_key)
         self._find_key = {**keys.dispatchers, f"{Author.AGENT}/{config.cabinet}": own}.get
-        self.inbox = Inbox(config, self._find_key, surroundings.clock.now_ms, self._log)
+        rejects = Rejects(surroundings.line_clock)
+        self.inbox = Inbox(config, self._find_key, surroundings.clock.now_ms, rejects)
         self.outgoing = Outgoing(config.namespace, Signer(Author.AGENT, config.cabinet, keys.signing), self._log)
         self._clock_keeper = ClockKeeper(
             (surroundings.clock, surroundings.line_clock),
@@ -326,7 +328,8 @@ class Agent:
         if durable:
             opened.sender.appended()
             for fact in facts:
-                fields = fact.model_dump(mode="json", exclude={"kind", "vehicle"}, exclude_none=True)
+                readings = {name for name, value in fact if isinstance(value, VehicleReading)}
+                fields = fact.model_dump(mode="json", exclude={"kind", *readings}, exclude_none=True)
                 self._log.info(fact.kind, **fields)
         return durable
 
@@ -364,8 +367,12 @@ class Agent:
         """Both clocks, as the core is told them."""
         return model.Now(self._around.clock.now_ms(), self._line_ms())
 
+    @property
+    def line_now_us(self) -> int:
+        return self._around.line_clock.now_us()
+
     def _line_ms(self) -> int:
-        return self._around.line_clock.now_us() // 1000
+        return self.line_now_us // 1000
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

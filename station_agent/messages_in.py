@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Callable
 
-import structlog
-
 from contract.envelope import BadMessage, EnvelopeFault, VerifyKey, verify
 from contract.messages import Acknowledged, Command, Desired, TimeReply
 from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, TIME, VEHICLE_RAW, parse_topic
 from runtime.link import Incoming, Subscription
+from runtime.rejects import Rejects
 from station_agent.config import StationConfig
 from station_agent.core.model import CommandArrived, DesiredArrived, VehicleRead
 from station_agent.drivers.declaration import VehicleDriver
@@ -26,16 +25,15 @@ class Inbox:
         config: StationConfig,
         find_key: Callable[[str], VerifyKey | None],
         now_ms: Callable[[], int],
-        log: structlog.typing.FilteringBoundLogger,
+        rejects: Rejects,
     ) -> None:
         self._config = config
         self._find_key = find_key
         self._now_ms = now_ms
-        self._log = log
+        self.rejects = rejects
         by_topic = [vehicle for vehicle in config.vehicles if vehicle.line is None]
         self._vehicles = {vehicle.tracker or vehicle.id: vehicle.id for vehicle in by_topic}
         self._trackers = {vehicle.id: _messages(config, vehicle) for vehicle in by_topic}
-        self.faults: dict[EnvelopeFault, int] = dict.fromkeys(EnvelopeFault, 0)
 
     @property
     def subscriptions(self) -> tuple[Subscription, ...]:
@@ -56,7 +54,8 @@ class Inbox:
         """What a message means; None where it means nothing to this agent."""
         topic = parse_topic(incoming.topic, self._config.namespace)
         if topic is None:
-            self._refuse(EnvelopeFault.WRONG_TOPIC, incoming, "no topic of the contract")
+            bad = BadMessage(EnvelopeFault.WRONG_TOPIC, "no topic of the contract")
+            self.rejects.add(incoming.topic, len(incoming.payload), bad)
             return None
         if topic.rule is VEHICLE_RAW:
             if incoming.retained:
@@ -65,7 +64,7 @@ class Inbox:
         try:
             message = verify(incoming.payload, topic, self._find_key)
         except BadMessage as error:
-            self._refuse(error.fault, incoming, error.detail)
+            self.rejects.add(incoming.topic, len(incoming.payload), error)
             return None
         if isinstance(message, Desired):
             digest = hashlib.sha256(incoming.payload).hexdigest()
@@ -81,19 +80,7 @@ class Inbox:
         if vehicle is None:
             return None
         report = self._trackers[vehicle].read(self._now_ms(), payload)
-        return None if report is None else VehicleRead(vehicle, report.reading, report.tracker_ms)
-
-    def _refuse(self, fault: EnvelopeFault, incoming: Incoming, detail: str) -> None:
-        self.faults[fault] += 1
-        if self.faults[fault] in _LOGGED_COUNTS or self.faults[fault] % 1000 == 0:
-            self._log.warning(
-                "message_refused",
-                fault=fault,
-                topic=incoming.topic[:200],
-                detail=detail,
-                bytes=len(incoming.payload),
-                count=self.faults[fault],
-            )
+        return None if report is None else VehicleRead(vehicle, report.reading, report.tracker_ms, report.position)
 
 
 def _messages(config: StationConfig, vehicle: VehicleTable) -> TrackerMessages:
@@ -101,6 +88,3 @@ def _messages(config: StationConfig, vehicle: VehicleTable) -> TrackerMessages:
     assert isinstance(driver, VehicleDriver), "the configuration holds each driver to its kind"
     assert driver.messages is not None, "the configuration was checked"
     return driver.messages(vehicle)
-
-
-_LOGGED_COUNTS = frozenset({1, 10, 100})  # a flood says it is one, without filling the disk with it

@@ -64,7 +64,7 @@ class AgentCollector(Collector):
                         {end: agent.link.statistics.ends[end] for end in LinkEnd})  # fmt: skip
         yield _counter("link_published", "Messages confirmed by the broker", agent.link.statistics.published)
         yield _counter("link_refused", "Messages the broker refused", agent.link.statistics.refused)
-        yield _counters("messages_refused", "Messages not accepted", "reason", agent.inbox.faults)
+        yield _counters("messages_refused", "Messages not accepted", "reason", agent.inbox.rejects.counts)
         yield _counter("messages_left_out", "Messages left out under load", agent.messages_left_out)
         yield _counter("cards_too_old", "Cards that waited too long to be answered", agent.cards_too_old)
         yield from self._lines()

@@ -57,8 +57,9 @@ class LineTrace:
 
     def page(self, now_us: int, first: int) -> Page:
         """The pieces from number `first` on; who asks goes on with `next`."""
-        if self._annotator is None:
+        if self._annotator is None or now_us > self._until_us:  # what passed for somebody else is over
             self._annotator = self._make_annotator()
+            self._pieces.clear()
         self._until_us = now_us + LOOKED_AT_US
         pieces = [piece for piece in self._pieces if piece.number >= first]
         oldest = pieces[0].number if pieces else self._count

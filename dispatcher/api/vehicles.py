@@ -22,6 +22,7 @@ from dispatcher.api.values import (
 from dispatcher.core.availability import KeyPlace
 from dispatcher.core.windows import to_utc
 from dispatcher.store.vehicles import (
+    LeftAt,
     Reading,
     Vehicle,
     VehicleFilter,
@@ -57,6 +58,18 @@ class ReadingOut(Answer):
     energy_percent: int | None
     charging: bool | None
     low_voltage_mv: int | None
+    doors_open: bool | None
+    """Any door, the bonnet or the boot."""
+    plugged_in: bool | None
+    """Whether a charging cable is connected."""
+
+
+class LeftAtOut(Answer):
+    """Where it was left outside its bay. For whoever is to drive it next, and for operators: nobody else."""
+
+    latitude: float
+    longitude: float
+    at: datetime
 
 
 class VehicleOut(Answer):
@@ -69,6 +82,8 @@ class VehicleOut(Answer):
     key: KeyOut | None
     """null: it has no key in service and cannot be booked."""
     reading: ReadingOut | None
+    left_at: LeftAtOut | None
+    """null: it stands in its bay, as far as that is known, or somebody has its key."""
 
 
 class VehicleList(Listing):
@@ -108,6 +123,7 @@ def _out(vehicle: Vehicle) -> VehicleOut:
         life_cycle=vehicle.life_cycle,
         key=_key_out(vehicle.key) if vehicle.key is not None else None,
         reading=_reading_out(vehicle.reading) if vehicle.reading is not None else None,
+        left_at=_left_at_out(vehicle.left_at) if vehicle.left_at is not None else None,
     )
 
 
@@ -123,6 +139,10 @@ def _key_out(key: VehicleKey) -> KeyOut:
     )
 
 
+def _left_at_out(left: LeftAt) -> LeftAtOut:
+    return LeftAtOut(latitude=left.latitude, longitude=left.longitude, at=to_utc(left.at_ms))
+
+
 def _reading_out(reading: Reading) -> ReadingOut:
     return ReadingOut(
         at=to_utc(reading.at_ms),
@@ -130,4 +150,6 @@ def _reading_out(reading: Reading) -> ReadingOut:
         energy_percent=reading.energy_percent,
         charging=reading.charging,
         low_voltage_mv=reading.low_voltage_mv,
+        doors_open=reading.doors_open,
+        plugged_in=reading.plugged_in,
     )

@@ -9,6 +9,7 @@ from functools import lru_cache
 from contract.credentials import credential_digest, pin_digest
 from contract.limits import fit_desired
 from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from contract.places import Bay, Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import Discrepancy
 from dispatcher.core.rules import FleetRules
@@ -60,6 +61,8 @@ class FleetKey:
     blocked: bool
     category: str | None = None
     """Of its vehicle."""
+    home: Place | None = None
+    """Of its vehicle's station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def desired_content(
             boot_nonce=box.boot_nonce,
             badges=tuple(_badge_entries(box, known)),
             keys=tuple(
-                _key_entry(box.cabinet_id, box.digest_key, key) for key in sorted(fleet, key=lambda key: key.key_id)
+                _key_entry(box.cabinet_id, box.digest_key, rules.bay_radius_m, key)
+                for key in sorted(fleet, key=lambda key: key.key_id)
             ),
             grants=grants,
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
@@ -187,16 +191,20 @@ def _badge_entries(box: Box, badges: Iterable[Badge]) -> Iterable[BadgeEntry]:
 
 
 @lru_cache(KEY_ENTRIES_KEPT)
-def _key_entry(cabinet_id: str, digest_key: bytes, key: FleetKey) -> KeyEntry:
+def _key_entry(cabinet_id: str, digest_key: bytes, bay_radius_m: int, key: FleetKey) -> KeyEntry:
     """Each box is told of every key again and again, and hardly one of them changes."""
     digests = [credential_digest(digest_key, text) for text in sorted(key.credentials)[:TAGS_MAX]]
     at_home = key.home_cabinet_id == cabinet_id
+    bay = None
+    if at_home and key.home is not None:
+        bay = Bay(latitude=key.home.latitude, longitude=key.home.longitude, radius_m=bay_radius_m)
     return KeyEntry(
         key=key.key_id,
         vehicle=key.vehicle_id,
         tag_digests=tuple(digests),
         home_slot=key.home_slot if at_home else None,
         category=key.category if at_home else None,
+        bay=bay,
     )
 
 

@@ -34,6 +34,12 @@ class IncidentKind(StrEnum):
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
     PIN_GUESSING = "pin_guessing"
     VEHICLE_HANDED_BACK = "vehicle_handed_back"
+    RETURN_DOUBTFUL = "return_doubtful"
+    VEHICLE_DOORS_OPEN = "vehicle_doors_open"
+    VEHICLE_NOT_PLUGGED_IN = "vehicle_not_plugged_in"
+    VEHICLE_LOW_VOLTAGE = "vehicle_low_voltage"
+    VEHICLE_LOW_ENERGY = "vehicle_low_energy"
+    CAR_OUTSIDE_BAY = "car_outside_bay"
     JOURNAL_NOT_DURABLE = "journal_not_durable"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
@@ -134,6 +140,28 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         ),
         IncidentKind.VEHICLE_HANDED_BACK: KindRule(
             "info", Found.BY_FACT, "Look at the vehicle, or ask the member: it was brought back at once, unused."
+        ),
+        IncidentKind.RETURN_DOUBTFUL: KindRule(
+            "urgent",
+            Found.BY_FACT,
+            "Look where the vehicle is and what hangs in its slot: it drove though all its keys hang at home.",
+        ),
+        IncidentKind.VEHICLE_DOORS_OPEN: KindRule(
+            "warning", Found.BY_FACT, "Ask who brought it back, or somebody nearby, to shut the vehicle."
+        ),
+        IncidentKind.VEHICLE_NOT_PLUGGED_IN: KindRule(
+            "warning", Found.BY_FACT, "Ask who brought it back to plug it in, if the next member needs the range."
+        ),
+        IncidentKind.VEHICLE_LOW_VOLTAGE: KindRule(
+            "warning", Found.BY_FACT, "Have the 12 V battery charged or replaced: the next start may fail."
+        ),
+        IncidentKind.VEHICLE_LOW_ENERGY: KindRule(
+            "info", Found.BY_FACT, "See whether its next booking needs more than it has; have it charged or filled."
+        ),
+        IncidentKind.CAR_OUTSIDE_BAY: KindRule(
+            "warning",
+            Found.BY_FACT,
+            "Tell the next driver where it stands (the vehicle shows it until its key is taken), or have it moved.",
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
             "warning", Found.BY_FACT, "Replace the box's card soon: for a while it could not be written."

@@ -52,6 +52,17 @@ class FleetRules(BaseModel):
     """Seconds from taking a key to bringing it back within which the car counts as not used; the right stays."""
     handed_back_under_m: Annotated[int, Field(ge=0, le=10_000)] = 1000
     """Metres that it may have been driven meanwhile."""
+    after_return_s: Annotated[int, Field(ge=60, le=3600)] = 300
+    """Seconds after a return from which on open doors and a cable that is not plugged in were forgotten."""
+    bay_radius_m: Annotated[int, Field(ge=10, le=10_000)] = 150
+    """Metres around a station's coordinates within which its vehicles are at home. Default: bays along a street of
+    100 m, and a fix that is wrong by 50 m between houses."""
+    low_voltage_mv: Annotated[int, Field(ge=0, le=30_000)] = 12_000
+    """Millivolts of a 12 V battery at rest below which it is named. Default: a lead battery that is a quarter full
+    and may not start a cold engine. 0: never."""
+    low_energy_percent: Annotated[int, Field(ge=0, le=100)] = 10
+    """Percent of tank or traction battery below which a vehicle is named. Default: some 30 km of a small electric
+    car. 0: never."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> Self:

@@ -9,9 +9,9 @@ from dispatcher.link.courier import Courier
 from dispatcher.link.hearing import Ears
 from dispatcher.link.intake import IntakeWorker
 from dispatcher.link.keyring import KeyRing
-from dispatcher.link.rejects import Rejects
 from runtime.clocks import Clock
 from runtime.link import Incoming, Subscription
+from runtime.rejects import Rejects
 
 HEARD = (PRESENCE, REPORTED, FACTS, REPLIES, TIME)
 

@@ -7,18 +7,25 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from contract.facts import KeyReturned, KeyTaken, VehicleReading
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
+from dispatcher.core.rental_ends import at_return, at_take
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
+from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
 
 _NEW_HANDOVER, _NEW_RENTAL = insert(handovers), insert(rentals)
 _RENTAL = update(rentals).where(rentals.c.id == bindparam("this"))
-_OPEN = select(rentals.c.id).where(rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
+_OPEN = (
+    select(rentals.c.id, rentals.c.taken_ms)
+    .where(rentals.c.returned_ms.is_(None))
+    .order_by(rentals.c.id.desc())
+    .limit(1)
+)
 _OPEN_OF_KEY = _OPEN.where(rentals.c.key_id == bindparam("this"))
 _OPEN_OF_BOOKING = _OPEN.where(rentals.c.booking_id == bindparam("this"))
 
@@ -44,6 +51,7 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": command_id, **who})
     _start_rental(at, fact, who)
     if vehicle_id is not None:
+        vehicle_left(at, vehicle_id)
         close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, vehicle_id, at.received_ms)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
@@ -112,6 +120,8 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         event = BookingEvent.HANDED_BACK if fact.handed_back else BookingEvent.KEY_RETURNED
         at.tell_booking(booking, event, fact.at_ms)
     vehicle_id = vehicle_of_key(at.connection, fact.key)
+    if vehicle_id is not None:
+        vehicle_came(at, vehicle_id, at_home=fact.at_home)
     if fact.handed_back and vehicle_id is not None:
         _handed_back(at, vehicle_id, booking.id if booking is not None else None)
     who = {
@@ -176,7 +186,7 @@ def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, 
 
 
 def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
-    reading = fact.vehicle
+    reading = at_take(fact.vehicle)
     row = who | {
         "cabinet_id": at.cabinet_id,
         "taken_ms": fact.at_ms,
@@ -204,15 +214,16 @@ def end_rental_of_key(
 def _close_rental(
     connection: Connection, newest: Select[Any], of_this: str, returned_ms: int, reading: VehicleReading | None
 ) -> None:
-    rental_id = connection.execute(newest, {"this": of_this}).scalar_one_or_none()
-    if rental_id is None:
+    rental = connection.execute(newest, {"this": of_this}).one_or_none()
+    if rental is None:
         return
+    reading = at_return(reading, (returned_ms - rental.taken_ms) // 1000)
     values = {
         "returned_ms": returned_ms,
         "odometer_end_m": reading.odometer_m if reading is not None else None,
         "energy_end_percent": reading.energy_percent if reading is not None else None,
     }
-    connection.execute(_RENTAL, {"this": rental_id, **values})
+    connection.execute(_RENTAL, {"this": rental.id, **values})
 
 
 def _close_unidentified(at: Applying, fact: KeyReturned) -> None:

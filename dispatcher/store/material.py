@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select
 
+from contract.places import Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
 from dispatcher.store.columns import literally_in
@@ -21,6 +22,7 @@ from dispatcher.store.schema import (
     key_tags,
     keys,
     members,
+    stations,
     vehicles,
 )
 from dispatcher.store.unfounded import Sieve
@@ -31,8 +33,15 @@ _VALID_TAGS = select(key_tags).where(  # made once, all of these: they run after
     or_(key_tags.c.valid_until_ms.is_(None), key_tags.c.valid_until_ms > bindparam("now_ms")),
 )
 _FLEET = (
-    select(keys, vehicles.c.life_cycle.label("vehicle_life_cycle"), vehicles.c.category.label("category"))
+    select(
+        keys,
+        vehicles.c.life_cycle.label("vehicle_life_cycle"),
+        vehicles.c.category.label("category"),
+        stations.c.latitude,
+        stations.c.longitude,
+    )
     .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
+    .join(stations, stations.c.id == vehicles.c.home_station_id)
     .where(keys.c.life_cycle == "in_service")
     .order_by(keys.c.id)
 )
@@ -101,6 +110,7 @@ def _fleet(origin: Origin, valid_tags: _Rows, fleet: _Rows) -> Fleet:
             credentials=tuple(tags[row.id]),
             blocked=row.vehicle_life_cycle != "in_service",
             category=row.category,
+            home=Place(row.latitude, row.longitude),
         )
         for row in fleet.rows
     )

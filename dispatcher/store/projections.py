@@ -33,6 +33,7 @@ from contract.facts import (
     ReleaseDropped,
     ReleaseFailed,
     UnknownFact,
+    VehicleNoticed,
 )
 from contract.messages import ReplyOutcome
 from dispatcher.core.booking_states import BookingEvent
@@ -47,6 +48,7 @@ from dispatcher.store.release_codes import code_used
 from dispatcher.store.schema import refusals
 from dispatcher.store.service import RELEASE_FAILED
 from dispatcher.store.sightings import badge_shown
+from dispatcher.store.vehicle_signs import forget_signs, vehicle_noticed
 
 _NEW_REFUSAL = insert(refusals)
 
@@ -253,6 +255,7 @@ def _epoch_started(at: Applying, fact: EpochStarted) -> None:
         )
         open_incident(at.connection, discrepancy, at.received_ms)
     close_of_cabinet(at.connection, IncidentKind.FACTS_CONFLICT, at.cabinet_id, at.received_ms)
+    forget_signs(at)
 
 
 HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType(
@@ -277,5 +280,6 @@ HANDLERS: Mapping[type[Any], Callable[[Applying, Any], None]] = MappingProxyType
         PinGuessing: _pin_guessing,
         ReleaseDropped: _release_dropped,
         ReleaseFailed: _release_failed,
+        VehicleNoticed: vehicle_noticed,
     }
 )

@@ -7,7 +7,7 @@ from contract.messages import Reported
 from dispatcher.store.schema import keys, vehicle_readings
 from dispatcher.store.upsert import upsert
 
-SIGNALS = ("odometer_m", "energy_percent", "charging", "low_voltage_mv")
+SIGNALS = ("odometer_m", "energy_percent", "charging", "low_voltage_mv", "doors_open", "plugged_in")
 
 _NEWEST = select(vehicle_readings.c.at_ms).where(vehicle_readings.c.vehicle_id == bindparam("vehicle"))
 _NEWEST_HERE = (

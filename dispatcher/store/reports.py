@@ -20,6 +20,7 @@ from dispatcher.store.handovers import end_rental_of_key
 from dispatcher.store.incidents import close_incident, open_subjects, some_are_open
 from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import set_key, settle_key
+from dispatcher.store.positions import keep_positions, without_positions
 from dispatcher.store.schema import cabinet_links, cursors, key_states, slot_states
 from dispatcher.store.upsert import upsert
 
@@ -47,6 +48,11 @@ _NEW = (  # made once: it is asked with every commit
 _DONE = (
     update(cabinet_links).where(cabinet_links.c.cabinet_id == bindparam("cabinet")).values(reported_applied=True)
 )
+_STRIPPED = (
+    update(cabinet_links)
+    .where(cabinet_links.c.cabinet_id == bindparam("cabinet"))
+    .values(reported=bindparam("text"))
+)
 _SLOTS = select(slot_states).where(slot_states.c.cabinet_id == bindparam("cabinet"))
 _NAMED = key_states.c.key_id.in_(bindparam("keys", expanding=True))
 _KEYS = (
@@ -64,9 +70,13 @@ def apply_reports(connection: Connection, rules: FleetRules, now_ms: int) -> Non
                 reported = Reported.model_validate_json(row.reported)
                 applying = _Applying(connection, rules, now_ms, reported.cabinet, row.reported_ms)
                 _apply_report(applying, reported, some_sprang=row.some_sprang)
+                keep_positions(connection, reported, row.reported_ms)
                 if row.some_are_lost:
                     close_answering(connection, reported, now_ms)
         connection.execute(_DONE, {"cabinet": row.cabinet_id})
+        stripped = without_positions(row.reported)
+        if stripped is not None:  # kept where the next take erases it, or superseded by that take
+            connection.execute(_STRIPPED, {"cabinet": row.cabinet_id, "text": stripped})
 
 
 @dataclass(frozen=True, slots=True)

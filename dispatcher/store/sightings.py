@@ -3,8 +3,9 @@
 from sqlalchemy import bindparam, select
 
 from contract.facts import AccessGranted, AccessRefused, PinAsked
+from contract.places import Place, distance_m
 from dispatcher.core.incidents import Discrepancy, IncidentKind
-from dispatcher.core.travel import Place, distance_m, needed_ms
+from dispatcher.core.travel import needed_ms
 from dispatcher.core.windows import utc_text
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident

@@ -20,6 +20,7 @@ from dispatcher.store.schema import (
     commands,
     key_states,
     keys,
+    vehicle_positions,
     vehicle_readings,
     vehicles,
 )
@@ -51,6 +52,17 @@ class Reading:
     energy_percent: int | None
     charging: bool | None
     low_voltage_mv: int | None
+    doors_open: bool | None
+    plugged_in: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAt:
+    """Where it was left outside its bay."""
+
+    latitude: float
+    longitude: float
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Vehicle:
     life_cycle: str
     key: VehicleKey | None
     reading: Reading | None
+    left_at: LeftAt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,7 @@ class VehicleFilter:
 
 _ONE = select(vehicles).where(vehicles.c.id == bindparam("vehicle"))
 _READINGS = select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
+_LEFT = select(vehicle_positions).where(vehicle_positions.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
 _HOLDINGS = (
     select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
     .where(
@@ -158,10 +172,17 @@ def _read(connection: Connection, statement: Select[Any], of: Mapping[str, Any] 
     ids = [row.id for row in rows]
     found_keys = _keys_of(connection, ids)
     readings = {
-        row.vehicle_id: Reading(row.at_ms, row.odometer_m, row.energy_percent, row.charging, row.low_voltage_mv)
-        for row in connection.execute(_READINGS, {"vehicles": ids})
+        row.pop("vehicle_id"): Reading(**row)
+        for row in map(dict, connection.execute(_READINGS, {"vehicles": ids}).mappings())
     }
-    return [Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id)) for row in rows]
+    left = {
+        row.vehicle_id: LeftAt(row.latitude, row.longitude, row.at_ms)
+        for row in connection.execute(_LEFT, {"vehicles": ids})
+    }
+    return [
+        Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id), left_at=left.get(row.id))
+        for row in rows
+    ]
 
 
 def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:

@@ -249,11 +249,12 @@ class _Stage:
 
         killer = self._killer
         if killer is None:
-            judge = Judge(self._network, evidence, rules, speed)
+            judge = Judge(self._network, evidence, rules, speed, told=world.told)
             return _Judged(reach_verdict(judge, world.record, end), None)
         silences = {cabinet: tuple(site.silences) for cabinet, site in world.sites.items()}
         excuses = KillExcuses(killer.spells, silences, world.record, evidence, at_us, speed)
-        verdict = reach_verdict(Judge(self._network, evidence, rules, speed, excuses), world.record, end)
+        judge = Judge(self._network, evidence, rules, speed, excuses, told=world.told)
+        verdict = reach_verdict(judge, world.record, end)
         journals = {
             cabinet: path.with_name("journal.sqlite") for cabinet, path in self._premises.station_configs.items()
         }

@@ -14,6 +14,7 @@ from simulator.hunt.faults.menu import Cast, Fault
 from simulator.hunt.faults.mistakes import MISTAKES
 from simulator.hunt.faults.once_true import ONCE_TRUE
 from simulator.hunt.faults.orders import ORDERS
+from simulator.hunt.faults.parking import PARKING
 from simulator.hunt.faults.taps import TAPS
 from simulator.hunt.faults.versions import VERSIONS
 from simulator.hunt.faults.ways import WAYS
@@ -25,6 +26,7 @@ from simulator.virtual.world import VirtualWorld, heap_world
 
 _ALL = (
     *WAYS, *MACHINES, *HARDWARE, *LIARS, *ORDERS, *MEMORY, *ONCE_TRUE, *MISTAKES, *CARDS, *TAPS, *VERSIONS,
+    *PARKING,
 )  # fmt: skip
 MENU: dict[str, Fault] = {fault.name: fault for fault in _ALL}
 

@@ -110,6 +110,11 @@ class Vehicle:
     energy: Energy
     key: Key
 
+    @property
+    def speaks_vss(self) -> bool:
+        """Electric cars have a gateway of their maker's, which knows the charging cable; the others a tracker."""
+        return self.energy is Energy.ELECTRIC
+
 
 @dataclass(frozen=True, slots=True)
 class Organisation:

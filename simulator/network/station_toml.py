@@ -111,7 +111,7 @@ def credential_types() -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
 def _vehicles(network: Network, cabinet: str) -> Iterator[tuple[str, Mapping[str, TomlValue]]]:
     for vehicle in network.vehicles:
         if vehicle.key.cabinet == cabinet:
-            yield "[[vehicles]]", {"id": vehicle.id}
+            yield "[[vehicles]]", {"id": vehicle.id, **({"driver": "vss"} if vehicle.speaks_vss else {})}
 
 
 def reader_table(name: str, scbk_file: Path) -> Mapping[str, TomlValue]:

@@ -24,6 +24,7 @@ from simulator.verdict.replay import (
     stays_elsewhere,
 )
 from simulator.verdict.rights import Judge
+from simulator.verdict.vehicles import is_told, wrong_words
 from simulator.world.moment import Moment
 from simulator.world.record import What, WorldRecord
 
@@ -73,6 +74,7 @@ def wrong_picture(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[st
     yield from _wrong_keys_out(judge, out)
     yield from _wrong_bookings(judge, out)
     yield from _wrong_incidents(judge, record, end)
+    yield from wrong_words(judge, record, end)
 
 
 def _wrong_slots(judge: Judge, cabinet: str, scene: CabinetScene) -> Iterator[str]:
@@ -135,6 +137,7 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
     for incident in judge.evidence.incidents:
         explained = judge.excuses.explains_incident(incident.kind, incident.subject, incident.opened_ms)
         explained = explained or (incident.kind == HANDED_BACK and _may_be_unused(judge, record, incident))
+        explained = explained or is_told(judge, incident)
         if incident.kind not in {WRONG_SLOT, WRONG_STATION, OVERDUE} and not explained:
             yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
     stays = [

@@ -4,7 +4,7 @@ What a lock did, which badge was shown and which key hung where comes from the w
 which key when comes from the database's bookings and badges.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.core.rules import FleetRules
@@ -15,6 +15,7 @@ from simulator.verdict.evidence import Booking, Evidence
 from simulator.verdict.excuses import Excuses, NoExcuse
 from simulator.verdict.replay import CabinetScene, replay
 from simulator.world.record import Intent, PhysicalFact, What, WorldRecord
+from simulator.world.signals import Told
 
 CARRIED_OUT_US = 12_000_000  # three pulses 1.5 s apart, each up to 3 s in the queue of the lock bus
 OPENS_WITHIN_US = 2_000_000  # a poll and a commit are 0.1 s; the rest is for a loaded machine and one lost answer
@@ -38,6 +39,8 @@ class Judge:
     excuses: Excuses = field(default_factory=NoExcuse)
     lost: tuple[Booking, ...] = ()
     """Bookings that were made and that a restored database forgot: boxes held them as rights all the same."""
+    told: Mapping[str, Sequence[Told]] = field(default_factory=dict)
+    """What each vehicle's tracker said, oldest first, by vehicle."""
 
     def wall_ms(self, line_us: int) -> int:
         return round(line_us * self.speed / 1000)

@@ -7,6 +7,7 @@ from simulator.network.draws import stream
 from simulator.network.model import Network
 from simulator.virtual.clocks import TrueClock
 from simulator.virtual.timers import Call, Timers
+from simulator.world.signals import Told
 from simulator.world.vehicle import PhysicalVehicle
 
 Publish = Callable[[str, bytes], None]
@@ -36,6 +37,11 @@ class VirtualTraffic:
     def begin(self) -> None:
         for name in self.vehicles:
             self._arm(name)
+
+    @property
+    def told(self) -> dict[str, list[Told]]:
+        """What each vehicle's tracker said, oldest first."""
+        return {name: vehicle.told for name, vehicle in self.vehicles.items()}
 
     def drive_off(self, vehicle: str, back_at_ms: int, distance_m: int) -> None:
         self.vehicles[vehicle].drive_off(self._clock.now_ms(), back_at_ms, distance_m)

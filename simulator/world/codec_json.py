@@ -6,7 +6,8 @@ position at ignition off only (domain.md, P1): with the ignition on there is no 
 
 import json
 import random
-from dataclasses import dataclass
+
+from simulator.world.signals import Signals
 
 IGNITION = "239"
 MOVING = "240"
@@ -17,6 +18,8 @@ TRACKER_VOLTAGE_MV = "67"  # of the tracker's own cell: never the car's
 FUEL_PERCENT = "89"
 BATTERY_PERCENT = "411"
 CHARGING = "410"
+DOORS = "90"
+BOOT = 0x2000
 
 BEFORE_FIRST_FIX_MS = 1_072_915_236_000  # 2004: what a tracker says until it has seen a satellite
 NO_FIX = "0,0"
@@ -28,30 +31,13 @@ NO_EVENT_SHARE = 0.3  # periodic records carry no event
 NO_PRIORITY_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the car itself knows at an instant."""
-
-    odometer_m: int
-    energy_percent: int
-    is_electric: bool
-    charging: bool
-    ignition: bool
-    moving: bool
-    speed_kmh: int
-    low_voltage_mv: int
-    latitude: float
-    longitude: float
-
-
-def codec_json(rng: random.Random, at_ms: int, signals: Signals, *, first: bool) -> bytes:
-    """One payload for `vehicles/{id}/raw`. `first`: the tracker has just been powered."""
-    without_fix = first and rng.random() < NO_TIME_SHARE
-    reported: dict[str, object] = {"ts": BEFORE_FIRST_FIX_MS if without_fix else at_ms}
+def codec_json(rng: random.Random, at_ms: int, signals: Signals, *, timed: bool) -> bytes:
+    """One payload for `vehicles/{id}/raw`. `timed` False: the tracker has seen no satellite since it has power."""
+    reported: dict[str, object] = {"ts": at_ms if timed else BEFORE_FIRST_FIX_MS}
     if rng.random() >= NO_PRIORITY_SHARE:
         reported["pr"] = 1 if signals.ignition else 0
     if not signals.ignition:
-        lost = without_fix or rng.random() < NO_FIX_SHARE
+        lost = not timed or rng.random() < NO_FIX_SHARE
         reported["latlng"] = NO_FIX if lost else f"{signals.latitude:.6f},{signals.longitude:.6f}"
     reported["sp"] = signals.speed_kmh
     if rng.random() >= NO_EVENT_SHARE:
@@ -62,6 +48,7 @@ def codec_json(rng: random.Random, at_ms: int, signals: Signals, *, first: bool)
     reported[LOW_VOLTAGE_MV] = 0 if rng.random() < NO_VOLTAGE_SHARE else signals.low_voltage_mv
     reported[TRACKER_VOLTAGE_MV] = 4010
     reported[ODOMETER_M] = signals.odometer_m
+    reported[DOORS] = BOOT if signals.doors_open else 0
     if signals.is_electric:
         reported[BATTERY_PERCENT] = signals.energy_percent
         reported[CHARGING] = int(signals.charging)

@@ -14,6 +14,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from simulator.world.demand import GRID_MS, LEAD_MAX_MS, Demand
 from simulator.world.members import Member
 from simulator.world.moment import Moment
 from simulator.world.record import WorldRecord
+from simulator.world.signals import Told
 from simulator.world.site import Site
 from simulator.world.traffic import Publish, Traffic
 
@@ -82,6 +84,8 @@ class World:
             )
             for station in network.stations
         }
+        self.told: Mapping[str, Sequence[Told]] = {}
+        """What each vehicle's tracker said, oldest first."""
         self._lives: list[_Life] = []
         self._stopping = asyncio.Event()
 
@@ -99,6 +103,7 @@ class World:
     async def run(self) -> None:
         """People and vehicles live until `stop_acting`, and until nobody stands at a cabinet any more."""
         traffic = Traffic(self.network, self._seed, self._clock, self._publish, self._namespace)
+        self.told = traffic.told
         around = Surroundings(
             clock=self._clock,
             moment=self.now,

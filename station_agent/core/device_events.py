@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contract.facts import CabinetInput, VehicleReading
+from contract.places import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,14 @@ class ReaderLost:
 
 @dataclass(frozen=True, slots=True)
 class VehicleTold:
-    """A vehicle's tracker spoke on a line of this box: its signals, without age and without a position."""
+    """A vehicle's tracker spoke on a line of this box: its signals, without age, and where the vehicle stands."""
 
     vehicle: str
     reading: VehicleReading
     tracker_ms: int | None
     """The tracker's own time as it said it, None where it has none: a line has no wall clock to judge it by."""
+    position: Position | None = None
+    """With the engine known to be off (`trackers.parked_position`); with the engine on there is none."""
 
 
 DeviceEvent = (

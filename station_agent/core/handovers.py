@@ -1,21 +1,12 @@
 """What a sight of the cabinet means: doors and keys that moved, for whom, under which right."""
 
-from contract.facts import (
-    DoorClosed,
-    DoorOpened,
-    Identity,
-    KeyReturned,
-    KeyTaken,
-    Purpose,
-    ReleaseDropped,
-    VehicleReading,
-)
-from station_agent.core.device_events import CabinetSeen, VehicleTold
-from station_agent.core.model import Now, VehicleRead
+from contract.facts import DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose, ReleaseDropped
+from station_agent.core.device_events import CabinetSeen
+from station_agent.core.model import Now
 from station_agent.core.notebook import Notebook
 from station_agent.core.picture import Custody, GrantUse, Picture, Release, SlotPicture
 from station_agent.core.slots import Movement, has_key, is_open, movements, slot_state
-from station_agent.core.tracker_clock import believed_ms
+from station_agent.core.vehicles import Vehicles
 from station_agent.core.wanted import Wanted
 
 RETURN_MATCH_MS = 300_000  # a key hung elsewhere counts for a slot lit this long ago: a slow person with a bag
@@ -24,23 +15,11 @@ RETURN_MATCH_MS = 300_000  # a key hung elsewhere counts for a slot lit this lon
 class Handovers:
     """Keeps the picture of slots, keys and who has them, from what the contacts show."""
 
-    def __init__(self, picture: Picture, wanted: Wanted, notebook: Notebook) -> None:
+    def __init__(self, picture: Picture, wanted: Wanted, vehicles: Vehicles, notebook: Notebook) -> None:
         self._picture = picture
         self._wanted = wanted
+        self._vehicles = vehicles
         self._notebook = notebook
-        self._vehicles: dict[str, VehicleRead | VehicleTold] = {}
-        self._read_at_ms: dict[str, int] = {}
-
-    def vehicle_read(self, now: Now, event: VehicleRead | VehicleTold) -> None:
-        tracker_ms = believed_ms(now.wall_ms, event.tracker_ms)
-        at_ms = tracker_ms if tracker_ms is not None else now.wall_ms
-        if at_ms >= self._read_at_ms.get(event.vehicle, 0):  # trackers send what they buffered, newest first
-            self._vehicles[event.vehicle] = event
-            self._read_at_ms[event.vehicle] = at_ms
-
-    def vehicle_readings(self, now: Now) -> list[tuple[str, VehicleReading]]:
-        """Each vehicle's last signals with their age."""
-        return [(vehicle, self._reading(now, vehicle)) for vehicle in sorted(self._vehicles)]
 
     def cabinet_seen(self, now: Now, event: CabinetSeen, *, late: bool) -> bool:
         """Compare what is seen with the picture, note the difference; True if anything moved."""
@@ -129,7 +108,7 @@ class Handovers:
                 badge=badge,
                 badge_digest=release.badge_digest if release else None,
                 taken_ms=now.wall_ms,
-                odometer_m=self._odometer_m(now, key) if self._is_first_take(grant) else None,
+                odometer_m=self._vehicles.odometer_m(key) if self._is_first_take(grant) else None,
             )
         if grant is not None:
             self._uses(now, grant, key, badge)
@@ -143,9 +122,10 @@ class Handovers:
             command=release.command if release else None,
             code=release.code if release else None,
             badge=badge,
-            vehicle=self._reading_of_key(now, key),
+            vehicle=self._vehicles.reading_of_key(now, key),
             seen_late=late,
         )
+        self._vehicles.key_left(now, key)
 
     def _key_returned(self, now: Now, slot: int, release: Release | None, *, late: bool) -> None:
         lit = self._meant(now, release)
@@ -161,6 +141,7 @@ class Handovers:
         use = self._picture.uses.get(custody.grant or "") if custody is not None else None
         if use is not None:
             use.returned_ms, use.handed_back = (None, key) if handed_back else (now.wall_ms, None)
+        at_home = self._vehicles.key_came(now, key)
         if lit is not None and custody is not None:  # taken out again before the door shuts: the same right
             lit.grant, lit.badge, lit.badge_digest = custody.grant, custody.badge, custody.badge_digest
         self._notebook.note(
@@ -173,7 +154,8 @@ class Handovers:
             badge=custody.badge if custody else None,
             lit_slot=lit.slot if lit is not None and lit.purpose is Purpose.RETURN else None,
             handed_back=True if handed_back else None,
-            vehicle=self._reading_of_key(now, key),
+            vehicle=self._vehicles.reading_of_key(now, key),
+            at_home=at_home,
             seen_late=late,
         )
         if lit is not None and lit.slot != slot:
@@ -198,19 +180,16 @@ class Handovers:
     def _is_handed_back(self, now: Now, key: str | None, custody: Custody) -> bool:
         """Whether a key is back so soon, and after so short a way, that it was not used (domain.md, rule 2).
 
-        Where the way is not known it may have been long. A retake is no first take, and a service order no use.
+        Where the way is not known it may have been long, and what was told before the take says nothing of it. A
+        retake is no first take, and a service order no use.
         """
         settings, grant = self._wanted.settings, self._wanted.grants.get(custody.grant or "")
         if custody.odometer_m is None or grant is None or grant.order != "booking":
             return False
-        odometer_m = self._odometer_m(now, key)
+        odometer_m = self._vehicles.odometer_m(key, since_ms=custody.taken_ms)
         if odometer_m is None or now.wall_ms - custody.taken_ms > settings.handed_back_within_s * 1000:
             return False
         return 0 <= odometer_m - custody.odometer_m < settings.handed_back_under_m
-
-    def _odometer_m(self, now: Now, key: str | None) -> int | None:
-        reading = self._reading_of_key(now, key)
-        return reading.odometer_m if reading is not None else None
 
     # --- what a movement belongs to
 
@@ -254,14 +233,6 @@ class Handovers:
         for release in self._picture.releases.values():
             if release.key == key and release is not but and release.purpose is Purpose.RETURN:
                 _no_longer_for_anybody(release)
-
-    def _reading_of_key(self, now: Now, key: str | None) -> VehicleReading | None:
-        vehicle = self._wanted.vehicle_of(key)
-        return self._reading(now, vehicle) if vehicle in self._vehicles and vehicle else None
-
-    def _reading(self, now: Now, vehicle: str) -> VehicleReading:
-        age_s = max(0, now.wall_ms - self._read_at_ms[vehicle]) // 1000
-        return self._vehicles[vehicle].reading.model_copy(update={"age_s": age_s})
 
 
 def _no_longer_for_anybody(release: Release) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contract.facts import Fact, VehicleReading
 from contract.messages import Command, CommandReply, Desired
+from contract.places import Position
 from station_agent.core.device_events import DeviceEvent, ReaderSignal
 
 
@@ -39,12 +40,14 @@ class CommandArrived:
 
 @dataclass(frozen=True, slots=True)
 class VehicleRead:
-    """A tracker spoke: its signals, without age."""
+    """A tracker spoke: its signals, without age, and where the vehicle stands."""
 
     vehicle: str
     reading: VehicleReading
     tracker_ms: int | None
     """The tracker's own time; None where it had none worth believing."""
+    position: Position | None = None
+    """Where it stands, with the engine known to be off."""
 
 
 @dataclass(frozen=True, slots=True)

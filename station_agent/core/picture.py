@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contract.facts import CabinetInput, Identity, Purpose
+from contract.facts import CabinetInput, Identity, Purpose, VehicleSign
 from contract.messages import ReplyOutcome
 from contract.reasons import Reason
 from station_agent.core.slots import SlotState
@@ -94,6 +94,15 @@ class CommandsPicture(_Part):
     """Highest counter that left `recent`: what became of one at or below it cannot be told."""
 
 
+class VehiclePicture(_Part):
+    """A vehicle whose keys live here."""
+
+    returned_ms: int | None = None
+    """When the last of its keys came home; None: not since the journal was made."""
+    active: list[VehicleSign] = []
+    """Signs that were told and are not over, oldest first."""
+
+
 class PinFailures(_Part):
     """Wrong PINs in a row on one badge."""
 
@@ -112,6 +121,7 @@ class Picture(_Part):
     commands: CommandsPicture = CommandsPicture()
     inputs: dict[CabinetInput, bool] = {}
     """Of the cabinet itself, as last seen."""
+    vehicles: dict[str, VehiclePicture] = {}
     stuck: list[int] = []
     """Slots that did not open when they were last released."""
     pin_failures: dict[str, PinFailures] = {}

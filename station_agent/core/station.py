@@ -54,6 +54,7 @@ from station_agent.core.people import Knowledge, People
 from station_agent.core.picture import Picture, SlotPicture
 from station_agent.core.setup import StationSetup
 from station_agent.core.slots import SlotState, has_key, is_open
+from station_agent.core.vehicles import Vehicles
 from station_agent.core.wanted import DesiredOutcome, Wanted
 
 MARK_EVERY_MS = 300_000  # a step of so much may go unnoticed within a boot as well; disks of boxes wear out
@@ -73,8 +74,9 @@ class Station:
         picture.releases = {slot: one for slot, one in picture.releases.items() if slot in picture.slots}
         self.wanted = Wanted(boot_nonce)
         self._notebook = Notebook(last_seq)
-        self._handovers = Handovers(picture, self.wanted, self._notebook)
         self.devices = Devices((CABINET, *(name for name, _ in setup.readers)), self._notebook)
+        self._vehicles = Vehicles(picture, self.wanted, self.devices, self._notebook)
+        self._handovers = Handovers(picture, self.wanted, self._vehicles, self._notebook)
         self._housing = Housing(picture, self._notebook)
         self._locks = Locks(picture, self.devices, self._notebook)
         self.commands = Commands(picture, self.devices, self._notebook)
@@ -107,7 +109,7 @@ class Station:
     @property
     def wake_at_line_ms(self) -> int | None:
         """When `Elapsed` is wanted: a slot should have opened, a device been seen, a disk is tried again."""
-        parts = (self._locks, self.devices, self.people)
+        parts = (self._locks, self.devices, self.people, self._vehicles)
         moments = [self._write_again_ms, *(part.wake_at_line_ms for part in parts)]
         return min((moment for moment in moments if moment is not None), default=None)
 
@@ -141,6 +143,7 @@ class Station:
         self._notebook.note(now, EpochStarted, why=why, after_epoch=after_epoch, after_seq=after_seq)
         for fact in carried:
             self._notebook.repeat(fact)
+        self._vehicles.tell_again(now)
         return self._close(now)
 
     def epoch_not_started(self, last_seq: int) -> None:
@@ -178,7 +181,7 @@ class Station:
                 self.centre_heard(now)
                 self.commands.arrived(now, command, clock_trusted=self.clock_source != "none")
             case VehicleRead() | VehicleTold():
-                self._handovers.vehicle_read(now, event)
+                self._vehicles.read(now, event)
             case ClockRead():
                 pass  # the clock is judged at every event
             case _:
@@ -189,6 +192,7 @@ class Station:
         self.devices.elapsed(now)
         self._locks.confirm(now)
         self.people.elapsed(now)
+        self._vehicles.elapsed(now)
         self._write_again(now)
 
     def _device_told(self, now: Now, event: CabinetSeen | CabinetLost | ReaderSeen | ReaderLost) -> None:
@@ -238,6 +242,7 @@ class Station:
         self.wanted.take(arrived.desired, arrived.digest)
         self._handovers.presume_keys()
         self.people.wanted_changed()
+        self._vehicles.wanted_changed(now)
         self._notebook.remember()  # when the dispatcher was heard, beside what it said
         for grant in [
             grant
@@ -322,9 +327,12 @@ class Station:
         )
 
     def vehicle_reports(self, now: Now) -> tuple[VehicleState, ...]:
-        """Each vehicle's last signals, with their age."""
-        readings = self._handovers.vehicle_readings(now)
-        return tuple(VehicleState(vehicle=vehicle, reading=reading) for vehicle, reading in readings)
+        """Each vehicle's last signals with their age, and where it stands if it came home to another place."""
+        readings = self._vehicles.readings(now)
+        return tuple(
+            VehicleState(vehicle=vehicle, reading=reading, position=self._vehicles.outside_bay(vehicle))
+            for vehicle, reading in readings
+        )
 
     def keys_out(self) -> int:
         """Keys of this cabinet that somebody has."""

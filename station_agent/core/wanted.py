@@ -28,6 +28,8 @@ class Wanted:
         self._digest = ""
         self.settings = StationSettings()
         self.keys: dict[str, KeyEntry] = {}
+        self.home_keys: dict[str, tuple[str, ...]] = {}
+        """Keys that live here, by vehicle."""
         self.grants: dict[str, Grant] = {}
         self.badge_of_digest: dict[str, str] = {}
         self.digest_of_badge: dict[str, str] = {}
@@ -58,6 +60,10 @@ class Wanted:
         self._digest = digest
         self.settings = desired.settings
         self.keys = {entry.key: entry for entry in desired.keys}
+        self.home_keys = {}
+        for entry in desired.keys:
+            if entry.home_slot is not None:
+                self.home_keys[entry.vehicle] = (*self.home_keys.get(entry.vehicle, ()), entry.key)
         self.grants = {grant.grant: grant for grant in desired.grants}
         self.badge_of_digest = {entry.digest: entry.ref for entry in desired.badges}
         self.digest_of_badge = {entry.ref: entry.digest for entry in desired.badges}

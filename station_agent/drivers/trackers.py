@@ -1,7 +1,7 @@
 """What the drivers of vehicle trackers share: the report that all of them make, its limits, and their faults.
 
 "Not known" is never 0: a signal that is absent, out of range or a known placeholder is left out of a reading.
-Positions end in the drivers: no message of the contract carries one (domain.md, P1).
+A position goes no further than here unless the engine is known to be off (domain.md, P1).
 """
 
 import json
@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from contract.facts import VehicleReading
+from contract.places import LATITUDE_MAX, LONGITUDE_MAX, Position
 from station_agent.drivers.base import RestfulCodec
 
 PAYLOAD_BYTES_MAX = 8 * 1024  # a full record of such a tracker is under 2 KiB
@@ -28,10 +29,11 @@ class VehicleFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrackerReport:
-    """What a tracker said: signals, and its own time where that is worth believing."""
+    """What a tracker said: signals, its own time where that is worth believing, and where the vehicle stands."""
 
     reading: VehicleReading
     tracker_ms: int | None
+    position: Position | None = None
 
 
 class TrackerCounts(Protocol):
@@ -65,6 +67,28 @@ def json_object(payload: bytes) -> dict[str, Any] | VehicleFault:
     except (ValueError, RecursionError):
         return VehicleFault.NOT_JSON
     return document if isinstance(document, dict) else VehicleFault.NO_REPORT
+
+
+def parked_position(
+    reading: VehicleReading, faults: dict[VehicleFault, int], latitude: object, longitude: object
+) -> Position | None:
+    """The position beside a reading, in degrees as it came, if the engine is known to be off.
+
+    With the engine on it is dropped and counted. 0 and 0 are no fix, and what is no place on the earth is none.
+    """
+    halves = [
+        half for half in (latitude, longitude) if isinstance(half, int | float) and not isinstance(half, bool)
+    ]
+    if not any(halves):
+        return None
+    if reading.ignition:
+        faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
+    if reading.ignition is not False or len(halves) < 2:
+        return None
+    north, east = halves
+    if not (abs(north) <= LATITUDE_MAX and abs(east) <= LONGITUDE_MAX):
+        return None
+    return Position(latitude=float(north), longitude=float(east))
 
 
 def integer(value: object, low: int, high: int) -> int | None:

@@ -23,6 +23,7 @@ from station_agent.drivers.trackers import (
     VehicleFault,
     json_object,
     no_faults,
+    parked_position,
 )
 
 PREFIX: Final = "Vehicle."
@@ -33,6 +34,18 @@ IS_CHARGING: Final = "Vehicle.Powertrain.TractionBattery.Charging.IsCharging"
 SYSTEM_STATE: Final = "Vehicle.LowVoltageSystemState"
 IS_MOVING: Final = "Vehicle.IsMoving"
 LOW_VOLTAGE_V: Final = "Vehicle.LowVoltageBattery.CurrentVoltage"
+IS_PLUGGED_IN: Final = (
+    "Vehicle.Powertrain.TractionBattery.Charging.ChargingPort.AnyPosition.IsChargingCableConnected"
+)
+DOORS: Final = (
+    "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen",
+    "Vehicle.Cabin.Door.Row1.PassengerSide.IsOpen",
+    "Vehicle.Cabin.Door.Row2.DriverSide.IsOpen",
+    "Vehicle.Cabin.Door.Row2.PassengerSide.IsOpen",
+    "Vehicle.Body.Hood.IsOpen",
+    "Vehicle.Body.Trunk.Front.IsOpen",
+    "Vehicle.Body.Trunk.Rear.IsOpen",
+)
 LATITUDE, LONGITUDE = "Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude"
 
 STALE_MS: Final = 300_000  # a gateway samples each signal at least once a minute; five times that is a fault
@@ -57,10 +70,10 @@ class VssJson:
             return None
         self.reports += 1
         values, tracker_ms = _fresh(document, now_ms)
-        reading = _reading(values)
-        if reading.ignition and (_fix(document, LATITUDE) or _fix(document, LONGITUDE)):
-            self.faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
-        return TrackerReport(reading, tracker_ms)
+        doors = [values.get(name) for name in DOORS if name in document]
+        reading = _reading(values).model_copy(update={"doors_open": _any_open(doors)})
+        position = parked_position(reading, self.faults, values.get(LATITUDE), values.get(LONGITUDE))
+        return TrackerReport(reading, tracker_ms, position)
 
 
 def _reading(values: dict[str, object]) -> VehicleReading:
@@ -76,7 +89,15 @@ def _reading(values: dict[str, object]) -> VehicleReading:
         ignition=IGNITION_BY_STATE.get(state) if isinstance(state, str) else None,
         moving=_flag(values.get(IS_MOVING)),
         low_voltage_mv=_scaled(values.get(LOW_VOLTAGE_V), 1000, 1, LOW_VOLTAGE_MAX_MV),
+        plugged_in=_flag(values.get(IS_PLUGGED_IN)),
     )
+
+
+def _any_open(doors: list[object]) -> bool | None:
+    """Of the doors that a vehicle tells, which are those that it has. Shut are all where each is known to be."""
+    if any(door is True for door in doors):
+        return True
+    return False if doors and all(door is False for door in doors) else None
 
 
 def _fresh(document: dict[str, Any], now_ms: int) -> tuple[dict[str, object], int | None]:
@@ -121,12 +142,9 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _fix(document: dict[str, Any], name: str) -> bool:
-    """Whether this half of a position was sent: 0 in both halves means that there was no fix."""
-    value, _ = _signal(document.get(name))
-    return isinstance(value, int | float) and value != 0
-
-
 _READ: Final = frozenset(
-    (ODOMETER_KM, CHARGE_PERCENT, FUEL_PERCENT, IS_CHARGING, SYSTEM_STATE, IS_MOVING, LOW_VOLTAGE_V)
-)
+    (
+        ODOMETER_KM, CHARGE_PERCENT, FUEL_PERCENT, IS_CHARGING, SYSTEM_STATE, IS_MOVING, LOW_VOLTAGE_V,
+        IS_PLUGGED_IN, LATITUDE, LONGITUDE, *DOORS,
+    )
+)  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from runtime.clocks import LineClock
 from runtime.health import NoSuchPage, Page
+from runtime.rejects import Rejected
 from station_agent.agent import Agent
 from station_agent.reporting import VERSION
 from station_agent.serial_line import SerialLine
@@ -47,6 +48,7 @@ def status(agent: Agent) -> dict[str, Any]:
             "broker": f"{agent.config.mqtt.host}:{agent.config.mqtt.port}",
         },
         "lines": [_line(agent, name) for name in agent.hardware.lines],
+        "rejected": [_rejected(agent, message) for message in agent.inbox.rejects.kept()],
     }
     if agent.opened is None:
         return shown
@@ -57,7 +59,9 @@ def status(agent: Agent) -> dict[str, Any]:
             slot.model_dump(mode="json") | {"home_of": home.get(slot.slot)} for slot in station.slot_reports()
         ],
         "devices": [state.model_dump(mode="json") for state in station.device_reports()],
-        "vehicles": [state.model_dump(mode="json") for state in station.vehicle_reports(agent.now)],
+        "vehicles": [
+            state.model_dump(mode="json", exclude={"position"}) for state in station.vehicle_reports(agent.now)
+        ],
         "keys_out": station.keys_out(),
         "grants_held": len(station.wanted.grants),
         "desired_version": station.wanted.version,
@@ -68,6 +72,17 @@ def status(agent: Agent) -> dict[str, Any]:
             "durable": station.durable,
             "trouble": journal.trouble,
         },
+    }
+
+
+def _rejected(agent: Agent, message: Rejected) -> dict[str, Any]:
+    """A message that was not accepted, without its content."""
+    return {
+        "ago_s": (agent.line_now_us - message.at_us) // 1_000_000,
+        "topic": message.topic,
+        "bytes": message.size_bytes,
+        "fault": message.fault,
+        "detail": message.detail,
     }
 
 

@@ -26,7 +26,9 @@ from contract.facts import (
     Purpose,
     ReleaseDropped,
     ReleaseFailed,
+    VehicleNoticed,
     VehicleReading,
+    VehicleSign,
 )
 from contract.messages import (
     Acknowledged,
@@ -58,8 +60,9 @@ NONCE = "0" * 32
 HASH = "f" * 64
 AT_MS = 1_790_000_000_000
 READING = VehicleReading(
-    age_s=4, odometer_m=12, energy_percent=80, charging=False, ignition=False, moving=False, low_voltage_mv=12_600
-)
+    age_s=4, odometer_m=12, energy_percent=80, charging=False, ignition=False, moving=False, low_voltage_mv=12_600,
+    doors_open=False, plugged_in=True,
+)  # fmt: skip
 
 
 FACTS: tuple[Fact, ...] = (
@@ -94,10 +97,14 @@ FACTS: tuple[Fact, ...] = (
     ),
     CabinetInputChanged(seq=15, at_ms=AT_MS, clock_trusted=True, input=CabinetInput.MAINS_LOST, active=True),
     InventoryDue(seq=16, at_ms=AT_MS, clock_trusted=True, why="override", keys_present=6),
-    DeviceLost(seq=17, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
-    DeviceBack(seq=18, at_ms=AT_MS, clock_trusted=True, device="locks"),
-    FactsNotDurable(seq=19, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
-    ClockTrustChanged(seq=20, at_ms=AT_MS, clock_trusted=False, source="none"),
+    VehicleNoticed(
+        seq=17, at_ms=AT_MS, clock_trusted=True, vehicle="car-1", sign=VehicleSign.LOW_ENERGY, active=True,
+        reading=READING,
+    ),
+    DeviceLost(seq=18, at_ms=AT_MS, clock_trusted=True, device="locks", why="it does not answer"),
+    DeviceBack(seq=19, at_ms=AT_MS, clock_trusted=True, device="locks"),
+    FactsNotDurable(seq=20, at_ms=AT_MS, clock_trusted=True, count=7, lost=2),
+    ClockTrustChanged(seq=21, at_ms=AT_MS, clock_trusted=False, source="none"),
 )  # fmt: skip
 
 _TEXTS = tuple(fact.to_json() for fact in FACTS)
@@ -106,7 +113,7 @@ MESSAGES: tuple[Message, ...] = (
     Presence(cabinet=CABINET, online=True, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, version="1"),
     Reported(
         cabinet=CABINET, boot_nonce=NONCE, boot_ms=AT_MS, connection=1, revision=1, at_ms=AT_MS,
-        epoch=EPOCH, seq=20, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
+        epoch=EPOCH, seq=21, desired_version=AT_MS, desired_high_water=AT_MS, journal_depth=0, clock_trusted=True,
         slots=(
             SlotState(slot=1),
             SlotState(slot=2, key_present=True, door_open=False, key="key-1", identity="read"),

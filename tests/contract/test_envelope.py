@@ -127,6 +127,21 @@ def test_a_header_with_extensions_is_refused_before_anything_reads_it(crit: obje
     assert fault_of(b".".join((head, payload, signature)), on(PRESENCE)) is EnvelopeFault.MALFORMED
 
 
+def refusal(wire: bytes) -> str:
+    with pytest.raises(BadMessage) as caught:
+        verify(wire, on(PRESENCE), KEYS.get)
+    return caught.value.detail
+
+
+def test_why_a_message_is_refused_quotes_nothing_that_it_says() -> None:
+    secret = "calypso:00000000075BCD15"
+    header = json.dumps({"alg": "Ed25519", "kid": secret}).encode()
+    head = base64.urlsafe_b64encode(header).rstrip(b"=")
+    for wire in (head + b".e30.c2ln", BOX.sign(PRESENT.model_copy(update={"kind": secret}))):
+        assert secret not in refusal(wire)
+        assert "expected" in refusal(wire) or "knows" in refusal(wire)
+
+
 def test_a_message_over_the_limit_is_not_even_parsed() -> None:
     assert fault_of(b"x" * (SIGNED_BYTES_MAX + 1), on(PRESENCE)) is EnvelopeFault.TOO_LARGE
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import insert
 
-from dispatcher.store.schema import vehicle_readings
+from dispatcher.store.schema import vehicle_positions, vehicle_readings
 from tests.dispatcher.api_client import Api, running_api
 from tests.dispatcher.network import (
     ELEVEN_MS,
@@ -115,7 +115,17 @@ async def test_a_vehicle_tells_its_last_signals_and_null_for_what_is_not_known(a
         "energy_percent": 80,
         "charging": None,
         "low_voltage_mv": None,
+        "doors_open": None,
+        "plugged_in": None,
     }
+
+
+async def test_a_vehicle_that_was_left_outside_its_bay_says_where(api: Api) -> None:
+    row = {"vehicle_id": "v-city-1", "at_ms": NOW_MS, "latitude": 50.6416, "longitude": 3.0706}
+    api.database.write_now(lambda connection: connection.execute(insert(vehicle_positions).values(row)))
+    left_at = {"latitude": 50.6416, "longitude": 3.0706, "at": at(NOW_MS)}
+    assert (await api.get("/vehicles/v-city-1"))["left_at"] == left_at
+    assert (await api.get("/vehicles/v-city-2"))["left_at"] is None
 
 
 async def test_vehicles_are_listed_by_station_and_category(api: Api) -> None:

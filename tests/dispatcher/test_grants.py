@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from contract.credentials import cabinet_digest_key, credential_digest, pin_digest
 from contract.messages import Desired
+from contract.places import Bay, Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import (
     KEPT_PAST_END_MS,
@@ -38,9 +39,9 @@ BADGES = (
     Badge("ref-lost", "member-1", "calypso:0F", revoked=True),
 )
 FLEET = (
-    FleetKey("key-1", "car-1", CABINET, 1, ("fob:01",), blocked=False),
+    FleetKey("key-1", "car-1", CABINET, 1, ("fob:01",), blocked=False, home=Place(50.6, 3.06)),
     FleetKey("key-2", "car-2", CABINET, 2, ("fob:02", "fob:2B"), blocked=True),
-    FleetKey("key-3", "car-3", OTHER_CABINET, 1, ("fob:03",), blocked=True),
+    FleetKey("key-3", "car-3", OTHER_CABINET, 1, ("fob:03",), blocked=True, home=Place(50.7, 3.07)),
 )
 EVERYBODY = frozenset({"member-1", "member-2"})
 
@@ -71,6 +72,11 @@ def test_badges_go_out_as_digests_under_the_key_of_the_cabinet() -> None:
     digests = {entry.ref: entry.digest for entry in made().badges}
     assert digests["ref-2"] == credential_digest(BOX.digest_key, "calypso:02")
     assert "calypso" not in made().to_json()
+
+
+def test_a_box_knows_the_bays_of_the_vehicles_that_live_there_and_of_no_others() -> None:
+    bays = {entry.key: entry.bay for entry in made(rules=FleetRules(bay_radius_m=80)).keys}
+    assert bays == {"key-1": Bay(latitude=50.6, longitude=3.06, radius_m=80), "key-2": None, "key-3": None}
 
 
 def test_a_revoked_badge_opens_nothing_and_is_named_so() -> None:

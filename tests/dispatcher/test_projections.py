@@ -213,7 +213,31 @@ def test_a_rental_is_what_lies_between_taking_and_returning(bench: Bench) -> Non
         "energy_percent": 61,
         "charging": True,
         "low_voltage_mv": None,
+        "doors_open": None,
+        "plugged_in": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("end", "known"),
+    [
+        ({"age_s": 0}, True),
+        ({"age_s": 901}, False),
+        ({"age_s": 901, "ignition": True}, False),
+        ({"age_s": 901, "ignition": False}, True),
+        ({"age_s": 3601, "ignition": False}, False),
+    ],
+)
+def test_a_reading_that_is_no_end_of_the_rental_leaves_it_unknown(
+    bench: Bench, end: dict[str, Any], known: bool
+) -> None:
+    bench.take_key(vehicle=VehicleReading(age_s=7_201, odometer_m=1_000_000, energy_percent=80), **UNDER_1)
+    bench.later(HOUR)
+    bench.return_key(vehicle=VehicleReading(odometer_m=1_042_000, energy_percent=61, **end), **UNDER_1)
+    rental = bench.row(rentals)
+    assert (rental["odometer_start_m"], rental["energy_start_percent"]) == (None, None)
+    ends = (rental["odometer_end_m"], rental["energy_end_percent"])
+    assert ends == ((1_042_000, 61) if known else (None, None))
 
 
 def test_an_older_reading_does_not_replace_a_newer_one(bench: Bench) -> None:

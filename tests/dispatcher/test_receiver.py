@@ -7,16 +7,15 @@ import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
-from contract.envelope import BadMessage, EnvelopeFault
+from contract.envelope import EnvelopeFault
 from contract.messages import CommandReply, Presence, ReplyOutcome, TimeReply, TimeRequest
 from contract.topics import FACTS, PRESENCE, TIME, Author
 from dispatcher.dispatcher import LOOK_US
 from dispatcher.link import receiver
-from dispatcher.link.rejects import TOPIC_CHARACTERS_MAX, Rejects
 from dispatcher.store.schema import cabinet_links, cabinets, facts
 from tests.contract.keys import public_text, signer
 from tests.dispatcher.fake_box import FakeBox
-from tests.dispatcher.fake_link import NAMESPACE, HandClock, box_signer, dispatcher_signer
+from tests.dispatcher.fake_link import NAMESPACE, box_signer, dispatcher_signer
 from tests.dispatcher.running import Running, running
 from tests.dispatcher.small_fleet import CABINET, OTHER_CABINET
 from tests.runtime.waiting import eventually
@@ -117,17 +116,6 @@ async def test_a_cabinet_without_a_usable_key_is_not_believed(change: dict[str, 
         assert rejected(bench) == {EnvelopeFault.UNKNOWN_AUTHOR: 1}
 
 
-def garbage(rejects: Rejects, times: int = 1) -> None:
-    for _ in range(times):
-        rejects.add("t" * 60_000, 7, BadMessage(EnvelopeFault.MALFORMED, "expected a JWS"))
-
-
-def test_what_is_logged_of_a_rejected_message_is_bounded() -> None:
-    with capture_logs() as logs:
-        garbage(Rejects(HandClock()))
-    assert len(logs[0]["topic"]) == TOPIC_CHARACTERS_MAX
-
-
 async def test_a_header_that_breaks_the_reader_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_args: object) -> None:
         raise TypeError("a library's own mistake")
@@ -145,18 +133,3 @@ async def test_no_payload_is_in_the_log() -> None:
             await bench.link.deliver(PRESENCE_TOPIC, b"c2VjcmV0LXVpZA." + secret)
         assert "c2VjcmV0" not in str(logs)
         assert "secret" not in str(logs)
-
-
-def test_garbage_is_logged_once_per_fault_and_minute() -> None:
-    clock = HandClock()
-    rejects = Rejects(clock)
-    with capture_logs() as logs:
-        garbage(rejects, 50)
-        rejects.add("t", 1, BadMessage(EnvelopeFault.BAD_SIGNATURE, "by 'agent/cab-a'"))
-        clock.pass_s(60)
-        garbage(rejects, 50)
-    assert [(log["fault"], log["so_far"]) for log in logs] == [
-        ("malformed", 1),
-        ("bad_signature", 1),
-        ("malformed", 51),
-    ]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.core.travel import Place, distance_m, needed_ms
+from contract.places import Place, distance_m
+from dispatcher.core.travel import needed_ms
 
 LILLE_FLANDRES, ROUBAIX = Place(50.6366, 3.0706), Place(50.6942, 3.1746)
 places = st.builds(Place, st.floats(-90, 90), st.floats(-180, 180))

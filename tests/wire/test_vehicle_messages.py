@@ -1,15 +1,18 @@
 """Vehicles that speak over MQTT, published by mosquitto_pub to a real broker, read by a real agent."""
 
+import asyncio
 import json
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from contract.facts import VehicleReading
+from runtime.link import Publication
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto_program
-from tests.wire.station import Station, at_broker
+from tests.wire.station import Station, at_broker, running
 from tests.wire.test_agent import metrics
 from tests.wire.test_onsite import BADGE
 
@@ -94,3 +97,37 @@ async def test_what_is_no_report_from_mosquitto_pub_is_counted_by_fault(tmp_path
             await eventually(lambda counted=counted: counted in metrics(station))  # type: ignore[misc]
         await reported(station)
         assert "50.6" not in "".join(report.model_dump_json() for report in station.centre.reports)
+
+
+async def chatter(station: Station, per_s: int, for_s: int) -> None:
+    """All trackers of the station together, each of whose messages says something new."""
+    link, began_s = station.centre.link, time.monotonic()
+    for number in range(per_s * for_s):
+        vehicle = station.vehicles[number % len(station.vehicles)]
+        told = {"ts": station.now().at_ms, "239": 0, "240": 0, "66": 12_400 + number % 7, "16": 5_000_000 + number}
+        payload = json.dumps({"state": {"reported": told}}).encode()
+        await link.publish(Publication(f"carshare/v1/vehicles/{vehicle.id}/raw", payload, qos=0))
+        await asyncio.sleep(max(began_s + (number + 1) / per_s - time.monotonic(), 0))  # at this pace
+
+
+async def test_fifty_messages_a_second_are_state_and_no_badge_waits_for_them(tmp_path: Path) -> None:
+    async with running(tmp_path, BADGE) as (station, _):
+        centre = station.centre
+        await eventually(lambda: "station_agent_journal_depth 0.0" in metrics(station), within_s=10)
+        facts, reports = len(centre.ledger), len(centre.reports)
+        await chatter(station, per_s=50, for_s=4)
+        await eventually(lambda: "station_agent_vehicle_reports_total 200.0" in metrics(station), within_s=10)
+        assert "station_agent_messages_left_out_total 0.0" in metrics(station)
+        assert len(centre.ledger) == facts, "not one of them is written down"
+        assert len(centre.reports) - reports <= 1, "nor does any of them make a report"
+        talking = asyncio.create_task(chatter(station, per_s=50, for_s=6))
+        await station.show(BADGE)
+        shown_s = time.monotonic()
+        await station.until_open(1)
+        assert time.monotonic() - shown_s < 1.5, "two looks at the contacts of 0.4 s, a poll, and a commit"
+        await station.take(1)
+        await talking
+        newest = 5_000_000 + 299
+        told = {state.reading.odometer_m for report in centre.reports for state in report.vehicles}
+        assert 5_000_000 <= max(value for value in told if value is not None) <= newest
+        assert len(centre.reports) - reports <= 4, "the handover is reported, and the vehicles with it"

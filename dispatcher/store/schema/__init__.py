@@ -39,6 +39,7 @@ from dispatcher.store.schema.picture import (
     refusals,
     rentals,
     slot_states,
+    vehicle_positions,
     vehicle_readings,
 )
 
@@ -80,6 +81,7 @@ __all__ = [
     "rentals",
     "slot_states",
     "stations",
+    "vehicle_positions",
     "vehicle_readings",
     "vehicles",
 ]

@@ -1,6 +1,6 @@
 """Projections of the ledger: who has what, where."""
 
-from sqlalchemy import Column, ForeignKey, Index
+from sqlalchemy import Column, Float, ForeignKey, Index
 
 from dispatcher.store.columns import BIG, flag, integer, ms, number, one_of, ref, word
 from dispatcher.store.schema.base import HANDOVER_KINDS, IDENTITIES, KEY_PLACES, table
@@ -94,4 +94,14 @@ vehicle_readings = table(
     integer("energy_percent", nullable=True),
     flag("charging", nullable=True),
     integer("low_voltage_mv", nullable=True),
+    flag("doors_open", nullable=True),
+    flag("plugged_in", nullable=True),
 )
+vehicle_positions = table(
+    "vehicle_positions",
+    word("vehicle_id", primary_key=True),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    ms("at_ms"),
+)
+"""Of vehicles that were left outside their bay, from the return to the next take."""

@@ -9,6 +9,7 @@ from simulator.hunt.checks.liveness import not_at_rest
 from simulator.hunt.checks.named import unnamed
 from simulator.hunt.checks.sales import declared_in_silence, sold_while_held
 from simulator.hunt.checks.shown import clones_unnamed, invented, refused_for_another_reason
+from simulator.hunt.checks.unnoticed import unnoticed
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Badge, Evidence, read_evidence
 from simulator.verdict.rights import Judge
@@ -29,7 +30,8 @@ def judged(run: Run) -> tuple[Judge, Verdict]:
     evidence: Evidence = world.database.read_now(read_evidence)
     honest = tuple(booking for booking in evidence.bookings if booking.id not in world.forged)
     evidence = replace(evidence, bookings=honest, badges=_badges(run, evidence))
-    judge = Judge(world.network, evidence, world.stage.rules, 1.0, FaultExcuses(run, evidence), tuple(world.lost))
+    excuses, told = FaultExcuses(run, evidence), world.around.traffic.told
+    judge = Judge(world.network, evidence, world.stage.rules, 1.0, excuses, tuple(world.lost), told)
     return judge, reach_verdict(judge, world.record, world.now())
 
 
@@ -67,6 +69,8 @@ def _more(run: Run, judge: Judge) -> Iterator[tuple[str, str]]:
     for text in declared_in_silence(run, judge.evidence):
         yield "picture_converges", text
     for text in unnamed(run, judge):
+        yield "picture_converges", text
+    for text in unnoticed(run, judge):
         yield "picture_converges", text
     for text in not_at_rest(run):
         yield "liveness", text

@@ -16,8 +16,9 @@ from contract.facts import (
     PinAsked,
     Purpose,
 )
+from contract.places import Place
 from contract.reasons import Reason
-from dispatcher.core.travel import Place, needed_ms
+from dispatcher.core.travel import needed_ms
 from simulator.hunt.scenario import Run
 from simulator.verdict.evidence import Evidence, LedgerFact
 from simulator.verdict.rights import REVOKED_WITHIN_US, Judge

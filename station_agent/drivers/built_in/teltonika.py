@@ -50,7 +50,9 @@ DRIVER = VehicleDriver(
     codec=lambda table: TeltonikaReceiver(table.id, table.model),
     line="MQTT topic; or pyserial URL",
     annotator=partial(TalkerAnnotator, "tracker"),
-    readings=frozenset({"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv"}),
+    readings=frozenset(
+        {"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv", "doors_open"}
+    ),
     peers=(
         Peer(
             "mosquitto_pub",
@@ -67,11 +69,13 @@ DRIVER = VehicleDriver(
     ),
     faults=(
         Fault(
-            "no fix: latlng 0,0",
-            "is no position; no position is carried on in any case",
+            "no fix: latlng 0,0; no satellite",
+            "is no position; one with the engine off is held in memory for a while, and is in no text",
             (
                 f"{_RECEIVER}::test_zero_volts_and_no_fix_are_not_known",
-                f"{_FRAMES}::test_a_position_is_nowhere_in_what_was_read",
+                f"{_FRAMES}::test_a_position_is_in_no_text_of_what_was_read",
+                f"{_JSON}::test_a_position_is_told_where_the_engine_is_known_to_be_off",
+                f"{_RECEIVER}::test_a_last_position_without_a_satellite_is_not_told",
             ),
         ),
         Fault(

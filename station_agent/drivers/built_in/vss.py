@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Literal
 
+from contract.facts import VehicleReading
 from station_agent.drivers.declaration import Fault, Peer, VehicleDriver
 from station_agent.drivers.tables import VehicleTable
 from station_agent.drivers.talkers import TalkerAnnotator
@@ -25,7 +26,7 @@ DRIVER = VehicleDriver(
     messages=lambda _table: VssJson(),
     line="MQTT topic",
     annotator=partial(TalkerAnnotator, "vehicle"),
-    readings=frozenset({"odometer_m", "energy_percent", "charging", "ignition", "moving", "low_voltage_mv"}),
+    readings=frozenset(VehicleReading.model_fields) - {"age_s"},
     peers=(Peer("mosquitto_pub", (f"{_WIRE}::test_vss_from_mosquitto_pub_is_the_vehicles_reading",)),),
     faults=(
         Fault(

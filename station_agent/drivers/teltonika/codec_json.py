@@ -10,7 +10,14 @@ from typing import Any
 
 from station_agent.core.tracker_clock import believed_ms
 from station_agent.drivers.teltonika.signals import Family, reading_of
-from station_agent.drivers.trackers import TrackerReport, VehicleFault, integer, json_object, no_faults
+from station_agent.drivers.trackers import (
+    TrackerReport,
+    VehicleFault,
+    integer,
+    json_object,
+    no_faults,
+    parked_position,
+)
 
 TIME_MAX_MS = 1 << 63  # beyond any tracker's; keeps sums of times small
 
@@ -31,9 +38,8 @@ class TeltonikaJson:
             return None
         self.reports += 1
         reading = reading_of(self.family, lambda avl_id: reported.get(str(avl_id)))
-        if reading.ignition and _has_position(reported):
-            self.faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
-        return TrackerReport(reading, believed_ms(now_ms, integer(reported.get("ts"), 1, TIME_MAX_MS)))
+        tracker_ms = believed_ms(now_ms, integer(reported.get("ts"), 1, TIME_MAX_MS))
+        return TrackerReport(reading, tracker_ms, parked_position(reading, self.faults, *_degrees(reported)))
 
 
 def _reported(payload: bytes) -> dict[str, Any] | VehicleFault:
@@ -45,9 +51,11 @@ def _reported(payload: bytes) -> dict[str, Any] | VehicleFault:
     return reported if isinstance(reported, dict) else VehicleFault.NO_REPORT
 
 
-def _has_position(reported: dict[str, Any]) -> bool:
-    """Whether there is a fix: "0,0" in any spelling means none."""
-    position = reported.get("latlng")
-    if not isinstance(position, str):
-        return False
-    return any(digit in position for digit in "123456789")
+def _degrees(reported: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Latitude and longitude as they came: "0,0" in any spelling where there is no fix."""
+    told = reported.get("latlng")
+    north, comma, east = told.partition(",") if isinstance(told, str) else ("", "", "")
+    try:
+        return (float(north), float(east)) if comma else (None, None)
+    except ValueError:
+        return None, None

@@ -9,12 +9,12 @@ Length counts from codec to the second n, which the CRC covers. Ids, total and c
 Before its first packet on a connection a tracker tells its number, `000F` and 15 digits, and waits for a yes.
 Sources: design/hardware.md; Teltonika's wiki, "Teltonika Data Sending Protocols".
 
-Of a position nothing is kept but whether there was one; longitude and latitude 0 mean that there was none.
+Longitude and latitude 0 mean that there is no fix; a record without satellites may repeat the last one.
 """
 
 import struct
 from binascii import crc32
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 PACKET_BYTES_MAX: Final = 2560
 PACKET_BYTES_MIN: Final = 45  # one record of Codec 8 without any value
 LOGIN_BYTES: Final = 17
+DEGREE: Final = 10_000_000  # latitude and longitude count in so many parts of it
 
 _LENGTH_AT, _CODEC_AT, _CRC_BYTES = 4, 8, 4
 _BEYOND_LENGTH: Final = _CODEC_AT + _CRC_BYTES
@@ -39,9 +40,11 @@ class Record:
 
     time_ms: int
     priority: int
-    has_position: bool
     values: dict[int, int]
     check: int  # CRC-32 of event id and values: tells apart two records of one second
+    satellites: int
+    latitude: float = field(repr=False)
+    longitude: float = field(repr=False)
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -75,7 +78,7 @@ _LAYOUTS: Final = {
     0x08: _Layout(Struct(">BB"), Struct(">B"), tuple(Struct(f">B{size}") for size in "BHIQ"), has_any_length=False),
     0x8E: _Layout(Struct(">HH"), Struct(">H"), tuple(Struct(f">H{size}") for size in "BHIQ"), has_any_length=True),
 }
-_MOMENT: Final = Struct(">QBii7x")
+_MOMENT: Final = Struct(">QBii4xB2x")
 _ID_AND_LENGTH: Final = Struct(">HH")
 
 
@@ -118,7 +121,7 @@ def parse(raw: bytes) -> Packet | None:
 
 def _record(body: bytes, at: int, layout: _Layout) -> tuple[Record, int]:
     """The record that begins there, and where the next one does. Raises struct.error where there is none."""
-    time_ms, priority, longitude, latitude = _MOMENT.unpack_from(body, at)
+    time_ms, priority, longitude, latitude, satellites = _MOMENT.unpack_from(body, at)
     start = at = at + _MOMENT.size
     _, total = layout.head.unpack_from(body, at)
     at += layout.head.size
@@ -138,8 +141,8 @@ def _record(body: bytes, at: int, layout: _Layout) -> tuple[Record, int]:
         total -= count
     if total:
         raise struct.error("the total is not the sum of the counts")
-    has_position = bool(longitude or latitude)
-    return Record(time_ms, priority, has_position, values, crc32(body[start:at])), at
+    check = crc32(body[start:at])
+    return Record(time_ms, priority, values, check, satellites, latitude / DEGREE, longitude / DEGREE), at
 
 
 class FrameDecoder:

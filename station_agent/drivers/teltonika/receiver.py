@@ -13,7 +13,7 @@ from station_agent.core.device_events import DeviceEvent, VehicleTold
 from station_agent.drivers.base import FOREVER_US, LineStatistics, Output
 from station_agent.drivers.teltonika.frames import FrameDecoder, Login, Message, Record
 from station_agent.drivers.teltonika.signals import Family, reading_of
-from station_agent.drivers.trackers import VehicleFault, no_faults
+from station_agent.drivers.trackers import no_faults, parked_position
 
 ACCEPTED: Final = b"\x01"
 # A pause that ends a packet: on a `socket://` line a resent segment takes about 1 s, and trackers wait longer
@@ -104,9 +104,13 @@ class TeltonikaReceiver:
     def _told_by(self, record: Record) -> VehicleTold:
         self.reports += 1
         reading = reading_of(self._family, record.values.get)
-        if reading.ignition and record.has_position:
-            self.faults[VehicleFault.POSITION_WITH_IGNITION_ON] += 1
-        return VehicleTold(self._vehicle, reading, record.time_ms if record.time_ms >= FIRST_TIME_MS else None)
+        position = parked_position(reading, self.faults, record.latitude, record.longitude)
+        return VehicleTold(
+            self._vehicle,
+            reading,
+            record.time_ms if record.time_ms >= FIRST_TIME_MS else None,
+            position if record.satellites else None,  # without a fix a tracker may repeat its last one
+        )
 
     def _is_new(self, record: Record) -> bool:
         is_repeat = record.key in self._told

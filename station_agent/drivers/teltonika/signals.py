@@ -5,8 +5,8 @@ tracker's own count of GNSS distance, from the CAN bus or from OBD. A family nam
 from one odometer to another in the middle of a rental would look like a drive. Ids, units: design/hardware.md.
 
 Not read, though trackers send it: 67 (the tracker's own cell, never the car's), 24 (240 says whether it moves),
-84 and 390 (litres: no percentage without the size of the tank), 90, 132 and 252 (doors, security flags,
-unplugged: no reading carries them yet).
+84 and 390 (litres: no percentage without the size of the tank), 132 and 252 (security flags, and that the tracker
+itself was unplugged: no reading carries them). No id here says whether a charging cable is connected.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,8 @@ from contract.facts import VehicleReading
 from station_agent.drivers.trackers import LOW_VOLTAGE_MAX_MV, ODOMETER_MAX_M, integer
 
 IGNITION, MOVEMENT, LOW_VOLTAGE_MV = 239, 240, 66  # the same in every family here
+DOORS = 90
+DOOR_BITS = 0x3F00  # front left, front right, rear left, rear right, bonnet, boot; any other bit is no door status
 
 
 class Family(StrEnum):
@@ -35,12 +37,13 @@ class Meanings:
     odometer_unit_m: int
     energy: tuple[int, ...]  # percent; the first that is known counts: a battery before a tank
     charging: int | None
+    doors: int | None
 
 
 MEANINGS = {
-    Family.FMB: Meanings(odometer=16, odometer_unit_m=1, energy=(411, 89), charging=410),
-    Family.FMB_CAN: Meanings(odometer=87, odometer_unit_m=1, energy=(152, 89), charging=None),
-    Family.FMB_OBD: Meanings(odometer=389, odometer_unit_m=1000, energy=(411,), charging=410),
+    Family.FMB: Meanings(odometer=16, odometer_unit_m=1, energy=(411, 89), charging=410, doors=DOORS),
+    Family.FMB_CAN: Meanings(odometer=87, odometer_unit_m=1, energy=(152, 89), charging=None, doors=DOORS),
+    Family.FMB_OBD: Meanings(odometer=389, odometer_unit_m=1000, energy=(411,), charging=410, doors=None),
 }
 
 
@@ -58,7 +61,13 @@ def reading_of(family: Family, value_of: Callable[[int], object]) -> VehicleRead
         ignition=_flag(value_of(IGNITION)),
         moving=_flag(value_of(MOVEMENT)),
         low_voltage_mv=integer(value_of(LOW_VOLTAGE_MV), 1, LOW_VOLTAGE_MAX_MV),
+        doors_open=None if means.doors is None else _any_door(value_of(means.doors)),
     )
+
+
+def _any_door(value: object) -> bool | None:
+    bits = integer(value, 0, DOOR_BITS)
+    return None if bits is None or bits & ~DOOR_BITS else bits != 0
 
 
 def _flag(value: object) -> bool | None:

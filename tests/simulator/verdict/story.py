@@ -32,6 +32,7 @@ from simulator.verdict.evidence import (
 )
 from simulator.world.moment import Moment
 from simulator.world.record import Deed, Intent, What, WorldRecord
+from simulator.world.signals import Signals, Told
 
 NETWORK = lilas_network(seed=1, stations=1)
 CABINET = NETWORK.cabinets[0]
@@ -80,6 +81,8 @@ class Story:
     out: set[str] = field(default_factory=set)
     open_slots: set[int] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
+    trackers: dict[str, list[Told]] = field(default_factory=dict)
+    """What trackers told, by vehicle."""
 
     # --- one side
 
@@ -91,6 +94,17 @@ class Story:
         at_ms = START_MS + round(at_s * 1000)
         fact = kind(seq=seq, at_ms=at_ms, clock_trusted=True, **fields)
         self.ledger.append(LedgerFact(seq, CABINET, "e" * 32, seq, fact))  # type: ignore[arg-type]  # a known kind
+
+    def tracker_tells(self, at_s: float, *, outside: bool = False, timed: bool = True, **signals: Any) -> None:
+        """The first vehicle's tracker speaks: an electric car that stands in its bay, if nothing else is said."""
+        station = NETWORK.stations[0]
+        fields: dict[str, Any] = {
+            "odometer_m": 1, "energy_percent": 80, "is_electric": True, "charging": False, "plugged_in": True,
+            "ignition": False, "moving": False, "doors_open": False, "speed_kmh": 0, "low_voltage_mv": 12_500,
+            "latitude": station.latitude + (0.005 if outside else 0.0), "longitude": station.longitude,
+        }  # fmt: skip
+        told = Told(START_MS + round(at_s * 1000), Signals(**fields | signals), is_timed=timed)
+        self.trackers.setdefault(KEY.vehicle, []).append(told)
 
     # --- both sides
 
@@ -209,7 +223,7 @@ class Story:
         return Evidence(**(fields | changes))
 
     def verdict(self, end_s: float, evidence: Evidence | None = None) -> Verdict:
-        judge = Judge(NETWORK, evidence or self.evidence(), RULES, SPEED)
+        judge = Judge(NETWORK, evidence or self.evidence(), RULES, SPEED, told=self.trackers)
         return reach_verdict(judge, self.record, Moment(START_MS + round(end_s * 1000), round(end_s * 1e6)))
 
 

@@ -12,6 +12,7 @@ from simulator.world.demand import GRID_MS, MORNING_MS
 from simulator.world.record import What
 from simulator.world.shell import FIRST_BOOKING_LINE_S, World
 from station_agent.drivers.teltonika.codec_json import TeltonikaJson
+from station_agent.drivers.vss import VssJson
 from tests.runtime.waiting import eventually
 from tests.simulator.world.fake_agent import FakeAgent
 
@@ -73,8 +74,8 @@ async def test_people_book_take_keys_and_finish_what_their_hands_began(tmp_path:
     assert {request.start_ms for request in api.asked} >= {GRID_START_MS}
     topics = {topic for topic, _ in published.messages}
     assert topics == {f"carshare/v1/vehicles/{vehicle.id}/raw" for vehicle in NETWORK.vehicles}
-    driver = TeltonikaJson()
-    assert all(driver.read(clock.now_ms(), payload) for _, payload in published.messages)
+    drivers = (TeltonikaJson(), VssJson())
+    assert all(any(driver.read(clock.now_ms(), payload) for driver in drivers) for _, payload in published.messages)
 
 
 async def test_refused_bookings_are_counted_by_reason(tmp_path: Path) -> None:

@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contract.places import Place, distance_m
 from simulator.network.lilas import lilas_network
 from simulator.network.model import Energy, Vehicle
 from simulator.world.codec_json import BEFORE_FIRST_FIX_MS
-from simulator.world.vehicle import REPORT_IGNITION_ON_MS, REPORT_RESTING_MS, PhysicalVehicle
+from simulator.world.vehicle import (
+    REPORT_IGNITION_ON_MS,
+    REPORT_RESTING_MS,
+    ROLLS_IN_MS,
+    Parking,
+    PhysicalVehicle,
+)
 from station_agent.drivers.teltonika.codec_json import TeltonikaJson
 from station_agent.drivers.trackers import VehicleFault
+from station_agent.drivers.vss import VssJson
 
 NETWORK = lilas_network(seed=1)
 NOW_MS = 1_772_427_600_000
@@ -55,12 +63,14 @@ def a_rental_of_reports(car: PhysicalVehicle) -> list[tuple[int, bytes]]:
 @pytest.mark.parametrize("energy", list(Energy))
 @pytest.mark.parametrize("seed", range(5))
 def test_the_agents_driver_reads_every_message_and_finds_no_forbidden_position(energy: Energy, seed: int) -> None:
-    driver = TeltonikaJson()
+    driver = VssJson() if energy is Energy.ELECTRIC else TeltonikaJson()
     for now_ms, payload in a_rental_of_reports(parked(energy, seed)):
         report = driver.read(now_ms, payload)
         assert report is not None
         assert report.reading.odometer_m
         assert report.reading.energy_percent is not None
+        assert report.reading.doors_open is False
+        assert (report.reading.plugged_in is None) is (energy is not Energy.ELECTRIC)
     assert driver.faults == dict.fromkeys(VehicleFault, 0)
 
 
@@ -139,3 +149,54 @@ def test_the_oddities_of_trackers_in_the_field_all_occur() -> None:
     assert any("pr" not in it for it in said)
     ordinary = [it for it in said if it["ts"] != BEFORE_FIRST_FIX_MS and it["66"] and "evt" in it]
     assert len(ordinary) > len(said) / 2
+
+
+@pytest.mark.parametrize(
+    ("parking", "left"),
+    [
+        (Parking(), (False, True, 12_450)),
+        (Parking(doors_open=True), (True, True, 12_450)),
+        (Parking(unplugged=True), (False, False, 12_450)),
+        (Parking(lights_on=True), (False, True, 11_400)),
+    ],
+)
+def test_a_car_stays_as_it_was_left_until_somebody_drives_it(
+    parking: Parking, left: tuple[bool, bool, int]
+) -> None:
+    car = parked(Energy.ELECTRIC)
+    car.drive_off(NOW_MS, NOW_MS + HOUR_MS, 40_000)
+    car.next_parking = parking
+    car.park(NOW_MS + HOUR_MS)
+    for later_ms in (0, 5 * HOUR_MS):
+        it = car.signals(NOW_MS + HOUR_MS + later_ms)
+        assert (it.doors_open, it.plugged_in, it.low_voltage_mv) == left
+        assert it.charging is (it.plugged_in and it.energy_percent < 100)
+    car.drive_off(NOW_MS + 7 * HOUR_MS, NOW_MS + 8 * HOUR_MS, 10_000)
+    car.park(NOW_MS + 8 * HOUR_MS)
+    assert car.signals(NOW_MS + 8 * HOUR_MS).plugged_in, "who drives it next is another one"
+
+
+@pytest.mark.parametrize(("elsewhere", "metres"), [(False, 16), (True, 600)])
+def test_a_car_stands_in_its_bay_or_in_the_next_street(elsewhere: bool, metres: int) -> None:
+    car = parked(Energy.PETROL)
+    car.next_parking = Parking(elsewhere=elsewhere)
+    car.park(NOW_MS)
+    it, station = car.signals(NOW_MS), NETWORK.station_by_id[car.vehicle.station]
+    away_m = distance_m(Place(station.latitude, station.longitude), Place(it.latitude, it.longitude))
+    assert metres - 100 < away_m < metres
+
+
+def test_who_comes_home_early_from_an_errand_is_seen_to_drive() -> None:
+    car = parked(Energy.PETROL)
+    car.drive_off(NOW_MS, NOW_MS + 2 * HOUR_MS, 40_000)
+    car.park(NOW_MS + HOUR_MS)
+    said = [reported(car.report(car.wake_at_ms)), reported(car.report(car.wake_at_ms))]
+    assert [it["239"] for it in said] == [1, 0]
+    assert [told.at_ms for told in car.told] == [NOW_MS + HOUR_MS, NOW_MS + HOUR_MS + ROLLS_IN_MS]
+
+
+def test_what_a_tracker_said_is_in_the_worlds_own_record() -> None:
+    car = parked(Energy.ELECTRIC)
+    said = a_rental_of_reports(car)
+    assert [told.at_ms for told in car.told] == [at_ms for at_ms, _ in said]
+    assert any(told.signals.ignition for told in car.told)

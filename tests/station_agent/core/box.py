@@ -6,11 +6,12 @@ assert box.kinds() == [...]
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from contract.credentials import CredentialType, credential_digest, pin_digest
 from contract.facts import AccessGranted, CommandDecided, Fact, VehicleReading
 from contract.messages import BadgeEntry, Command, CommandReply, Desired, Grant, KeyEntry, StationSettings
+from contract.places import Bay
 from station_agent.core import model
 from station_agent.core.clock import ClockTrust
 from station_agent.core.device_events import (
@@ -74,6 +75,12 @@ class Box:
     """Of members who carry a staff card as well: their reference is `staff-` and the name."""
     suspended: tuple[str, ...] = ()
     complete_until_ms: int | None = None
+    bay: Bay | None = None
+    """Of every vehicle that lives here."""
+    second_key_of_car_1: bool = False
+    """True: key-3 is another one of car-1."""
+    moved_away: frozenset[str] = frozenset()
+    """Keys that live elsewhere by now."""
 
     def __post_init__(self) -> None:
         self.contacts = {1: (True, False), 2: (True, False), 3: (True, False), 4: (False, False)}
@@ -157,6 +164,18 @@ class Box:
     def odometer(self, vehicle: str, metres: int) -> None:
         """Its tracker says so."""
         self.handle(model.VehicleRead(vehicle, VehicleReading(age_s=0, odometer_m=metres), None))
+
+    def tells(self, vehicle: str, age_ms: int = 0, **signals: Any) -> list[model.Effect]:
+        """Its tracker says so, of a moment that long ago."""
+        reading = VehicleReading(age_s=0, **signals)
+        return self.handle(model.VehicleRead(vehicle, reading, self.now_ms - age_ms))
+
+    def elapse_within(self, ms: int) -> None:
+        """Time passes, and the core is called whenever it wants to be."""
+        until_ms = self.line_ms + ms
+        while (wake_ms := self.station.wake_at_line_ms) is not None and wake_ms <= until_ms:
+            self.elapse()
+        self.pass_time(until_ms - self.line_ms)
 
     def tag(self, name: str) -> list[model.Effect]:
         return self.handle(CardRead("returns", 40, number_of(name, 5)))
@@ -253,10 +272,11 @@ class Box:
         keys = tuple(
             KeyEntry(
                 key=f"key-{n}",
-                vehicle=f"car-{n}",
+                vehicle="car-1" if n == 3 and self.second_key_of_car_1 else f"car-{n}",
                 tag_digests=(tag_digest(f"tag-{n}"),),
-                home_slot=n if n < 9 else None,
+                home_slot=n if n < 9 and f"key-{n}" not in self.moved_away else None,
                 category="city" if n < 9 else None,
+                bay=self.bay if n < 9 else None,
             )
             for n in (1, 2, 3, 9)
         )

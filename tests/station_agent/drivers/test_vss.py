@@ -19,6 +19,9 @@ ALL = {
     "Vehicle.LowVoltageSystemState": "ON",
     "Vehicle.IsMoving": False,
     "Vehicle.LowVoltageBattery.CurrentVoltage": 12.43,
+    "Vehicle.Powertrain.TractionBattery.Charging.ChargingPort.AnyPosition.IsChargingCableConnected": True,
+    "Vehicle.Cabin.Door.Row1.DriverSide.IsOpen": False,
+    "Vehicle.Body.Trunk.Rear.IsOpen": True,
 }
 LOCATION = {"Vehicle.CurrentLocation.Latitude": 50.63, "Vehicle.CurrentLocation.Longitude": 3.06}
 
@@ -47,6 +50,8 @@ def test_a_message_of_plain_values_is_read_without_a_time() -> None:
         ignition=True,
         moving=False,
         low_voltage_mv=12_430,
+        doors_open=True,
+        plugged_in=True,
     )
 
 
@@ -89,6 +94,32 @@ def test_what_cannot_be_is_not_known(name: str, value: object) -> None:
 @pytest.mark.parametrize(("name", "value"), [(vss.IS_MOVING, 0), (vss.IS_CHARGING, "false"), (vss.IS_MOVING, None)])
 def test_a_flag_is_true_or_false_or_not_known(name: str, value: object) -> None:
     assert reading_of({name: value}) == VehicleReading(age_s=0)
+
+
+STALE = {"value": False, "ts": NOW_MS - STALE_MS - 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_open"),
+    [
+        ({vss.IS_MOVING: False}, None),
+        ({vss.DOORS[0]: False}, False),
+        ({vss.DOORS[0]: False, vss.DOORS[6]: True}, True),
+        ({vss.DOORS[0]: False, vss.DOORS[6]: None}, None),
+        ({vss.DOORS[0]: True, vss.DOORS[6]: None}, True),
+        ({vss.DOORS[0]: 1}, None),
+        ({vss.DOORS[0]: STALE, vss.IS_MOVING: {"value": False, "ts": NOW_MS}}, None),
+    ],
+)
+def test_doors_are_shut_only_where_each_that_is_told_is_known_to_be(
+    told: dict[str, object], is_open: bool | None
+) -> None:
+    assert reading_of(told).doors_open is is_open
+
+
+@pytest.mark.parametrize("plugged_in", [True, False])
+def test_a_charging_cable_is_connected_or_not(plugged_in: bool) -> None:
+    assert reading_of({vss.IS_PLUGGED_IN: plugged_in}).plugged_in is plugged_in
 
 
 def test_signals_that_nobody_asked_for_are_left_out() -> None:
@@ -167,6 +198,27 @@ def test_a_position_with_ignition_on_is_counted_and_carried_nowhere(
     report = codec.read(NOW_MS, json.dumps({vss.SYSTEM_STATE: state, **location}).encode())
     assert codec.faults[VehicleFault.POSITION_WITH_IGNITION_ON] == count
     assert "50.63" not in repr(report)
+
+
+@pytest.mark.parametrize(
+    ("state", "location", "stands"),
+    [
+        ("OFF", LOCATION, (50.63, 3.06)),
+        ("UNDEFINED", LOCATION, None),
+        ("OFF", {vss.LATITUDE: 50.63}, None),
+        ("OFF", {**LOCATION, vss.LONGITUDE: {"value": 3.06, "ts": NOW_MS - STALE_MS - 1}}, None),
+        ("OFF", {**LOCATION, vss.LATITUDE: 91.0}, None),
+        ("OFF", dict.fromkeys(LOCATION, 0.0), None),
+    ],
+)
+def test_a_position_is_told_where_the_engine_is_known_to_be_off(
+    state: str, location: dict[str, object], stands: tuple[float, float] | None
+) -> None:
+    signals = {vss.SYSTEM_STATE: {"value": state, "ts": NOW_MS}, **location}
+    report = VssJson().read(NOW_MS, json.dumps(signals).encode())
+    assert report is not None
+    where = report.position
+    assert (None if where is None else (where.latitude, where.longitude)) == stands
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,30 @@ def test_a_position_while_driving_is_counted_and_carried_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("latlng", "ignition", "stands"),
+    [
+        ("50.630000,3.060000", 0, (50.63, 3.06)),
+        ("-33.5, 151.25", 0, (-33.5, 151.25)),
+        ("50.630000,3.060000", None, None),
+        ("0.000000,0.000000", 0, None),
+        ("91,3", 0, None),
+        ("50.6", 0, None),
+        ("nan,3", 0, None),
+        ("north,east", 0, None),
+        (None, 0, None),
+    ],
+)
+def test_a_position_is_told_where_the_engine_is_known_to_be_off(
+    latlng: object, ignition: object, stands: tuple[float, float] | None
+) -> None:
+    report = TeltonikaJson().read(NOW_MS, payload(latlng=latlng, **{"239": ignition}))
+    assert report is not None
+    where = report.position
+    assert (None if where is None else (where.latitude, where.longitude)) == stands
+    assert "50.63" not in repr(report)
+
+
+@pytest.mark.parametrize(
     ("raw", "fault"),
     [
         (b"\xff\xfe", VehicleFault.NOT_JSON),

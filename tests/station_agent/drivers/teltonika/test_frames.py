@@ -69,23 +69,23 @@ def packets(draw: st.DrawFn) -> tuple[bytes, list[Moment]]:
 
 def test_the_makers_packet_is_read() -> None:
     record = record_of(A)
-    assert (record.time_ms, record.priority, record.has_position) == (A_MS, 1, False)
+    assert (record.time_ms, record.priority, record.latitude, record.longitude) == (A_MS, 1, 0, 0)
     assert record.values == {21: 3, 1: 1, 66: 24079, 241: 24602, 78: 0}
 
 
 def test_a_recorded_packet_is_read() -> None:
     record = record_of(C)
-    assert (record.time_ms, record.priority, record.has_position) == (C_MS, 0, True)
+    assert (record.time_ms, record.priority, record.satellites) == (C_MS, 0, 18)
     assert {i: record.values[i] for i in (239, 240, 66, 67)} == {239: 1, 240: 1, 66: 14375, 67: 3927}
 
 
 def test_an_extended_packet_is_read_and_values_of_free_length_are_left_out() -> None:
     record = record_of(E)
-    assert (record.time_ms, record.priority, record.has_position) == (E_MS, 0, False)
+    assert (record.time_ms, record.priority, record.latitude, record.longitude) == (E_MS, 0, 0, 0)
     assert record.values == {239: 0, 240: 1, 66: 11922, 16: 6870, 389: 12346, 132: 1}
 
 
-def test_a_position_is_nowhere_in_what_was_read() -> None:
+def test_a_position_is_in_no_text_of_what_was_read() -> None:
     north, east = struct.unpack(">ii", bytes.fromhex("24089d4d 21dee386"))
     text = repr(decoded(C))
     assert not any(part in text for part in (str(north), str(east), "56.82", "60.45"))
@@ -123,9 +123,9 @@ def test_decoding_undoes_encoding(made: tuple[bytes, list[Moment]]) -> None:
     assert [record.values for record in packet.records] == [
         {i: value for i, value in moment.values.items() if isinstance(value, int)} for moment in moments
     ]
-    assert [record.has_position for record in packet.records] == [
-        moment.position is not None and any(round(degrees * 1e7) for degrees in moment.position)
-        for moment in moments
+    places = [(record.latitude, record.longitude) for record in packet.records]
+    assert places == [
+        tuple(round(degrees * 1e7) / 1e7 for degrees in moment.position or (0, 0)) for moment in moments
     ]
 
 

@@ -22,6 +22,7 @@ from simulator.devices.teltonika_tracker import (
 )
 from station_agent.core.device_events import DeviceEvent, VehicleTold
 from station_agent.drivers.base import FOREVER_US, Output
+from station_agent.drivers.teltonika import frames
 from station_agent.drivers.teltonika.frames import PACKET_BYTES_MAX
 from station_agent.drivers.teltonika.receiver import GAP_US, REMEMBERED_MAX, TeltonikaReceiver
 from station_agent.drivers.teltonika.signals import Family
@@ -198,6 +199,31 @@ def test_a_position_with_ignition_on_is_counted_and_carried_nowhere(
     assert codec.faults[VehicleFault.POSITION_WITH_IGNITION_ON] == count
     assert "50" not in repr(output.events)
     assert "30600000" not in repr(output.events)
+
+
+@pytest.mark.parametrize(
+    ("values", "position", "stands"),
+    [
+        ({239: 0}, LILLE, LILLE),
+        ({239: 0}, None, None),
+        ({239: 1}, LILLE, None),
+        ({}, LILLE, None),
+    ],
+)
+def test_a_position_is_told_where_the_engine_is_known_to_be_off(
+    values: dict[int, int | bytes], position: tuple[float, float] | None, stands: tuple[float, float] | None
+) -> None:
+    (event,) = told(opened().received(0, encode(CODEC_8, [Moment(START_MS, values, position)])))
+    where = event.position
+    assert (None if where is None else (where.latitude, where.longitude)) == stands
+
+
+def test_a_last_position_without_a_satellite_is_not_told() -> None:
+    raw = bytearray(encode(CODEC_8, [Moment(START_MS, {239: 0}, LILLE)]))
+    raw[10 + 8 + 1 + 8 + 4] = 0  # satellites, behind time, priority, position, altitude and angle
+    raw[-4:] = frames.crc16(bytes(raw[8:-4])).to_bytes(4)
+    (event,) = told(opened().received(0, bytes(raw)))
+    assert event.position is None
 
 
 def test_a_position_sent_again_is_counted_once() -> None:

@@ -45,6 +45,29 @@ def test_values_out_of_range_are_not_known() -> None:
     assert it == VehicleReading(age_s=0, energy_percent=40)
 
 
+@pytest.mark.parametrize(
+    ("doors", "is_open"),
+    [
+        (0, False),
+        (0x100, True),
+        (0x2000, True),
+        (0x3F00, True),
+        (0x1, None),
+        (0x4000, None),
+        (-1, None),
+        ("0", None),
+    ],
+)
+def test_any_door_bonnet_or_boot_is_open_or_all_are_shut_or_it_is_not_known(
+    doors: object, is_open: bool | None
+) -> None:
+    assert reading(Family.FMB_CAN, {90: doors}).doors_open is is_open
+
+
+def test_a_tracker_in_the_obd_socket_knows_of_no_doors() -> None:
+    assert reading(Family.FMB_OBD, {90: 0}).doors_open is None
+
+
 def test_kilometres_beyond_any_car_are_not_known() -> None:
     assert reading(Family.FMB_OBD, {389: 2_000_000}).odometer_m == 2_000_000_000
     assert reading(Family.FMB_OBD, {389: 2_000_001}).odometer_m is None
