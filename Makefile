@@ -7,6 +7,8 @@ PYTHON ?= python3
 RUN = .venv/bin/python
 ARGS ?=
 TESTS ?= tests
+LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+    --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .PHONY: demo hunt fuzz benchmark test test-long check format docs lock setup-run setup-dev setup-fuzz \
     setup-benchmark clean
@@ -40,6 +42,7 @@ check: setup-dev
 	$(RUN) -m mypy docs/examples/*/*.py
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	PYTHONPATH=. $(RUN) docs/generate.py --check
+	shellcheck -x deploy/setup.sh deploy/install-station.sh
 
 format: setup-dev
 	$(RUN) -m ruff check --fix .
@@ -52,18 +55,12 @@ docs: setup-run
 # pins everything anew, with hashes and without the address of any registry
 lock: setup-dev
 	$(RUN) -m pip install --quiet uv
-	for extra in run:simulator dev:simulator,dev; do \
-	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	        $$(printf -- '--extra %s ' $$(echo $${extra#*:} | tr , ' ')) \
-	        pyproject.toml -o requirements/$${extra%%:*}.txt; done
+	$(LOCK) --extra simulator pyproject.toml -o requirements/run.txt
+	$(LOCK) --extra simulator --extra dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra build --constraint requirements/dev.txt pyproject.toml -o requirements/station.txt
 	for peer in libosdp osdp; do \
-	    $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	        --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	        requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
-	$(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	    --constraint requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
+	    $(LOCK) requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
+	$(LOCK) --constraint requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
 
 setup-run:
 	@PYTHON="$(PYTHON)" deploy/setup.sh run
@@ -78,4 +75,4 @@ setup-fuzz:
 	@PYTHON="$(PYTHON)" deploy/setup.sh fuzz
 
 clean:
-	rm -rf .venv .venv-* .run .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .wheels .run .fuzz .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,37 +6,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 wanted=$1
+program=setup
 python=${PYTHON:-python3}
 
-fail() {
-    printf 'setup: %s\n' "$*" >&2
-    exit 1
-}
-
-# may_install: whether this account may install Debian packages; sets as_root to how
-may_install() {
-    as_root=""
-    command -v apt-get >/dev/null 2>&1 || return 1
-    [ "$(id -u)" = 0 ] && return 0
-    as_root="sudo -n"
-    sudo -n true 2>/dev/null
-}
-
-# install PACKAGE...: Debian packages, as root or through a sudo that asks for no password
-install() {
-    if ! may_install; then
-        command -v apt-get >/dev/null 2>&1 ||
-            fail "missing here: $*. This is no Debian: install their like by hand, then run make again."
-        fail "missing here: $*. This account may not install packages; ask somebody who may to run
-    apt-get install $*
-and then run make again."
-    fi
-    printf 'setup: installing the Debian packages %s\n' "$*"
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null ||
-        fail "apt-get update failed: is the network there?"
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null ||
-        fail "apt-get install $* failed"
-}
+# shellcheck source=deploy/debian.sh
+. deploy/debian.sh
 
 # borrow_pip FOLDER: Debian takes pip out of venv; who may not install python3-venv can still unpack its pip
 borrow_pip() {
@@ -48,11 +22,11 @@ borrow_pip() {
         rm -rf "$borrowed"
     else
         rm -rf "$borrowed" "$1"
-        install python3-venv
+        install_packages python3-venv
     fi
 }
 
-command -v "$python" >/dev/null 2>&1 || install python3 python3-venv
+command -v "$python" >/dev/null 2>&1 || install_packages python3 python3-venv
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$("$python" --version) is too old, expected 3.11 or newer; name another with make PYTHON=..."
 
@@ -61,8 +35,9 @@ if [ "$wanted" = dev ]; then
     PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto >/dev/null 2>&1 || missing="$missing mosquitto"
     command -v mosquitto_sub >/dev/null 2>&1 || missing="$missing mosquitto-clients"
     command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
+    command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
     # shellcheck disable=SC2086  # a list of package names
-    [ -z "$missing" ] || install $missing
+    [ -z "$missing" ] || install_packages $missing
 fi
 
 # environment FOLDER LOCK: a virtual environment that holds exactly a lock
@@ -77,7 +52,7 @@ environment() {
     done
     printf 'setup: %s from %s\n' "$folder" "$lock"
     if [ ! -x "$folder/bin/python" ]; then
-        "$python" -c 'import ensurepip, venv' 2>/dev/null || ! may_install || install python3-venv
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || ! may_install || install_packages python3-venv
         if "$python" -c 'import ensurepip' 2>/dev/null; then
             "$python" -m venv "$folder" || fail "cannot make $folder"
         else
@@ -93,6 +68,16 @@ environment() {
     cp "$lock" "$stamp"
 }
 
+# wheelhouse FOLDER LOCK: the packages of a lock, for tests that install them without a network
+wheelhouse() {
+    cmp -s "$1/.made-from" "$2" && return 0
+    printf 'setup: %s from %s\n' "$1" "$2"
+    rm -rf "$1"
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
+        --dest "$1" -r "$2" || fail "the packages of $2 could not be brought: is the network there?"
+    cp "$2" "$1/.made-from"
+}
+
 # the fuzzer comes as wheels for Linux on x86-64 only; elsewhere its tests are skipped
 fuzzer() {
     environment .venv-fuzz requirements/fuzz.txt
@@ -103,6 +88,7 @@ dev)
     environment .venv requirements/dev.txt
     environment .venv-libosdp requirements/peer-libosdp.txt
     environment .venv-osdp requirements/peer-osdp.txt
+    wheelhouse .wheels requirements/station.txt
     [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] || fuzzer
     ;;
 fuzz)

@@ -6,6 +6,8 @@ station-agent doctor --config station.toml
 station-agent monitor --config station.toml
 station-agent trace readers-1 --config station.toml
 station-agent pair-reader entrance --config station.toml
+station-agent signing-key signing-key.pem
+station-agent --version
 """
 
 import argparse
@@ -40,6 +42,7 @@ from station_agent.hardware import check_drivers
 from station_agent.journal import JournalUnusable
 from station_agent.metrics import monitored
 from station_agent.onsite.pages import pages
+from station_agent.reporting import VERSION
 from station_agent.secrets_on_disk import load_keys
 from station_agent.serial_line import SerialLine
 from station_agent.watchdog import Watchdog
@@ -51,6 +54,11 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
     """Entry point; `clock` is the simulator's way to run the very same program at another speed."""
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "signing-key":
+            from station_agent.onsite.signing_key import signing_key  # noqa: PLC0415  # no agent makes one
+
+            sys.stdout.write(f"{signing_key(options.file, os.urandom)}\n")
+            return 0
         config = load_config(options.config)
         # an agent holds nothing of the tools for a person: they are half a megabyte of the 60 that it may use
         if options.command == "monitor":
@@ -89,6 +97,7 @@ def main(arguments: list[str] | None = None, *, clock: Clock | None = None) -> i
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="station-agent", description="Runs one key cabinet of a station.")
+    parser.add_argument("--version", action="version", version=f"station-agent {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     made = {}
     for name, text in (
@@ -101,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = made[name] = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    key = "the key by which this box signs: made where there is none, never replaced; prints its public key"
+    commands.add_parser("signing-key", help=key, description=key).add_argument("file", type=Path, metavar="FILE")
     made["pair-reader"].add_argument("reader", metavar="READER", help="its name in the configuration")
     made["pair-reader"].add_argument("--yes", action="store_true", help="the cabinet is open: do not ask")
     made["doctor"].add_argument("--json", action="store_true", help="findings for a program")

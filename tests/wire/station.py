@@ -168,10 +168,19 @@ class Centre:
 class Station:
     """The first station of the network; `start` runs the agent by its own console entry."""
 
-    def __init__(self, folder: Path, broker_port: int, *, password: str = "", clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        *,
+        password: str = "",
+        clock: Clock | None = None,
+        python: Sequence[str] = (sys.executable,),
+    ) -> None:
         """`clock`: the time that it is; the agent gets a `ScaledClock` by the simulator's entry point."""
         self.folder = folder
         self.clock = clock or SystemClock()
+        self._python = python
         self._password = password
         self.network: Network = lilas_network(SEED, 1)
         self.cabinet = self.network.cabinets[0]
@@ -244,7 +253,7 @@ class Station:
             vouched = [] if self.clock.synchronised() else ["--unsynchronised"]
             program = ["simulator.programs", *times, *vouched, "station-agent"]
         with self.log.open("ab") as log:
-            command = [*through, sys.executable, "-m", *program, "run", "--config", str(self.config)]
+            command = [*through, *self._python, "-m", *program, "run", "--config", str(self.config)]
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={**os.environ, **self.environment, **(environment or {})}
             )
