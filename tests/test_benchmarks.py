@@ -27,6 +27,7 @@ ROWS = (
 TAPS = 3
 
 
+@pytest.mark.long
 def test_the_stations_cost_is_measured_and_judged() -> None:
     options = ("--rest-s", "1", "--starts", "1", "--taps", str(TAPS), "--codec-seconds", "0.01")
     command = [sys.executable, "-m", "benchmarks.station_cost", *options, "--python", sys.executable]

@@ -87,6 +87,7 @@ async def test_a_journal_that_is_found_damaged_at_the_start_is_set_aside_and_rig
         assert len(station.logged("journal_set_aside")) == 1, "it is told once"
 
 
+@pytest.mark.long
 async def test_a_journal_that_is_found_damaged_in_use_is_set_aside_by_the_next_start(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         centre, journal = station.centre, tmp_path / "journal.sqlite"

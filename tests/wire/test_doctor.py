@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import serial
 
 from simulator.network.wiring import BADGE_READER
@@ -78,6 +79,7 @@ async def test_devices_at_another_speed_than_configured_are_found_there(tmp_path
         )
 
 
+@pytest.mark.long
 async def test_devices_at_another_address_than_configured_are_found_there(tmp_path: Path) -> None:
     async with cabinet(tmp_path) as station:
         changed(station, r"unit = 1\b", "unit = 11")
