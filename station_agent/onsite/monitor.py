@@ -15,7 +15,7 @@ GREEN, RED, YELLOW, DIM, BOLD, PLAIN = ("\x1b[32m", "\x1b[31m", "\x1b[33m", "\x1
 CLOCK_WORDS = {
     "kernel": "synchronised (kernel)",
     "dispatcher": "vouched for by the dispatcher",
-    "none": "NOBODY VOUCHES FOR IT: no booking opens",
+    "none": "NOBODY VOUCHES FOR IT: no booking opens without a PIN",
 }
 
 
