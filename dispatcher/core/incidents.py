@@ -91,7 +91,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "urgent", Found.BY_STATE, "Check power and uplink; members with a right on the box still get keys."
         ),
         IncidentKind.CABINET_CLOCK_NOT_TRUSTED: KindRule(
-            "urgent", Found.BY_STATE, "Check the box's clock and time service: until then it hands out next to no keys."
+            "urgent", Found.BY_STATE, "Check the box's clock and time service: until then it hands out few keys."
         ),
         IncidentKind.DESIRED_NOT_TAKEN: KindRule(
             "urgent", Found.BY_STATE, "Restart the box; new bookings do not reach it, cancelled ones still open."
