@@ -74,6 +74,8 @@ def _is_shown(judge: Judge, record: WorldRecord, end: Moment, row: LedgerFact, f
         return True
     off_ms = _off_ms(judge, end, row, fact.at_ms)
     since_ms, until_ms = fact.at_ms - SHOWN_WITHIN_MS - off_ms, fact.at_ms + off_ms + judge.edge_ms
+    if not fact.clock_trusted or judge.excuses.clock_is_doubtful(row.cabinet, _line_us(judge, end, fact.at_ms)):
+        since_ms, until_ms = 0, end.at_ms  # when it was is not told
     return any(
         _SHOWS[fact.sign](judge, told)
         and (fact.sign not in AT_HOME or hung_since_ms(record, key.cabinet, key.id, told.at_ms) is not None)
@@ -117,8 +119,11 @@ def hung_since_ms(record: WorldRecord, cabinet: str, key: str, at_ms: int) -> in
 
 
 def _off_ms(judge: Judge, end: Moment, row: LedgerFact, at_ms: int) -> int:
-    at_us = end.line_us - round((end.at_ms - at_ms) * 1000 / judge.speed)
-    return judge.excuses.clock_off_ms(row.cabinet, at_us)
+    return judge.excuses.clock_off_ms(row.cabinet, _line_us(judge, end, at_ms))
+
+
+def _line_us(judge: Judge, end: Moment, at_ms: int) -> int:
+    return end.line_us - round((end.at_ms - at_ms) * 1000 / judge.speed)
 
 
 def _vehicle_of(judge: Judge, key: str | None) -> str | None:

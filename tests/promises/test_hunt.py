@@ -40,8 +40,9 @@ def hunt_all(seeds: Iterable[int], options: Options) -> list[SeedResult]:
         return list(pool.map(partial(hunt_one, options=options), seeds))
 
 
-def test_every_promise_holds_under_all_faults() -> None:
-    results = hunt_all(SEEDS, HUNTED)
+@pytest.mark.parametrize("seeds", [SEEDS[:8], pytest.param(SEEDS[8:], marks=pytest.mark.long)], ids=["few", "more"])
+def test_every_promise_holds_under_all_faults(seeds: tuple[int, ...]) -> None:
+    results = hunt_all(seeds, HUNTED)
     broken = {result.seed: [one.what for one in result.broken] for result in results if result.broken}
     assert broken == {}
     assert all(result.faults > 30 and result.facts > 100 for result in results), "something happened in each"
@@ -66,10 +67,17 @@ def still_finds(bug: str) -> bool:
     return found["promise"] in {one.promise for one in result.broken}
 
 
-def test_each_planted_bug_is_found_with_the_seed_that_is_on_record() -> None:
+SOME = sorted(FOUND_AT)[::5]
+
+
+@pytest.mark.parametrize(
+    "bugs",
+    [SOME, pytest.param(sorted(FOUND_AT.keys() - set(SOME)), marks=pytest.mark.long)],
+    ids=["some", "the others"],
+)
+def test_each_planted_bug_is_found_with_the_seed_that_is_on_record(bugs: list[str]) -> None:
     for stations in {found["stations"] for found in FOUND_AT.values()}:
         premises(stations)
-    bugs = sorted(FOUND_AT)
     with ProcessPoolExecutor(cores()) as pool:
         finds = dict(zip(bugs, pool.map(still_finds, bugs), strict=True))
     assert [bug for bug in bugs if not finds[bug]] == []

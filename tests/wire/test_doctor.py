@@ -62,6 +62,7 @@ async def test_a_cabinet_that_is_well(tmp_path: Path) -> None:
         assert station.record.count(What.LOCK_PULSED) == 0, "no lock moves"
 
 
+@pytest.mark.long
 async def test_devices_at_another_speed_than_configured_are_found_there(tmp_path: Path) -> None:
     async with cabinet(tmp_path) as station:
         changed(station, r"baud_rate = 9600", "baud_rate = 19200")

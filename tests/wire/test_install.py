@@ -141,6 +141,7 @@ def test_the_template_is_good_once_it_is_filled_in(box: Box) -> None:
     assert done.stdout == f"{config}: good: cabinet {CABINET}, 1 slots, 2 readers, 0 vehicles\n", done.stderr
 
 
+@pytest.mark.long
 def test_an_image_for_many_boxes_has_no_key(tmp_path: Path, installed: tuple[Box, str]) -> None:
     image = Box(tmp_path)
     shutil.copytree(installed[0].root / "opt", tmp_path / "opt", symlinks=True)
@@ -176,6 +177,7 @@ def pinned(lock: Path) -> dict[str, str]:
 # --- upgrades
 
 
+@pytest.mark.long
 def test_an_upgrade_keeps_configuration_keys_journal_and_other_peoples_drivers(box: Box, tmp_path: Path) -> None:
     """The list of drivers is new, so that their environment is."""
     wheels = tmp_path / "wheels"
@@ -264,6 +266,7 @@ def test_a_folder_of_somebody_else_is_not_replaced_by_the_link(tmp_path: Path) -
 # --- and away
 
 
+@pytest.mark.long
 def test_uninstalling_takes_the_program_and_leaves_what_only_this_box_has(box: Box) -> None:
     (box.root / "var/lib/carshare/journal.sqlite").write_bytes(b"facts")
     kept = picture(box.etc) | picture(box.root / "var")

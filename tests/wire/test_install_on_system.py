@@ -24,6 +24,7 @@ from tests.wire.installing import (
 )
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.xdist_group("install"),
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may lay one system over another"),
 ]

@@ -2,6 +2,8 @@
 
 import re
 import sys
+import pytest
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -106,6 +108,7 @@ async def test_a_lock_that_opens_without_an_answer_is_seen_open_and_not_told_to_
         assert cabinet.unlocked == [1]
 
 
+@pytest.mark.long
 async def test_a_mute_board_is_named_and_its_cabinet_is_back_when_it_is(tmp_path: Path) -> None:
     async with kerong(tmp_path) as cabinet:
         cabinet.board.mute = True
@@ -117,6 +120,7 @@ async def test_a_mute_board_is_named_and_its_cabinet_is_back_when_it_is(tmp_path
         await eventually_facts(cabinet.station.centre, lambda kinds: kinds[-1:] == ["device_back"], within_s=20)
 
 
+@pytest.mark.long
 async def test_doctor_and_trace_know_its_boards(tmp_path: Path) -> None:
     async with kerong(tmp_path) as cabinet:
         station = cabinet.station

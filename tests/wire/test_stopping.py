@@ -116,6 +116,7 @@ async def test_while_a_lock_board_and_a_reader_are_silent(tmp_path: Path) -> Non
         assert station.centre.kinds().count("access_granted") == 1
 
 
+@pytest.mark.long
 async def test_while_every_commit_takes_seven_tenths_of_a_second(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         assert station.terminate() == 0
