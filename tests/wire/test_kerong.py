@@ -2,12 +2,12 @@
 
 import re
 import sys
-import pytest
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from contract.facts import DeviceLost, KeyReturned, KeyTaken
 from runtime.clocks import SystemLineClock
