@@ -267,10 +267,7 @@ class InventoryDue(FactBase):
 
 
 class VehicleNoticed(FactBase):
-    """A sign of a vehicle whose keys live here began, or is over. In between nothing is told of it.
-
-    In a new epoch those that are active are told again.
-    """
+    """A sign of a vehicle whose keys live here began, or is over. In between nothing is told of it."""
 
     kind: Literal["vehicle_noticed"] = "vehicle_noticed"
     vehicle: OpaqueId
@@ -278,6 +275,8 @@ class VehicleNoticed(FactBase):
     active: bool
     reading: VehicleReading | None = None
     """What showed it; None: its key was taken, or it lives here no more."""
+    again: Literal[True] | None = None
+    """True: it began before this epoch, as far as the box remembers, which may be an image of long ago."""
 
 
 class DeviceLost(FactBase):

@@ -60,7 +60,8 @@ def wrong_words(judge: Judge, record: WorldRecord, end: Moment) -> Iterator[str]
         if isinstance(fact, VehicleNoticed):
             told_before = active.get((fact.vehicle, fact.sign), False)
             active[fact.vehicle, fact.sign] = fact.active
-            if fact.active and not told_before and not _is_shown(judge, record, end, row, fact):
+            begins = fact.active and not told_before and not fact.again
+            if begins and not _is_shown(judge, record, end, row, fact):
                 what = f"{fact.sign} of {fact.vehicle}"
                 yield f"{row.cabinet}: {what} at position {row.position}, which nothing showed"
         elif isinstance(fact, KeyReturned) and not _stood(judge, end, row, fact):

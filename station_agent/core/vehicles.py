@@ -109,8 +109,8 @@ class Vehicles:
         """In a new epoch: what is so now, whatever the ledger knows of it."""
         for vehicle, picture in self._picture.vehicles.items():
             for sign in picture.active:
-                reading = self._reading(now, vehicle)
-                self._notebook.note(now, VehicleNoticed, vehicle=vehicle, sign=sign, active=True, reading=reading)
+                about = {"vehicle": vehicle, "sign": sign, "reading": self._reading(now, vehicle)}
+                self._notebook.note(now, VehicleNoticed, active=True, again=True, **about)
 
     # --- what others ask
 

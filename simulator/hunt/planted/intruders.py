@@ -23,8 +23,8 @@ def _old_replies_taken() -> Restore:
 
 
 def _revoked_badge_kept() -> Restore:
-    def badge(ref: str, member_id: str, credential: str, *, revoked: bool) -> Badge:
-        return Badge(ref, member_id, credential, revoked=revoked and not ref)
+    def badge(ref: str, member_id: str, credential: str, *, revoked: bool, pin: str | None) -> Badge:
+        return Badge(ref, member_id, credential, revoked=revoked and not ref, pin=pin)
 
     return replaced(material, "Badge", badge)
 

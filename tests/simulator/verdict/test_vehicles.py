@@ -66,6 +66,8 @@ def test_what_is_told_again_in_a_new_epoch_needs_nothing_new() -> None:
     story.tracker_tells(2900, energy_percent=3)
     noticed(story, VehicleSign.LOW_ENERGY)
     noticed(story, VehicleSign.LOW_ENERGY, 3000 + 3 * 3600)
+    fields = {"vehicle": KEY.vehicle, "sign": VehicleSign.CHARGING, "active": True}
+    story.is_told(3001 + 3 * 3600, VehicleNoticed, again=True, **fields)  # by a box that was put back
     assert story.verdict(END_S + 3 * 3600).held
     noticed(story, VehicleSign.LOW_ENERGY, 3100 + 3 * 3600, active=False)
     noticed(story, VehicleSign.LOW_ENERGY, 3200 + 3 * 3600)

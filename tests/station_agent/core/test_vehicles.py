@@ -266,7 +266,7 @@ def test_a_new_epoch_begins_with_what_is_so_now() -> None:
     assert [fact.kind for fact in effects[0].facts] == ["epoch_started", "vehicle_noticed"]
     told = effects[0].facts[1]
     assert isinstance(told, VehicleNoticed)
-    assert (told.sign, told.active) == (VehicleSign.LOW_ENERGY, True)
+    assert (told.sign, told.active, told.again) == (VehicleSign.LOW_ENERGY, True, True)
 
 
 def test_what_was_begun_of_a_vehicle_that_moved_away_is_over() -> None:
