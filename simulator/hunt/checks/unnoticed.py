@@ -17,6 +17,7 @@ STOOD_MS: Final = 180_000  # beyond what a tracker that is slow to stop, and a l
 TOLD_MS: Final = 90_000  # a sign of these lasts a minute before it is told
 AROUND_US: Final = 180 * SECOND_US
 ALL: Final = frozenset(Touches)
+UNTIMED: Final = frozenset({Touches.CLOCK, Touches.MEMORY})  # it may be told already, under any time
 
 
 def unnoticed(run: Run, judge: Judge) -> Iterator[str]:
@@ -50,7 +51,8 @@ def _stay(run: Run, judge: Judge, vehicle: Vehicle, told: Told) -> int | None:
         return None
     if run.spells.near(cabinet, at_us - AROUND_US, at_us + AROUND_US, ALL):
         return None
-    return since_ms
+    since_us = run.world.stage.clock.at_us(since_ms) if since_ms else 0
+    return None if run.spells.near(cabinet, since_us, at_us, UNTIMED) else since_ms
 
 
 def _sign(judge: Judge, told: Told, since_ms: int) -> VehicleSign | None:
