@@ -30,6 +30,8 @@ class NewBooking(Body):
     """On whose account; owner and drivers must be of that organisation."""
     driver_ids: Annotated[tuple[Id, ...], Field(max_length=DRIVERS_MAX)] = ()
     """Members who may take the key beside the owner."""
+    accept_unreachable: bool = False
+    """True: the member knows that the cabinet is silent, and that the right may not get there in time."""
 
 
 class BookingChange(Body):
@@ -38,6 +40,13 @@ class BookingChange(Body):
     start: Instant | None = None
     end: Instant | None = None
     vehicle_id: Id | None = None
+    accept_unreachable: bool = False
+    """As for a new booking, where the vehicle or the start is another one."""
+
+
+class Extension(Body):
+    end: Instant
+    """Later than the present one."""
 
 
 class BookingQuery(PageQuery):
@@ -86,6 +95,11 @@ class BookingOut(Answer):
     """Counts the changes."""
 
 
+class ChangedBookingOut(BookingOut):
+    latest_end: datetime
+    """The latest end that it can have as things stand: the next booking of the vehicle, or the horizon."""
+
+
 class BookingList(Listing):
     items: list[BookingOut]
 
@@ -127,6 +141,10 @@ def booking_out(booking: Booking, grant: GrantStatus | None, now_ms: int) -> Boo
         changed_at=to_utc(booking.changed_ms),
         version=booking.version,
     )
+
+
+def changed_out(booking: BookingOut, latest_end_ms: int) -> ChangedBookingOut:
+    return ChangedBookingOut(**dict(booking), latest_end=to_utc(latest_end_ms))
 
 
 def history_out(entry: HistoryEntry) -> HistoryEntryOut:

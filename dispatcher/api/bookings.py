@@ -1,8 +1,9 @@
 """Bookings: made, read, listed, changed, cancelled. Each write is one transaction, the database says no."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Query, Response
 from sqlalchemy import Connection
@@ -12,13 +13,17 @@ from dispatcher.api.booking_models import (
     BookingList,
     BookingOut,
     BookingQuery,
+    ChangedBookingOut,
+    Extension,
     HistoryList,
     NewBooking,
     booking_out,
+    changed_out,
     history_out,
 )
 from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import (
+    AlternativeVehicle,
     ApiReason,
     FieldFault,
     Refusal,
@@ -37,12 +42,14 @@ from dispatcher.store.paging import Page
 
 router = resource("bookings")
 
+Out = TypeVar("Out", bound=BookingOut)
+
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
 async def create_booking(context: Context, caller: Caller, wanted: NewBooking, response: Response) -> BookingOut:
     """Book a vehicle, or a category at a station: then a planned vehicle is chosen."""
     request = _wanted(wanted)
-    made = await _write(context, caller, lambda desk: desk.create(request))
+    made = await _write(context, caller, lambda desk: desk.create(request), _as_it_is)
     response.headers["location"] = f"/api/v1/bookings/{made.id}"
     return made
 
@@ -96,18 +103,21 @@ async def read_booking_history(
 
 
 @router.patch("/{booking_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_booking(context: Context, caller: Caller, booking_id: Id, change: BookingChange) -> BookingOut:
+async def change_booking(
+    context: Context, caller: Caller, booking_id: Id, change: BookingChange
+) -> ChangedBookingOut:
     """Move, shorten or extend a booking, or give it another vehicle.
 
-    Once the key is taken only the end can be changed. Where the extension meets the next booking, the
-    answer names the latest possible end.
+    Once the key is taken only the end can be changed. The answer names the latest possible end, also where
+    the extension meets the next booking.
     """
     wanted = WantedChange(
         start_ms=None if change.start is None else to_ms(change.start),
         end_ms=None if change.end is None else to_ms(change.end),
         vehicle_id=change.vehicle_id,
+        accept_unreachable=change.accept_unreachable,
     )
-    if wanted == WantedChange():
+    if wanted == WantedChange(accept_unreachable=change.accept_unreachable):
         fault = FieldFault(field="body", expected="at least one of start, end, vehicle_id")
         raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
 
@@ -115,7 +125,24 @@ async def change_booking(context: Context, caller: Caller, booking_id: Id, chang
         booking = locked(desk.connection, booking_id)
         return None if booking is None else desk.change(booking, wanted)
 
-    return await _write(context, caller, work, booking_id)
+    return await _write(context, caller, work, _changed, booking_id)
+
+
+@router.post("/{booking_id}/extend", responses=answers(400, 404, 409, 413, 422))
+async def extend_booking(
+    context: Context, caller: Caller, booking_id: Id, extension: Extension
+) -> ChangedBookingOut:
+    """Give a booking a later end, up to the next booking of its vehicle; also while the key is out.
+
+    The box need not be reached for it: a return needs no right.
+    """
+    end_ms = to_ms(extension.end)
+
+    def work(desk: BookingDesk) -> Booking | Declined | None:
+        booking = locked(desk.connection, booking_id)
+        return None if booking is None else desk.extend(booking, end_ms)
+
+    return await _write(context, caller, work, _changed, booking_id)
 
 
 @router.post("/{booking_id}/cancel", responses=answers(404, 409, 422))
@@ -126,22 +153,23 @@ async def cancel_booking(context: Context, caller: Caller, booking_id: Id) -> Bo
         booking = locked(desk.connection, booking_id)
         return None if booking is None else desk.cancel(booking)
 
-    return await _write(context, caller, work, booking_id)
+    return await _write(context, caller, work, _as_it_is, booking_id)
 
 
 async def _write(
     context: ApiContext,
     caller: str,
     work: Callable[[BookingDesk], Booking | Declined | None],
+    answer: Callable[[BookingDesk, Booking], Out],
     booking_id: str = "",
-) -> BookingOut:
+) -> Out:
     """Run `work` in one transaction; the publisher is woken when something was written."""
 
-    def run(connection: Connection) -> BookingOut | Declined | None:
+    def run(connection: Connection) -> Out | Declined | None:
         now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
         desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{caller}")
         outcome = work(desk)
-        return _outs(connection, [outcome], now_ms)[0] if isinstance(outcome, Booking) else outcome
+        return answer(desk, outcome) if isinstance(outcome, Booking) else outcome
 
     outcome = await context.database.write(run)
     if outcome is None:
@@ -150,6 +178,14 @@ async def _write(
         raise _refusal(outcome)
     context.wake()
     return outcome
+
+
+def _as_it_is(desk: BookingDesk, booking: Booking) -> BookingOut:
+    return _outs(desk.connection, [booking], desk.now_ms)[0]
+
+
+def _changed(desk: BookingDesk, booking: Booking) -> ChangedBookingOut:
+    return changed_out(_as_it_is(desk, booking), desk.latest_end_ms(booking))
 
 
 def _outs(connection: Connection, found: Sequence[Booking], now_ms: int) -> list[BookingOut]:
@@ -170,6 +206,7 @@ def _wanted(wanted: NewBooking) -> WantedBooking:
         station_id=wanted.station_id,
         organisation_id=wanted.organisation_id,
         driver_ids=tuple(sorted(set(wanted.driver_ids) - {wanted.member_id})),
+        accept_unreachable=wanted.accept_unreachable,
     )
 
 
@@ -177,5 +214,6 @@ def _refusal(declined: Declined) -> Refusal:
     return refusal_of(
         declined.why,
         not_free=[vehicle_not_free(verdict) for verdict in declined.not_free] or None,
+        alternatives=[AlternativeVehicle(**asdict(other)) for other in declined.alternatives] or None,
         latest_end=instant_of(declined.latest_end_ms),
     )

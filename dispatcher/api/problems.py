@@ -57,6 +57,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
         BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
         BookingReason.TOO_SHORT: (422, "The booking is too short"),
+        BookingReason.NO_EXTENSION: (422, "The end is not later than it is"),
         BookingReason.IN_THE_PAST: (422, "The time has passed"),
         BookingReason.BEYOND_HORIZON: (422, "The time lies beyond the booking horizon"),
         BookingReason.UNKNOWN_MEMBER: (422, "There is no such member"),
@@ -71,6 +72,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.VEHICLE_NOT_BACK: (409, "The vehicle has not come back"),
         BookingReason.KEY_NOT_PRESENT: (409, "The vehicle's key is not in its cabinet"),
         BookingReason.KEY_NOT_IN_SERVICE: (409, "The vehicle has no key in service"),
+        BookingReason.CABINET_UNREACHABLE: (409, "The key cabinet cannot be reached"),
         BookingReason.ROW_WITHOUT_ORIGIN: (409, "The record was written past this program"),
         BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
         BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),
@@ -114,6 +116,17 @@ class VehicleNotFree(_Documented):
     """When it is free next for as long; absent: not within the booking horizon, or time does not help."""
 
 
+class AlternativeVehicle(_Documented):
+    """A vehicle of the same category that can be booked for the same window, and whose cabinet can be told."""
+
+    vehicle_id: str
+    station_id: str
+    cabinet_id: str
+    category: str
+    distance_m: int
+    """From the station that was asked for, as the crow flies."""
+
+
 class Problem(_Documented):
     """Problem details (RFC 9457)."""
 
@@ -127,6 +140,8 @@ class Problem(_Documented):
     """Each wrong field."""
     not_free: list[VehicleNotFree] | None = None
     """Each vehicle that was considered."""
+    alternatives: list[AlternativeVehicle] | None = None
+    """What could be booked instead: at the same station, then at the nearest ones; absent: none known."""
     latest_end: datetime | None = None
     """The latest end that the booking can have as things stand."""
 
@@ -149,6 +164,7 @@ class Refusal(Exception):
         errors: Sequence[FieldFault] = (),
         *,
         not_free: Sequence[VehicleNotFree] | None = None,
+        alternatives: Sequence[AlternativeVehicle] | None = None,
         latest_end: datetime | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -163,6 +179,7 @@ class Refusal(Exception):
             reason=reason,
             errors=list(errors),
             not_free=list(not_free) if not_free is not None else None,
+            alternatives=list(alternatives) if alternatives is not None else None,
             latest_end=latest_end,
         )
 

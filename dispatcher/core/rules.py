@@ -97,6 +97,7 @@ class BookingReason(StrEnum):
     END_NOT_AFTER_START = "end_not_after_start"
     OFF_GRID = "off_grid"
     TOO_SHORT = "too_short"
+    NO_EXTENSION = "no_extension"
     IN_THE_PAST = "in_the_past"
     BEYOND_HORIZON = "beyond_horizon"
     SUSPENDED = "suspended"
@@ -110,6 +111,7 @@ class BookingReason(StrEnum):
     VEHICLE_NOT_BACK = "vehicle_not_back"  # its key is out past the end of a booking
     KEY_NOT_PRESENT = "key_not_present"  # the key is missing or elsewhere
     KEY_NOT_IN_SERVICE = "key_not_in_service"  # no key in service in a cabinet in service
+    CABINET_UNREACHABLE = "cabinet_unreachable"  # nobody can tell whether the right gets there in time
     NO_SUCH_VEHICLE_HERE = "no_such_vehicle_here"  # the station has none of that category
     ROW_WITHOUT_ORIGIN = "row_without_origin"  # somebody wrote it past this program
     KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
@@ -208,6 +210,14 @@ def check_change(
     return (
         _shape(rules, wanted) or (_start(rules, wanted, now_ms) if moved else None) or _end(rules, wanted, now_ms)
     )
+
+
+def check_extension(booking: BookingTimes, end_ms: int) -> Refused | None:
+    """Whether this is an extension at all; whether it may be is for `check_change` to say."""
+    if end_ms > booking.window.end_ms:
+        return None
+    expected = f"later than the present end, {utc_text(booking.window.end_ms)}"
+    return Refused(BookingReason.NO_EXTENSION, "end", utc_text(end_ms), expected)
 
 
 def check_cancel(booking: BookingTimes, now_ms: int) -> Refused | None:

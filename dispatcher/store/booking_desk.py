@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dispatcher.core.availability import NotFree, by_fit, judge, latest_end_ms
+from dispatcher.core.availability import NotFree, VehicleView, by_fit, judge, latest_end_ms
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import (
     BookingReason,
@@ -15,12 +15,15 @@ from dispatcher.core.rules import (
     Refused,
     check_cancel,
     check_change,
+    check_extension,
     check_people,
     check_window,
     take_by_ms,
 )
 from dispatcher.core.windows import Window, utc_text
+from dispatcher.store.alternatives import Asked, alternatives, silent_towards
 from dispatcher.store.booking_requests import (
+    Alternative,
     Declined,
     WantedBooking,
     WantedChange,
@@ -55,9 +58,13 @@ class BookingDesk:
         candidates = self._candidates(wanted)
         if isinstance(candidates, Refused):
             return Declined(candidates)
+        silent = silent_towards(self.connection, self.rules, candidates, wanted.window.start_ms, self.now_ms)
+        fitting = by_fit(views(self.connection, candidates, self.now_ms), wanted.window, self.now_ms)
         not_free = []
-        for view in by_fit(views(self.connection, candidates, self.now_ms), wanted.window, self.now_ms):
+        for view in sorted(fitting, key=lambda view: view.vehicle_id in silent):
             verdict = judge(self.rules, view, wanted.window, self.now_ms)
+            if verdict is None and view.vehicle_id in silent and not wanted.accept_unreachable:
+                verdict = NotFree(view.vehicle_id, BookingReason.CABINET_UNREACHABLE, None)
             if verdict is None:
                 booking = self._new(wanted, _by_id(candidates, view.vehicle_id))
                 if insert_booking(self.connection, booking):
@@ -65,7 +72,9 @@ class BookingDesk:
                     return booking
                 verdict = NotFree(view.vehicle_id, BookingReason.VEHICLE_NOT_FREE, None)
             not_free.append(verdict)
-        return none_free(wanted, tuple(not_free))
+        asked = Asked(candidates[0].home_station_id, candidates[0].category, wanted.window)
+        declined = none_free(wanted, tuple(not_free))
+        return replace(declined, alternatives=self._alternatives(asked, candidates))
 
     def change(self, booking: Booking, wanted: WantedChange) -> Booking | Declined:
         """`booking` was read with its lock in this transaction."""
@@ -83,6 +92,10 @@ class BookingDesk:
             if isinstance(moved, Declined):
                 return moved
             changed = moved
+        if other_vehicle or window.start_ms != booking.start_ms:
+            silent = None if wanted.accept_unreachable else self._silent(changed)
+            if silent is not None:
+                return silent
         if changed == replace(booking, changed_ms=self.now_ms):
             return booking
         if not update_booking(self.connection, changed):
@@ -91,6 +104,15 @@ class BookingDesk:
         if changed.cabinet_id != booking.cabinet_id:
             mark_dirty(self.connection, booking.cabinet_id)
         return replace(changed, version=changed.version + 1)
+
+    def extend(self, booking: Booking, end_ms: int) -> Booking | Declined:
+        """A later end and nothing else. `booking` was read with its lock in this transaction."""
+        refused = check_extension(_times(booking), end_ms)
+        return Declined(refused) if refused is not None else self.change(booking, WantedChange(end_ms=end_ms))
+
+    def latest_end_ms(self, booking: Booking) -> int:
+        """The latest end that it can have as things stand: the next booking, or the horizon."""
+        return self._latest_end_ms(booking, self._view(booking))
 
     def cancel(self, booking: Booking) -> Booking | Declined:
         """`booking` was read with its lock in this transaction."""
@@ -192,7 +214,7 @@ class BookingDesk:
         (view,) = views(self.connection, [vehicle], self.now_ms, without_booking=booking.id)
         verdict = judge(self.rules, view, booking.window, self.now_ms)
         if verdict is not None:
-            return Declined(refusal(verdict, "vehicle_id"), (verdict,))
+            return self._refused(verdict, vehicle, booking.window)
         key = vehicle.key
         assert key is not None, "a vehicle without a key in service is not bookable"
         return replace(
@@ -204,13 +226,24 @@ class BookingDesk:
             key_id=key.key_id,
         )
 
+    def _silent(self, booking: Booking) -> Declined | None:
+        """Whether its new form would have to be told to a box soon that cannot be told."""
+        vehicle = vehicle_by_id(self.connection, booking.vehicle_id)
+        assert vehicle is not None, "bookings refer to vehicles that exist"
+        if not silent_towards(self.connection, self.rules, [vehicle], booking.start_ms, self.now_ms):
+            return None
+        verdict = NotFree(vehicle.id, BookingReason.CABINET_UNREACHABLE, None)
+        return self._refused(verdict, vehicle, booking.window)
+
+    def _refused(self, verdict: NotFree, vehicle: Vehicle, window: Window) -> Declined:
+        asked = Asked(vehicle.home_station_id, vehicle.category, window)
+        found = self._alternatives(asked, [vehicle])
+        return Declined(refusal(verdict, "vehicle_id"), (verdict,), alternatives=found)
+
     def _not_free(self, wanted: Booking) -> Declined:
         """What the overlap that the database refused leaves possible."""
-        vehicle = vehicle_by_id(self.connection, wanted.vehicle_id)
-        assert vehicle is not None, "bookings refer to vehicles that exist"
-        (view,) = views(self.connection, [vehicle], self.now_ms, without_booking=wanted.id)
-        horizon_end_ms = self.now_ms + self.rules.horizon_ms
-        latest_ms = latest_end_ms(view.holdings, wanted.start_ms, horizon_end_ms, self.rules.grid_ms)
+        view = self._view(wanted)
+        latest_ms = self._latest_end_ms(wanted, view)
         possible = latest_ms - wanted.start_ms >= self.rules.minimum_ms
         expected = (
             f"an end at {utc_text(latest_ms)} or earlier: another booking follows"
@@ -220,6 +253,20 @@ class BookingDesk:
         why = Refused(BookingReason.VEHICLE_NOT_FREE, "end", utc_text(wanted.end_ms), expected)
         verdict = judge(self.rules, view, wanted.window, self.now_ms)
         return Declined(why, (verdict,) if verdict else (), latest_ms if possible else None)
+
+    def _view(self, booking: Booking) -> VehicleView:
+        """Its vehicle, as if it did not hold it."""
+        vehicle = vehicle_by_id(self.connection, booking.vehicle_id)
+        assert vehicle is not None, "bookings refer to vehicles that exist"
+        (view,) = views(self.connection, [vehicle], self.now_ms, without_booking=booking.id)
+        return view
+
+    def _latest_end_ms(self, booking: Booking, view: VehicleView) -> int:
+        horizon_end_ms = self.now_ms + self.rules.horizon_ms
+        return latest_end_ms(view.holdings, booking.start_ms, horizon_end_ms, self.rules.grid_ms)
+
+    def _alternatives(self, asked: Asked, tried: Sequence[Vehicle]) -> tuple[Alternative, ...]:
+        return alternatives(self.connection, self.rules, asked, tried, self.now_ms)
 
     def _written(self, booking: Booking, what: str, detail: dict[str, Any]) -> None:
         add_history(self.connection, booking.id, self.now_ms, what, self.author, detail)

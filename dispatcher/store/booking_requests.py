@@ -18,6 +18,8 @@ class WantedBooking:
     station_id: str | None = None
     organisation_id: str | None = None
     driver_ids: tuple[str, ...] = ()
+    accept_unreachable: bool = False
+    """The member knows that the cabinet is silent, and wants it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,20 @@ class WantedChange:
     start_ms: int | None = None
     end_ms: int | None = None
     vehicle_id: str | None = None
+    accept_unreachable: bool = False
+    """As in `WantedBooking`, for another vehicle or start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A vehicle that could be booked instead."""
+
+    vehicle_id: str
+    station_id: str
+    cabinet_id: str
+    category: str
+    distance_m: int
+    """From the station that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +53,7 @@ class Declined:
     not_free: tuple[NotFree, ...] = ()
     latest_end_ms: int | None = None
     """The latest end that this booking can have as things stand."""
+    alternatives: tuple[Alternative, ...] = ()
 
 
 def unknown_vehicle(vehicle_id: str) -> Refused:
@@ -44,12 +61,22 @@ def unknown_vehicle(vehicle_id: str) -> Refused:
 
 
 def refusal(verdict: NotFree, field: str) -> Refused:
+    if verdict.reason is BookingReason.CABINET_UNREACHABLE:
+        return unreachable(verdict.vehicle_id)
     return Refused(verdict.reason, field, verdict.vehicle_id, "a vehicle that can be booked for this window")
+
+
+def unreachable(vehicle_id: str) -> Refused:
+    expected = f"true, for vehicle {vehicle_id}: its cabinet is silent, nobody knows whether the right gets there"
+    return Refused(BookingReason.CABINET_UNREACHABLE, "accept_unreachable", "false", expected)
 
 
 def none_free(wanted: WantedBooking, not_free: tuple[NotFree, ...]) -> Declined:
     if wanted.vehicle_id is not None:
         return Declined(refusal(not_free[0], "vehicle_id"), not_free)
+    for verdict in not_free:
+        if verdict.reason is BookingReason.CABINET_UNREACHABLE:  # a yes would help
+            return Declined(unreachable(verdict.vehicle_id), not_free)
     reasons = {verdict.reason for verdict in not_free}
     reason = reasons.pop() if len(reasons) == 1 else BookingReason.VEHICLE_NOT_FREE
     expected = f"a window in which one of {len(not_free)} vehicles is free"

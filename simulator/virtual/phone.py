@@ -104,4 +104,5 @@ def _wanted(request: BookingRequest) -> WantedBooking:
         station_id=request.station,
         organisation_id=request.organisation,
         driver_ids=tuple(sorted(set(request.drivers) - {request.member})),
+        accept_unreachable=True,  # as `simulator/world/http_api.py` sends it
     )

@@ -27,6 +27,7 @@ class HttpBookingApi:
             "station_id": request.station,
             "organisation_id": request.organisation,
             "driver_ids": list(request.drivers),
+            "accept_unreachable": True,  # they go and try
         }
         return await self._ask("POST", PATH, {name: value for name, value in wanted.items() if value})
 

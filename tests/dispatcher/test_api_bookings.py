@@ -71,6 +71,7 @@ async def test_a_booking_is_answered_with_everything_its_member_needs(api: Api) 
 
 
 async def test_a_new_booking_says_where_it_is_and_wakes_the_publisher(api: Api) -> None:
+    set_link(api.database, "gare-1")
     body = {"member_id": "m-alix", "vehicle_id": "v-city-1", "start": at(ELEVEN_MS), "end": at(ONE_MS)}
     response = await api.http.post("/api/v1/bookings", json=body)
     assert response.headers["location"] == f"/api/v1/bookings/{response.json()['id']}"
@@ -268,6 +269,30 @@ async def test_a_right_towards_a_silent_cabinet_says_so(api: Api) -> None:
     assert (await api.book())["grant"] == "cabinet_unreachable"
 
 
+async def test_a_booking_at_a_silent_cabinet_needs_a_yes_and_names_what_can_be_had_elsewhere(api: Api) -> None:
+    set_link(api.database, "mairie-1")
+    station = {**NETWORK["stations"][1], "public": True}
+    import_document(api.database, {"stations": [station]})
+    problem = await api.book(409, accept_unreachable=False)
+    assert (problem["reason"], _fields(problem)) == ("cabinet_unreachable", ["accept_unreachable"])
+    assert problem["alternatives"] == [
+        {
+            "vehicle_id": "v-mairie",
+            "station_id": "mairie",
+            "cabinet_id": "mairie-1",
+            "category": "city",
+            "distance_m": 1048,
+        }
+    ]
+    assert (await api.book(accept_unreachable=True))["grant"] == "cabinet_unreachable"
+
+
+async def test_a_booking_beyond_the_grant_horizon_asks_nobody_whether_the_cabinet_speaks(api: Api) -> None:
+    eight_days_ms = 8 * 24 * HOUR_MS
+    far: dict[str, Any] = {"start": at(ELEVEN_MS + eight_days_ms), "end": at(ONE_MS + eight_days_ms)}
+    assert (await api.book(accept_unreachable=False, **far))["state"] == "booked"
+
+
 # --- reading and listing
 
 
@@ -350,16 +375,55 @@ async def test_an_extension_past_the_next_booking_names_the_latest_end(api: Api)
     assert (extended["end"], extended["version"]) == (at(ONE_MS + HOUR_MS), 2)
 
 
+async def test_an_extension_is_answered_with_the_latest_end_that_is_possible(api: Api) -> None:
+    booking = await api.book()
+    path = f"/bookings/{booking['id']}/extend"
+    alone = await api.post(path, {"end": at(ONE_MS + HOUR_MS)}, status=200)
+    assert (alone["end"], alone["latest_end"]) == (at(ONE_MS + HOUR_MS), "2027-10-05T10:00:00Z")
+    await api.book(start=at(ONE_MS + 3 * HOUR_MS), end=at(ONE_MS + 4 * HOUR_MS), member_id="m-brahim")
+    followed = await api.post(path, {"end": at(ONE_MS + 2 * HOUR_MS)}, status=200)
+    assert followed["latest_end"] == at(ONE_MS + 3 * HOUR_MS)
+    refused = await api.post(path, {"end": at(ONE_MS + 4 * HOUR_MS)}, status=409)
+    assert (refused["reason"], refused["latest_end"]) == ("vehicle_not_free", at(ONE_MS + 3 * HOUR_MS))
+    last = await api.post(path, {"end": refused["latest_end"]}, status=200)
+    assert last["end"] == last["latest_end"] == refused["latest_end"]
+
+
+async def test_an_active_booking_is_extended_though_its_cabinet_is_silent(api: Api) -> None:
+    booking = await api.book()
+    set_booking(api.database, booking["id"], state="active", taken_ms=ELEVEN_MS)
+    api.clock.at_ms = ONE_MS + 5 * MINUTE_MS  # late already
+    extended = await api.post(f"/bookings/{booking['id']}/extend", {"end": at(ONE_MS + HOUR_MS)}, status=200)
+    assert (extended["state"], extended["overdue"], extended["end"]) == ("active", False, at(ONE_MS + HOUR_MS))
+
+
+@pytest.mark.parametrize("earlier_ms", [0, HOUR_MS])
+async def test_what_is_not_later_is_no_extension(api: Api, earlier_ms: int) -> None:
+    booking = await api.book()
+    path = f"/bookings/{booking['id']}/extend"
+    problem = await api.post(path, {"end": at(ONE_MS - earlier_ms)}, status=422)
+    assert (problem["reason"], _fields(problem)) == ("no_extension", ["end"])
+
+
+@pytest.mark.parametrize("state", ["returned", "completed", "cancelled", "no_show"])
+async def test_a_booking_that_is_over_is_not_extended(api: Api, state: str) -> None:
+    booking = await api.book()
+    set_booking(api.database, booking["id"], state=state)
+    await api.post(f"/bookings/{booking['id']}/extend", {"end": at(ONE_MS + HOUR_MS)}, status=409)
+
+
 async def test_a_change_wakes_the_publisher_and_a_refused_one_does_not(api: Api) -> None:
     booking = await api.book()
     api.wakes.clear()
     await api.patch(f"/bookings/{booking['id']}", {"end": at(ELEVEN_MS)}, 422)
     assert api.wakes == []
+    set_link(api.database, "mairie-1")
     await api.patch(f"/bookings/{booking['id']}", {"vehicle_id": "v-mairie"})
     assert len(api.wakes) == 1
 
 
 async def test_a_moved_booking_keeps_its_original_start(api: Api) -> None:
+    set_link(api.database, "gare-1")
     booking = await api.book()
     moved = await api.patch(f"/bookings/{booking['id']}", {"start": at(ELEVEN_MS + HOUR_MS)})
     assert (moved["start"], moved["original_start"]) == (at(ELEVEN_MS + HOUR_MS), at(ELEVEN_MS))

@@ -42,7 +42,7 @@ def test_nothing_is_cancelled_or_moved_while_its_slot_stands_open() -> None:
 
 def category(database: Database, start_ms: int) -> str:
     window = Window(start_ms, start_ms + 2 * fleet.HOUR)
-    wanted = WantedBooking("member-2", window, category="city", station_id="st-a")
+    wanted = WantedBooking("member-2", window, category="city", station_id="st-a", accept_unreachable=True)
     made = database.write_now(lambda c: desk(c, fleet.NOW_MS + 5 * fleet.MINUTE).create(wanted))
     assert isinstance(made, Booking)
     return made.vehicle_id

@@ -60,7 +60,7 @@ class Desk:
         self.random = Random("desk")
 
     def create(self, **wanted: Any) -> Booking | Declined:
-        values = {"member_id": "m-alix", "window": WINDOW, **wanted}
+        values = {"member_id": "m-alix", "window": WINDOW, "accept_unreachable": True, **wanted}
         return self._run(lambda desk: desk.create(WantedBooking(**values)))
 
     def booked(self, **wanted: Any) -> Booking:
@@ -74,7 +74,11 @@ class Desk:
         return declined
 
     def change(self, booking: Booking, **wanted: Any) -> Booking | Declined:
-        return self._run(lambda desk: desk.change(_locked(desk.connection, booking), WantedChange(**wanted)))
+        change = WantedChange(**{"accept_unreachable": True, **wanted})
+        return self._run(lambda desk: desk.change(_locked(desk.connection, booking), change))
+
+    def extend(self, booking: Booking, end_ms: int) -> Booking | Declined:
+        return self._run(lambda desk: desk.extend(_locked(desk.connection, booking), end_ms))
 
     def cancel(self, booking: Booking) -> Booking | Declined:
         return self._run(lambda desk: desk.cancel(_locked(desk.connection, booking)))
