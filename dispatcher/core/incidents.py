@@ -1,7 +1,7 @@
 """Every kind of incident in one table: how urgent it is, what finds it, and what a person can do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
@@ -9,6 +9,10 @@ from typing import Literal
 from dispatcher.core.windows import DAY_MS, HOUR_MS
 
 Severity = Literal["info", "warning", "urgent"]
+
+REOPENED_WITHIN_MS = (
+    HOUR_MS  # what comes back within an hour of its end was not mended: a loose cable, a bad uplink
+)
 
 
 class IncidentKind(StrEnum):
@@ -62,123 +66,244 @@ class KindRule:
     """What a person can do."""
     lasts_ms: int | None = None
     """It closes by itself when nothing more was heard of it for this long; None: something has to close it."""
+    by_itself: str = field(kw_only=True)
+    """What the system does without anybody, and when it closes."""
 
 
 KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
     {
         IncidentKind.KEY_OUT_WITHOUT_RIGHT: KindRule(
-            "urgent", Found.BY_STATE, "Call who was there last; if nobody has the key, treat it as stolen."
+            "urgent",
+            Found.BY_STATE,
+            "Call who was there last; if nobody has the key, treat it as stolen.",
+            by_itself="No booking that begins now gets the vehicle; closes when the key hangs in a slot again.",
         ),
         IncidentKind.UNIDENTIFIED_KEY_OUT: KindRule(
-            "urgent", Found.BY_FACT, "Look at the cabinet: a key that nothing had read left without a right."
+            "urgent",
+            Found.BY_FACT,
+            "Look at the cabinet: a key that nothing had read left without a right.",
+            by_itself="Waits for a key to come into that slot, or another of the cabinet: that closes it.",
         ),
         IncidentKind.WRONG_KEY_TAKEN: KindRule(
-            "urgent", Found.BY_STATE, "Call the member: the key in hand belongs to another vehicle."
+            "urgent",
+            Found.BY_STATE,
+            "Call the member: the key in hand belongs to another vehicle.",
+            by_itself=(
+                "Keeps the booking running on the vehicle that was booked; closes when the key hangs in a "
+                "slot again."
+            ),
         ),
         IncidentKind.KEY_IN_WRONG_SLOT: KindRule(
-            "info", Found.BY_STATE, "Hang the key into its own slot at the next visit; it works where it is."
+            "info",
+            Found.BY_STATE,
+            "Hang the key into its own slot at the next visit; it works where it is.",
+            by_itself=(
+                "The box has noted where the key hangs, and opens that slot for whoever has the vehicle next."
+            ),
         ),
         IncidentKind.KEY_AT_WRONG_STATION: KindRule(
-            "warning", Found.BY_STATE, "See who has booked the vehicle next, and have it driven home."
+            "warning",
+            Found.BY_STATE,
+            "See who has booked the vehicle next, and have it driven home.",
+            by_itself=(
+                "No booking that begins now gets the vehicle; closes when the key is taken, or hangs at home."
+            ),
         ),
         IncidentKind.KEY_MISSING: KindRule(
-            "urgent", Found.BY_STATE, "Look for the key: its slot is empty and no fact says who took it."
+            "urgent",
+            Found.BY_STATE,
+            "Look for the key: its slot is empty and no fact says who took it.",
+            by_itself="Closes when a fact or a tag that is read says where the key is.",
         ),
         IncidentKind.KEY_OVERDUE: KindRule(
-            "warning", Found.BY_STATE, "Call the member, and see whose booking of this vehicle comes next."
+            "warning",
+            Found.BY_STATE,
+            "Call the member, and see whose booking of this vehicle comes next.",
+            by_itself="Waits for the return, which needs no right and always works; closes with it.",
         ),
         IncidentKind.CABINET_SILENT: KindRule(
-            "urgent", Found.BY_STATE, "Check power and uplink; members with a right on the box still get keys."
+            "urgent",
+            Found.BY_STATE,
+            "Check power and uplink; members with a right on the box still get keys.",
+            by_itself="Asks it for a word every 30 s, and decides no no-show there; closes with the first word.",
         ),
         IncidentKind.CABINET_CLOCK_NOT_TRUSTED: KindRule(
-            "urgent", Found.BY_STATE, "Check the box's clock and time service: until then it hands out few keys."
+            "urgent",
+            Found.BY_STATE,
+            "Check the box's clock and time service: until then it hands out few keys.",
+            by_itself=(
+                "The box asks for the time every second, and is answered; closes when somebody vouches "
+                "for its clock."
+            ),
         ),
         IncidentKind.DESIRED_NOT_TAKEN: KindRule(
-            "urgent", Found.BY_STATE, "Restart the box; new bookings do not reach it, cancelled ones still open."
+            "urgent",
+            Found.BY_STATE,
+            "Restart the box; new bookings do not reach it, cancelled ones still open.",
+            by_itself="Tells it again every 10 s; closes when the box says that it holds the version told.",
         ),
         IncidentKind.DEVICE_LOST: KindRule(
-            "urgent", Found.BY_FACT, "Check the device's power and cable in the cabinet."
+            "urgent",
+            Found.BY_FACT,
+            "Check the device's power and cable in the cabinet.",
+            by_itself=(
+                "The box opens the line again, and asks for the device, within 10 s each; closes when it answers."
+            ),
         ),
         IncidentKind.READER_TAMPERED: KindRule(
-            "urgent", Found.BY_FACT, "Look at the reader: its housing was opened or it was taken off the wall."
+            "urgent",
+            Found.BY_FACT,
+            "Look at the reader: its housing was opened or it was taken off the wall.",
+            by_itself=(
+                "Nothing is switched off: the reader still takes badges; closes when it says that it is shut."
+            ),
         ),
         IncidentKind.MAINS_LOST: KindRule(
-            "warning", Found.BY_FACT, "Find out how long the supply is away: the battery lasts some hours."
+            "warning",
+            Found.BY_FACT,
+            "Find out how long the supply is away: the battery lasts some hours.",
+            by_itself="The cabinet runs on its battery, all works as ever; closes when the supply is back.",
         ),
         IncidentKind.BATTERY_LOW: KindRule(
-            "urgent", Found.BY_FACT, "Bring power to the cabinet now: without it no slot opens, for nobody."
+            "urgent",
+            Found.BY_FACT,
+            "Bring power to the cabinet now: without it no slot opens, for nobody.",
+            by_itself=(
+                "Works on until the battery is empty; locks then stay shut. Closes when the battery is charged."
+            ),
         ),
         IncidentKind.CABINET_TAMPERED: KindRule(
-            "urgent", Found.BY_FACT, "Send somebody: the housing is open, its electronics are within reach."
+            "urgent",
+            Found.BY_FACT,
+            "Send somebody: the housing is open, its electronics are within reach.",
+            by_itself="Works on; closes when the housing is shut.",
         ),
         IncidentKind.CABINET_OVERRIDE: KindRule(
-            "urgent", Found.BY_FACT, "Ask who has the mechanical key: every slot of the cabinet is open."
+            "urgent",
+            Found.BY_FACT,
+            "Ask who has the mechanical key: every slot of the cabinet is open.",
+            by_itself=(
+                "Notes every key that goes meanwhile; closes when the override is over, and an inventory "
+                "is due then."
+            ),
         ),
         IncidentKind.INVENTORY_DUE: KindRule(
             "warning",
             Found.BY_FACT,
             "Count the keys and compare their tags: the cabinet was opened with the mechanical key.",
             7 * DAY_MS,
+            by_itself=(
+                "Takes what had been read there for presumed until tags are read again; closes after seven days."
+            ),
         ),
         IncidentKind.LOCK_STUCK: KindRule(
-            "urgent", Found.BY_FACT, "Help the member to another vehicle; have the lock of this slot repaired."
+            "urgent",
+            Found.BY_FACT,
+            "Help the member to another vehicle; have the lock of this slot repaired.",
+            by_itself=(
+                "The box lit another slot where the grant allows it; closes when this slot opens, or its key moves."
+            ),
         ),
         IncidentKind.SLOT_OPENED_WITHOUT_DECISION: KindRule(
-            "urgent", Found.BY_FACT, "Count the keys there: the slot was forced, opened by hand or by itself."
+            "urgent",
+            Found.BY_FACT,
+            "Count the keys there: the slot was forced, opened by hand or by itself.",
+            by_itself="Notes whether the key went; closes when the slot is shut.",
         ),
         IncidentKind.BADGE_AT_TWO_STATIONS: KindRule(
             "urgent",
             Found.BY_FACT,
             "Call the member: if one of the two was somebody else, revoke the badge.",
             DAY_MS,
+            by_itself="Nothing is refused for it; closes after a day without another such sight.",
         ),
         IncidentKind.PIN_GUESSING: KindRule(
             "urgent",
             Found.BY_FACT,
             "Somebody tries PINs there: look at this cabinet's refusals, and revoke badges that are not in hand.",
             HOUR_MS,
+            by_itself=(
+                "The cabinet answers PINs slowly, and blocks each badge that had too many wrong; closes "
+                "after an hour."
+            ),
         ),
         IncidentKind.VEHICLE_HANDED_BACK: KindRule(
-            "info", Found.BY_FACT, "Look at the vehicle, or ask the member: it was brought back at once, unused."
+            "info",
+            Found.BY_FACT,
+            "Look at the vehicle, or ask the member: it was brought back at once, unused.",
+            by_itself=("The member keeps the right to the end of the booking; closes when the key is taken again."),
         ),
         IncidentKind.RETURN_DOUBTFUL: KindRule(
             "urgent",
             Found.BY_FACT,
             "Look where the vehicle is and what hangs in its slot: it drove though all its keys hang at home.",
+            by_itself="Nothing is refused for it; closes when the key is taken again.",
         ),
         IncidentKind.VEHICLE_DOORS_OPEN: KindRule(
-            "warning", Found.BY_FACT, "Ask who brought it back, or somebody nearby, to shut the vehicle."
+            "warning",
+            Found.BY_FACT,
+            "Ask who brought it back, or somebody nearby, to shut the vehicle.",
+            by_itself="Closes when the vehicle says that it is shut, or when its key is taken.",
         ),
         IncidentKind.VEHICLE_NOT_PLUGGED_IN: KindRule(
-            "warning", Found.BY_FACT, "Ask who brought it back to plug it in, if the next member needs the range."
+            "warning",
+            Found.BY_FACT,
+            "Ask who brought it back to plug it in, if the next member needs the range.",
+            by_itself="Closes when a cable is in, or when its key is taken.",
         ),
         IncidentKind.VEHICLE_LOW_VOLTAGE: KindRule(
-            "warning", Found.BY_FACT, "Have the 12 V battery charged or replaced: the next start may fail."
+            "warning",
+            Found.BY_FACT,
+            "Have the 12 V battery charged or replaced: the next start may fail.",
+            by_itself="Closes when the battery has recovered, or when the engine runs.",
         ),
         IncidentKind.VEHICLE_LOW_ENERGY: KindRule(
-            "info", Found.BY_FACT, "See whether its next booking needs more than it has; have it charged or filled."
+            "info",
+            Found.BY_FACT,
+            "See whether its next booking needs more than it has; have it charged or filled.",
+            by_itself="Closes when it has been charged or filled.",
         ),
         IncidentKind.CAR_OUTSIDE_BAY: KindRule(
             "warning",
             Found.BY_FACT,
             "Tell the next driver where it stands (the vehicle shows it until its key is taken), or have it moved.",
+            by_itself="Shows where it stands to whoever drives it next; closes when its key is taken.",
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
-            "warning", Found.BY_FACT, "Replace the box's card soon: for a while it could not be written."
+            "warning",
+            Found.BY_FACT,
+            "Replace the box's card soon: for a while it could not be written.",
+            by_itself=(
+                "While it could not write, the box opened for grants only, once each; it is over when this is told."
+            ),
         ),
         IncidentKind.FACTS_CONFLICT: KindRule(
-            "urgent", Found.BY_FACT, "Find out whether the box was restored from a copy, or was cloned."
+            "urgent",
+            Found.BY_FACT,
+            "Find out whether the box was restored from a copy, or was cloned.",
+            by_itself="The box begins a new epoch and tells on from there; that closes it.",
         ),
         IncidentKind.FACT_UNREADABLE: KindRule(
-            "warning", Found.BY_FACT, "Give the fact at this number to the developers: the ledger holds its text."
+            "warning",
+            Found.BY_FACT,
+            "Give the fact at this number to the developers: the ledger holds its text.",
+            by_itself=(
+                "Keeps the text in the ledger and goes on with the next fact; closes when the box starts again."
+            ),
         ),
         IncidentKind.ROW_WITHOUT_ORIGIN: KindRule(
             "urgent",
             Found.BY_RIGHTS,
             "Find out who writes to the database; cancel the booking, or import the row from your own records.",
+            by_itself="Makes no right of the row; closes when it is gone, over, or written by this program.",
         ),
     }
 )
+
+
+def runbook(kind: IncidentKind) -> str:
+    """The page for whoever is called because of it, below `docs/`."""
+    return f"runbooks/{kind}.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Exists, Select, bindparam, exists, insert, select, update
 
-from dispatcher.core.incidents import KINDS, Discrepancy, Found, IncidentKind
+from dispatcher.core.incidents import KINDS, REOPENED_WITHIN_MS, Discrepancy, Found, IncidentKind
+from dispatcher.store.incident_history import Happened, note
+from dispatcher.store.origin import origin_of
 from dispatcher.store.schema import incidents
 
 KINDS_BY_STATE = frozenset(kind for kind, rule in KINDS.items() if rule.found is Found.BY_STATE)
@@ -28,6 +30,12 @@ _OPEN_ONE = _OPEN.where(incidents.c.kind == bindparam("kind"), incidents.c.subje
 _OPEN_OF_KINDS = _OPEN.where(incidents.c.kind.in_(bindparam("kinds", expanding=True)))
 _OPEN_OF_SUBJECT = _OPEN_OF_KINDS.where(incidents.c.subject == bindparam("subject"))
 _NEW = insert(incidents)
+_PREVIOUS = (
+    select(incidents.c.id, incidents.c.closed_ms, incidents.c.reopened)
+    .where(incidents.c.kind == bindparam("kind"), incidents.c.subject == bindparam("subject"))
+    .order_by(incidents.c.id.desc())
+    .limit(1)
+)
 _THIS = update(incidents).where(incidents.c.id == bindparam("this"))
 _OPEN_OF_CABINET = select(incidents.c.id).where(
     incidents.c.closed_ms.is_(None),
@@ -45,6 +53,7 @@ class Incident:
     """A row, for people and tests."""
 
     id: int
+    ref: str
     kind: str
     subject: str
     cabinet_id: str | None
@@ -56,6 +65,10 @@ class Incident:
     closed_ms: int | None
     expected: str
     seen: str
+    reopened: int
+    acknowledged_ms: int | None
+    acknowledged_by: str | None
+    assigned_to: str | None
 
 
 def settle(
@@ -165,20 +178,36 @@ def _open_or_update(
     connection: Connection, discrepancy: Discrepancy, row: OpenIncident | None, now_ms: int
 ) -> None:
     told = {"expected": discrepancy.expected, "seen": discrepancy.seen, "updated_ms": now_ms}
+    detail = {"expected": discrepancy.expected, "seen": discrepancy.seen}
     if row is None:
-        opened = {
-            "kind": discrepancy.kind,
-            "subject": discrepancy.subject,
-            "cabinet_id": discrepancy.cabinet_id,
-            "vehicle_id": discrepancy.vehicle_id,
-            "booking_id": discrepancy.booking_id,
-            "severity": KINDS[discrepancy.kind].severity,
-            "opened_ms": now_ms,
-        }
-        connection.execute(_NEW, opened | told)
+        incident_id = _insert(connection, discrepancy, told, now_ms)
+        note(connection, incident_id, Happened.OPENED, now_ms, detail)
     elif (row.expected, row.seen) != (discrepancy.expected, discrepancy.seen):
         connection.execute(_THIS, {"this": row.id, **told})
+        note(connection, row.id, Happened.UPDATED, now_ms, detail)
+
+
+def _insert(connection: Connection, discrepancy: Discrepancy, told: Mapping[str, Any], now_ms: int) -> int:
+    """A new row; its number."""
+    identity = {"kind": discrepancy.kind, "subject": discrepancy.subject}
+    previous = connection.execute(_PREVIOUS, identity).one_or_none()
+    came_back = previous is not None and previous.closed_ms + REOPENED_WITHIN_MS > now_ms
+    number = previous.id if previous is not None else 0
+    opened = {
+        **identity,
+        "ref": origin_of(connection).opaque("incidents", *identity.values(), number, now_ms),
+        "cabinet_id": discrepancy.cabinet_id,
+        "vehicle_id": discrepancy.vehicle_id,
+        "booking_id": discrepancy.booking_id,
+        "severity": KINDS[discrepancy.kind].severity,
+        "opened_ms": now_ms,
+        "reopened": previous.reopened + 1 if previous is not None and came_back else 0,
+    }
+    inserted = connection.execute(_NEW, {**opened, **told}).inserted_primary_key
+    assert inserted is not None, "both databases return the key of a row inserted alone"
+    return int(inserted[0])
 
 
 def _close(connection: Connection, incident_id: int, now_ms: int) -> None:
     connection.execute(_THIS, {"this": incident_id, "closed_ms": now_ms, "updated_ms": now_ms})
+    note(connection, incident_id, Happened.CLOSED, now_ms, {})

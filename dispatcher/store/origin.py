@@ -4,6 +4,7 @@ Whoever writes to the database past this program has no key, so that what he wri
 opens nothing. What is and is not caught by this: `docs/decisions/0011-rights-have-an-origin.md`.
 """
 
+import base64
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
+OPAQUE_DOMAIN = "carshare opaque id v1"
+OPAQUE_BYTES = 15  # as in ids: 120 bits, 20 characters
 EXECUTION_OPTION = "origin"
 
 SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
@@ -84,6 +87,11 @@ class Origin:
                 self._checked.clear()
             self._checked.add(said)
         return holds
+
+    def opaque(self, *values: object) -> str:
+        """An id for paths of what is made where no randomness is at hand: the same values give the same id."""
+        digest = hmac.digest(self._key, _encoded([OPAQUE_DOMAIN, *values]).encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:OPAQUE_BYTES]).decode()
 
     def of_database(self) -> str:
         """What a database keeps of this key, to know it again."""

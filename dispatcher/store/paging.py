@@ -33,7 +33,15 @@ def in_order(statement: Select[Any], columns: Sequence[ColumnElement[Any]], requ
     return statement.order_by(*columns).limit(request.limit + 1)
 
 
+def newest_first(statement: Select[Any], number: ColumnElement[Any], request: PageRequest) -> Select[Any]:
+    """As `in_order`, by a column that counts up, from its highest value down."""
+    if request.after is not None:
+        (last,) = request.after
+        statement = statement.where(number < last)
+    return statement.order_by(number.desc()).limit(request.limit + 1)
+
+
 def cut(items: Sequence[T], request: PageRequest, position: Callable[[T], Position]) -> Page[T]:
-    """The page out of the rows that `in_order` selected."""
+    """The page out of the rows that `in_order` or `newest_first` selected."""
     kept = tuple(items[: request.limit])
     return Page(kept, position(kept[-1]) if len(items) > len(kept) else None)

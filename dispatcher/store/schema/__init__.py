@@ -18,7 +18,7 @@ from dispatcher.store.schema.base import (
     metadata,
 )
 from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings
-from dispatcher.store.schema.decisions import desired_grants, desired_states, incidents
+from dispatcher.store.schema.decisions import desired_grants, desired_states, incident_history, incidents
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
 from dispatcher.store.schema.network import (
     badge_pins,
@@ -68,6 +68,7 @@ __all__ = [
     "desired_states",
     "facts",
     "handovers",
+    "incident_history",
     "incidents",
     "key_states",
     "key_tags",

@@ -1,0 +1,187 @@
+"""Incidents: what does not agree, what became of it, and who looks after it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import Field
+from sqlalchemy import Connection
+
+from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.problems import not_found
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.core.incidents import KINDS, IncidentKind, Severity, runbook
+from dispatcher.core.windows import to_utc
+from dispatcher.store.incident_desk import (
+    IncidentDetail,
+    IncidentFilter,
+    acknowledge,
+    assign,
+    comment,
+    incident_detail,
+    incidents_page,
+)
+from dispatcher.store.incident_history import Entry, Happened
+from dispatcher.store.incidents import Incident
+
+router = resource("incidents")
+
+ASSIGNEE_CHARACTERS_MAX = 100
+COMMENT_CHARACTERS_MAX = 2000  # a page of text: what is longer belongs into a file beside it
+
+
+class IncidentOut(Answer):
+    id: str
+    number: int
+    """Counts up in the order of opening: for people to say."""
+    kind: IncidentKind
+    subject: str
+    """What it is about; of one kind and subject at most one is open."""
+    severity: Severity
+    cabinet_id: str | None
+    vehicle_id: str | None
+    booking_id: str | None
+    opened_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None
+    """null: it is open."""
+    expected: str
+    seen: str
+    reopened: int
+    """How often it came back within an hour of its end; 0: this is the first time."""
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    assigned_to: str | None
+
+
+class HistoryEntry(Answer):
+    at: datetime
+    what: Happened
+    author: str
+    """`dispatcher`, or the name of a token."""
+    detail: dict[str, Any]
+    """`opened`, `updated`: `expected` and `seen`; `assigned`: `to`; `commented`: `text`."""
+
+
+class IncidentDetailOut(IncidentOut):
+    by_itself: str
+    """What the system does without anybody, and when it closes."""
+    advice: str
+    """What a person can do."""
+    runbook: str
+    """The page of the manual, below its `docs/`."""
+    history: list[HistoryEntry]
+    """Oldest first; of a long history the newest 200 entries."""
+
+
+class IncidentList(Listing):
+    items: list[IncidentOut]
+
+
+class IncidentQuery(PageQuery):
+    open: bool | None = None
+    """true: only those that are open; false: only those that are closed."""
+    kind: IncidentKind | None = None
+    severity: Severity | None = None
+    cabinet: Id | None = None
+    vehicle: Id | None = None
+    booking: Id | None = None
+
+
+class Assignment(Body):
+    assignee: Annotated[str, Field(min_length=1, max_length=ASSIGNEE_CHARACTERS_MAX)] | None
+    """Who looks after it from now on, by the name of a token or of a person; null: nobody."""
+
+
+class NewComment(Body):
+    text: Annotated[str, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
+    """What was found or done. No names of members: it is kept with the incident."""
+
+
+@router.get("", responses=answers(422))
+async def list_incidents(context: Context, query: Annotated[IncidentQuery, Query()]) -> IncidentList:
+    """Incidents that fit every field given, the newest first."""
+    wanted = IncidentFilter(query.open, query.kind, query.severity, query.cabinet, query.vehicle, query.booking)
+    request = page_request(query, int)
+    page = await context.database.read(partial(incidents_page, wanted=wanted, request=request))
+    return IncidentList(items=[IncidentOut(**_fields(found)) for found in page.items], next=next_cursor(page))
+
+
+@router.get("/{incident_id}", responses=answers(404, 422))
+async def read_incident(context: Context, incident_id: Id) -> IncidentDetailOut:
+    """One incident, with its history and what can be done."""
+    return _out(incident_id, await context.database.read(partial(incident_detail, ref=incident_id)))
+
+
+@router.post("/{incident_id}/acknowledge", responses=answers(404, 422))
+async def acknowledge_incident(context: Context, caller: Caller, incident_id: Id) -> IncidentDetailOut:
+    """Say that somebody has seen it. It stays open until what it names is over."""
+    return await _change(context, incident_id, partial(acknowledge, ref=incident_id, author=caller))
+
+
+@router.post("/{incident_id}/assign", responses=answers(400, 404, 413, 422))
+async def assign_incident(
+    context: Context, caller: Caller, incident_id: Id, wanted: Assignment
+) -> IncidentDetailOut:
+    """Say who looks after it."""
+    work = partial(assign, ref=incident_id, assignee=wanted.assignee, author=caller)
+    return await _change(context, incident_id, work)
+
+
+@router.post("/{incident_id}/comments", status_code=201, responses=answers(400, 404, 413, 422))
+async def comment_on_incident(
+    context: Context, caller: Caller, incident_id: Id, wanted: NewComment
+) -> IncidentDetailOut:
+    """Write into its history, open or closed."""
+    return await _change(context, incident_id, partial(comment, ref=incident_id, text=wanted.text, author=caller))
+
+
+async def _change(
+    context: ApiContext, incident_id: str, work: Callable[..., IncidentDetail | None]
+) -> IncidentDetailOut:
+    def change(connection: Connection) -> IncidentDetail | None:
+        return work(connection, now_ms=context.clock.now_ms())
+
+    return _out(incident_id, await context.database.write(change))
+
+
+def _out(incident_id: str, found: IncidentDetail | None) -> IncidentDetailOut:
+    if found is None:
+        raise not_found("incident", incident_id)
+    kind = IncidentKind(found.incident.kind)
+    return IncidentDetailOut(
+        **_fields(found.incident),
+        by_itself=KINDS[kind].by_itself,
+        advice=KINDS[kind].advice,
+        runbook=runbook(kind),
+        history=[_entry_out(entry) for entry in found.history],
+    )
+
+
+def _entry_out(entry: Entry) -> HistoryEntry:
+    return HistoryEntry(at=to_utc(entry.at_ms), what=entry.what, author=entry.author, detail=dict(entry.detail))
+
+
+def _fields(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.ref,
+        "number": incident.id,
+        "kind": incident.kind,
+        "subject": incident.subject,
+        "severity": incident.severity,
+        "cabinet_id": incident.cabinet_id,
+        "vehicle_id": incident.vehicle_id,
+        "booking_id": incident.booking_id,
+        "opened_at": to_utc(incident.opened_ms),
+        "updated_at": to_utc(incident.updated_ms),
+        "closed_at": instant_of(incident.closed_ms),
+        "expected": incident.expected,
+        "seen": incident.seen,
+        "reopened": incident.reopened,
+        "acknowledged_at": instant_of(incident.acknowledged_ms),
+        "acknowledged_by": incident.acknowledged_by,
+        "assigned_to": incident.assigned_to,
+    }
