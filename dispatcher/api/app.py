@@ -2,7 +2,17 @@
 
 from fastapi import FastAPI
 
-from dispatcher.api import availability, bookings, commands, incidents, members, release_codes, stations, vehicles
+from dispatcher.api import (
+    availability,
+    bookings,
+    commands,
+    incidents,
+    members,
+    orders,
+    release_codes,
+    stations,
+    vehicles,
+)
 from dispatcher.api.context import ApiContext
 from dispatcher.api.documentation import DESCRIPTION, document
 from dispatcher.api.faults import add_fault_handlers
@@ -31,7 +41,7 @@ def create_app(context: ApiContext, *, tokens: Tokens, monitored: Monitored) -> 
         redirect_slashes=False,
     )
     app.state.context = context
-    for part in (stations, vehicles, members, bookings, availability, commands, release_codes, incidents):
+    for part in (stations, vehicles, members, bookings, orders, availability, commands, release_codes, incidents):
         app.include_router(part.router)
     app.add_middleware(Gate, tokens=tokens, counters=context.counters, health=HealthApp(monitored))
     add_fault_handlers(app)

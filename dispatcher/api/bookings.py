@@ -82,7 +82,7 @@ async def read_booking(context: Context, booking_id: Id) -> BookingOut:
 
     def read(connection: Connection) -> list[BookingOut]:
         booking = booking_by_id(connection, booking_id)
-        return [] if booking is None else _outs(connection, [booking], now_ms)
+        return [] if booking is None or booking.purpose is not None else _outs(connection, [booking], now_ms)
 
     found = await context.database.read(read)
     if not found:

@@ -11,6 +11,11 @@ from dispatcher.core.windows import DAY_MS, Window, round_down, round_up
 
 SOON_MS = DAY_MS  # where a key is today says little of where it will be tomorrow
 
+FREE_LATER = frozenset(
+    {BookingReason.VEHICLE_NOT_FREE, BookingReason.IN_SERVICE_ORDER, BookingReason.VEHICLE_NOT_BACK}
+)
+"""Reasons that time alone ends."""
+
 KeyPlace = Literal["in_slot", "taken", "missing", "elsewhere", "unknown"]
 
 
@@ -21,6 +26,8 @@ class Holding:
     booking_id: str
     state: BookingState
     window: Window
+    is_order: bool = False
+    """A service order: the vehicle is out of service meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) 
     reason = _reason_against(rules, vehicle, window, now_ms)
     if reason is None:
         return None
-    if reason in {BookingReason.VEHICLE_NOT_FREE, BookingReason.VEHICLE_NOT_BACK}:
+    if reason in FREE_LATER:
         within = Window(window.start_ms, now_ms + rules.horizon_ms)
         interval = next_free(
             occupied(vehicle.holdings, now_ms), within, max(window.length_ms, rules.minimum_ms), rules.grid_ms
@@ -144,8 +151,10 @@ def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now
         return BookingReason.VEHICLE_NOT_IN_SERVICE
     if not vehicle.key_in_service:
         return BookingReason.KEY_NOT_IN_SERVICE
-    if not is_free(vehicle.holdings, window):
+    if not is_free([holding for holding in vehicle.holdings if not holding.is_order], window):
         return BookingReason.VEHICLE_NOT_FREE
+    if not is_free(vehicle.holdings, window):
+        return BookingReason.IN_SERVICE_ORDER
     if any(taken.overlaps(window) for taken in occupied(vehicle.holdings, now_ms)):
         return BookingReason.VEHICLE_NOT_BACK
     if window.start_ms < now_ms + rules.grid_ms and not _key_can_be_there(vehicle):

@@ -36,6 +36,8 @@ class Right:
     """Owner and drivers."""
     booking_version: int
     """Of the row that this was read from: whether the box holds the right in its present form is told by it."""
+    is_order: bool = False
+    """A service order: no block holds it up, and it opens until its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _grants(
             grants.append(
                 Grant(
                     grant=right.grant_id,
+                    order="service_order" if right.is_order else "booking",
                     badges=refs,
                     key=right.key_id,
                     start_ms=right.start_ms,

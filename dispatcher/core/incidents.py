@@ -23,6 +23,7 @@ class IncidentKind(StrEnum):
     KEY_AT_WRONG_STATION = "key_at_wrong_station"
     KEY_MISSING = "key_missing"
     KEY_OVERDUE = "key_overdue"
+    SERVICE_ORDER_OVERDUE = "service_order_overdue"
     CABINET_SILENT = "cabinet_silent"
     CABINET_CLOCK_NOT_TRUSTED = "cabinet_clock_not_trusted"
     DESIRED_NOT_TAKEN = "desired_not_taken"
@@ -120,6 +121,12 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             Found.BY_STATE,
             "Call the member, and see whose booking of this vehicle comes next.",
             by_itself="Waits for the return, which needs no right and always works; closes with it.",
+        ),
+        IncidentKind.SERVICE_ORDER_OVERDUE: KindRule(
+            "warning",
+            Found.BY_STATE,
+            "Ask who has the key (custody says who) whether it takes longer; move the end.",
+            by_itself="Waits for the return, or a later end of the order; closes with either.",
         ),
         IncidentKind.CABINET_SILENT: KindRule(
             "urgent",

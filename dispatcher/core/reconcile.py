@@ -28,6 +28,7 @@ class BookingView:
     key_id: str
     state: BookingState
     end_ms: int
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def of_booking(booking: BookingView, rules: FleetRules, now_ms: int) -> Iterator
     """What is wrong with a booking whose key is out. The grace ends before the incident begins."""
     if booking.state is BookingState.ACTIVE and now_ms > booking.end_ms + rules.grace_s * 1000:
         yield Discrepancy(
-            IncidentKind.KEY_OVERDUE,
+            IncidentKind.SERVICE_ORDER_OVERDUE if booking.is_order else IncidentKind.KEY_OVERDUE,
             booking.booking_id,
             expected=f"back by {utc_text(booking.end_ms)}",
             seen="the key is out",

@@ -10,6 +10,8 @@ from dispatcher.core.booking_states import FINAL_STATES, REFUSALS, BookingEvent,
 from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, utc_text
 
 Standing = Literal["active", "suspended", "licence_expired"]
+Role = Literal["member", "staff", "third_party"]
+"""Staff and third parties hold service orders; members and staff book."""
 
 
 class FleetRules(BaseModel):
@@ -104,10 +106,13 @@ class BookingReason(StrEnum):
     LICENCE_EXPIRED = "licence_expired"
     NOT_OF_ORGANISATION = "not_of_organisation"
     UNKNOWN_MEMBER = "unknown_member"
+    THIRD_PARTY = "third_party"  # a firm books nothing, it is given orders
+    NOT_STAFF = "not_staff"  # nor is a member given any
     UNKNOWN_VEHICLE = "unknown_vehicle"
     UNKNOWN_STATION = "unknown_station"
     VEHICLE_NOT_FREE = "vehicle_not_free"
     VEHICLE_NOT_IN_SERVICE = "vehicle_not_in_service"
+    IN_SERVICE_ORDER = "in_service_order"  # at the garage, being cleaned, ...
     VEHICLE_NOT_BACK = "vehicle_not_back"  # its key is out past the end of a booking
     KEY_NOT_PRESENT = "key_not_present"  # the key is missing or elsewhere
     KEY_NOT_IN_SERVICE = "key_not_in_service"  # no key in service in a cabinet in service
@@ -117,6 +122,8 @@ class BookingReason(StrEnum):
     KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
     TAKE_BY_PASSED = "take_by_passed"
     SLOT_RELEASED = "slot_released"  # under this booking; what came of it is not known yet
+    KEY_NOT_TAKEN = "key_not_taken"
+    NOT_DURING_ORDER = "not_during_order"  # its key was not out then, or it is yet to come
     KEY_STILL_OUT = "key_still_out"
     KEY_ALREADY_BACK = "key_already_back"
     BOOKING_COMPLETED = "booking_completed"
@@ -143,6 +150,7 @@ class Person:
     standing: Standing
     has_origin: bool = True
     """This program wrote the row that says so."""
+    role: Role = "member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,9 @@ def check_people(owner: Person, drivers: tuple[Person, ...], organisation_id: st
         if not person.has_origin:
             expected = "a member whose row this program wrote"
             return Refused(BookingReason.ROW_WITHOUT_ORIGIN, field, person.member_id, expected)
+        if person.role == "third_party":
+            expected = "a member, or one of the staff"
+            return Refused(BookingReason.THIRD_PARTY, field, person.member_id, expected)
         if person.standing != "active":
             reason = BookingReason(person.standing)
             return Refused(reason, field, person.member_id, "a member whose standing is active")

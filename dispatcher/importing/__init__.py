@@ -13,7 +13,8 @@ what a file leaves out stays as it is.
   "cabinets": [{"id": "gare-1", "station_id": "gare", "slots": 8,
                 "public_key": "BiSrbU2jhxElrCFN7Z169ofOkoB6xEzOfQ4fhKZTcWo", "life_cycle": "in_service"}],
   "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
-  "members": [{"id": "m-7f3k", "name": "Alix Dumont", "organisation_id": "city-hall", "standing": "active"}],
+  "members": [{"id": "m-7f3k", "name": "Alix Dumont", "organisation_id": "city-hall", "standing": "active",
+               "role": "member"}],
   "badges": [{"id": "b-91xq", "member_id": "m-7f3k", "credential": "calypso:00000000075BCD15",
               "state": "active", "pin": "4711"}],
   "vehicles": [{"id": "v-28dm", "name": "Lilas 001", "category": "city", "energy": "electric",
@@ -24,7 +25,7 @@ what a file leaves out stays as it is.
             "valid_from": "2026-01-01T00:00:00+01:00", "valid_until": null}]
 }
 
-May be left out: public, life_cycle (in_service), standing and state (active), public_key (the box is not
-provisioned yet), organisation_id, pin (it stays as it is; null: the badge has none), valid_from and valid_until
-(always), and any list.
+May be left out: public, life_cycle (in_service), standing and state (active), role (member), public_key (the
+box is not provisioned yet), organisation_id, pin (it stays as it is; null: the badge has none), valid_from and
+valid_until (always), and any list.
 """

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from contract.envelope import BadKey, public_key_from_text
 from contract.values import CabinetId, OpaqueId, Slot
-from dispatcher.core.rules import Standing
+from dispatcher.core.rules import Role, Standing
 from dispatcher.core.windows import to_ms, to_utc
 from dispatcher.instants import Instant
 
@@ -101,6 +101,8 @@ class MemberRow(Identified):
     name: Name
     organisation_id: Id | None = None
     standing: Standing = "active"
+    role: Role = "member"
+    """`staff` and `third_party` (a firm, by its name) are given service orders; a third party books nothing."""
 
 
 class BadgeRow(Identified):

@@ -274,8 +274,9 @@ class BookingDesk:
 
 
 def locked(connection: Connection, booking_id: str) -> Booking | None:
-    """The booking to change or cancel, for this transaction alone."""
-    return booking_by_id(connection, booking_id, lock=True)
+    """The booking to change or cancel, for this transaction alone. A service order is none: `order_desk`."""
+    found = booking_by_id(connection, booking_id, lock=True)
+    return found if found is not None and found.purpose is None else None
 
 
 def _times(booking: Booking) -> BookingTimes:

@@ -68,6 +68,7 @@ def _moved(booking: Booking, following: BookingState, happening: Happening, rule
         return replace(moved, taken_ms=taken_ms, returned_ms=None, hold_until_ms=None)
     if following is BookingState.RETURNED:
         handed_back = happening.event is BookingEvent.HANDED_BACK
-        hold_ms = booking.end_ms if handed_back else hold_until_ms(rules, at_ms, booking.end_ms)
+        whole = handed_back or booking.purpose is not None  # an order opens until its end, as often as asked
+        hold_ms = max(at_ms, booking.end_ms) if whole else hold_until_ms(rules, at_ms, booking.end_ms)
         return replace(moved, returned_ms=at_ms, hold_until_ms=hold_ms)
     return replace(moved, ended_ms=at_ms)

@@ -43,6 +43,8 @@ class Booking:
     created_ms: int
     changed_ms: int
     version: int
+    purpose: str | None = None
+    """Of a service order; None: a member's booking."""
     driver_ids: tuple[str, ...] = ()
     """Who may take the key beside the owner."""
     has_origin: bool = True
@@ -74,6 +76,8 @@ class BookingFilter:
     """Only those that end after this instant."""
     until_ms: int | None = None
     """Only those that start before this instant."""
+    orders: bool = False
+    """True: service orders, False: members' bookings. Nothing lists both."""
 
 
 _NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(booking_history)
@@ -155,7 +159,7 @@ def bookings_page(connection: Connection, wanted: BookingFilter, request: PageRe
 
 
 def _filtered(wanted: BookingFilter) -> Select[Any]:
-    statement = select(bookings)
+    statement = select(bookings).where(bookings.c.purpose.is_not(None) == wanted.orders)
     for column, value in (
         (bookings.c.station_id, wanted.station_id),
         (bookings.c.vehicle_id, wanted.vehicle_id),

@@ -44,6 +44,8 @@ class PastDeadline(NamedTuple):
     end_ms: int
     let_down: bool
     """The station could not serve it: no no-show."""
+    is_order: bool = False
+    """Nor is there one for a service order that nobody used."""
 
 
 class _Deadline(NamedTuple):
@@ -70,6 +72,7 @@ class _Deadline(NamedTuple):
 _GRACE_MS = bindparam("grace_ms", type_=BigInteger)
 _NOW_MS = bindparam("now_ms", type_=BigInteger)
 _USED = being_used(bookings.c.grant_id)
+_IS_ORDER = bookings.c.purpose.is_not(None)
 _DEADLINES = (
     _Deadline(BookingState.RETURNED, bookings.c.hold_until_ms, False, _USED),
     _Deadline(BookingState.BOOKED, bookings.c.take_by_ms, False, _USED, let_down()),
@@ -82,7 +85,7 @@ _COLUMNS = (bookings.c.id, bookings.c.cabinet_id, bookings.c.vehicle_id, booking
 # Both are made once: they run every few seconds, and building them costs ten times their execution.
 PAST = union_all(
     *(
-        select(*_COLUMNS, one.moment_ms, bookings.c.end_ms, one.let_down).where(
+        select(*_COLUMNS, one.moment_ms, bookings.c.end_ms, one.let_down, _IS_ORDER).where(
             one.where, one.moment_ms <= _NOW_MS - one.after_ms, ~one.left_alone
         )
         for one in _DEADLINES
@@ -141,6 +144,8 @@ def _decision(found: PastDeadline, now_ms: int) -> _Decision | None:
     match found.state:
         case BookingState.RETURNED:
             return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.HOLD_ELAPSED, {})
+        case BookingState.BOOKED if found.is_order:
+            return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.CANCELLED, {"why": "not_used"})
         case BookingState.BOOKED if not found.let_down:
             return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.NO_SHOW_DECLARED, {})
         case BookingState.BOOKED if found.end_ms + MARGIN_MS <= now_ms:

@@ -134,6 +134,7 @@ def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int
             take_by_ms=row["take_by_ms"],
             member_ids=(row["member_id"], *sorted(drivers[row["id"]])),
             booking_version=row["version"],
+            is_order=row["purpose"] is not None,
         )
         for row in rows
         if sieve.passes(bookings, row, drivers[row["id"]])

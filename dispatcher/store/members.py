@@ -75,6 +75,8 @@ def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Perso
     """Those of the members that exist, as far as the booking rules ask."""
     origin = origin_of(connection)
     return {
-        row["id"]: Person(row["id"], row["organisation_id"], row["standing"], origin.holds(members, row))
+        row["id"]: Person(
+            row["id"], row["organisation_id"], row["standing"], origin.holds(members, row), row["role"]
+        )
         for row in connection.execute(_NAMED, {"members": list(member_ids)}).mappings()
     }

@@ -50,6 +50,10 @@ SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
 )
 """What a code covers, by table: all that a right is made of. A booking's covers its drivers too."""
 
+COVERED_WHERE_SAID: Mapping[Table, tuple[str, ...]] = MappingProxyType({bookings: ("purpose",)})
+"""Columns that came later, covered by name where they are not NULL: a code from before them holds as long as the
+row says nothing in them."""
+
 _VALUES = {table: itemgetter(*names) for table, names in SIGNED.items()}
 _encoded = json.JSONEncoder(separators=(",", ":")).encode  # says where each value ends, and its type
 
@@ -71,11 +75,12 @@ class Origin:
 
     def code(self, table: Table, row: Mapping[Any, Any], driver_ids: Sequence[str] = ()) -> str:
         """HMAC-SHA256 of what the row says, in hexadecimal."""
-        return self._code(table.name, *_VALUES[table](row), sorted(driver_ids))
+        return self._code(table.name, *_VALUES[table](row), *_said_later(table, row), sorted(driver_ids))
 
     def holds(self, table: Table, row: Mapping[Any, Any], driver_ids: Sequence[str] = ()) -> bool:
         """Whether the code that the row carries is the one that this program made for just this content."""
-        said = (table.name, row["origin"], *_VALUES[table](row), *sorted(driver_ids))
+        later = _said_later(table, row)
+        said = (table.name, row["origin"], *_VALUES[table](row), *later, *sorted(driver_ids))
         try:
             if said in self._checked:
                 return True
@@ -99,6 +104,12 @@ class Origin:
 
     def _code(self, *values: object) -> str:
         return hmac.digest(self._key, _encoded([DOMAIN, *values]).encode(), "sha256").hex()
+
+
+def _said_later(table: Table, row: Mapping[Any, Any]) -> tuple[tuple[str, object], ...]:
+    """Pairs, and all else is text or number: no other row says the same."""
+    names = COVERED_WHERE_SAID.get(table, ())
+    return tuple((name, row[name]) for name in names if row[name] is not None)
 
 
 def origin_of(connection: Connection) -> Origin:

@@ -19,6 +19,8 @@ from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.schema import cabinet_links, cabinets, desired_states
 
+OVERDUE = frozenset({IncidentKind.KEY_OVERDUE, IncidentKind.SERVICE_ORDER_OVERDUE})
+
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
@@ -79,7 +81,7 @@ def _overdue(
 
     What was sure once stays so until the key is back: a newer report that proves nothing yet takes nothing away.
     """
-    already = {incident.subject for incident in known if incident.kind == IncidentKind.KEY_OVERDUE}
+    already = {incident.subject for incident in known if incident.kind in OVERDUE}
     sure, waiting = [], set()
     for found in sorted(past, key=lambda found: found.id):
         if found.state != BookingState.ACTIVE:
@@ -88,7 +90,9 @@ def _overdue(
         if found.id in already or complete_until_ms(connection, found.cabinet_id) > late_ms:
             state = BookingState.ACTIVE
             sure.append(
-                BookingView(found.id, found.cabinet_id, found.vehicle_id, found.key_id, state, found.end_ms)
+                BookingView(
+                    found.id, found.cabinet_id, found.vehicle_id, found.key_id, state, found.end_ms, found.is_order
+                )
             )
         else:
             waiting.add(found.cabinet_id)

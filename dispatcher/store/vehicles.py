@@ -90,7 +90,14 @@ _ONE = select(vehicles).where(vehicles.c.id == bindparam("vehicle"))
 _READINGS = select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
 _LEFT = select(vehicle_positions).where(vehicle_positions.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
 _HOLDINGS = (
-    select(bookings.c.vehicle_id, bookings.c.id, bookings.c.state, bookings.c.start_ms, bookings.c.end_ms)
+    select(
+        bookings.c.vehicle_id,
+        bookings.c.id,
+        bookings.c.state,
+        bookings.c.start_ms,
+        bookings.c.end_ms,
+        bookings.c.purpose.is_not(None),
+    )
     .where(
         bookings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)),
         literally_in(bookings.c.state, LIVE_BOOKING_STATES),
@@ -138,9 +145,10 @@ def views(
     """The vehicles with their present and coming holdings, one booking perhaps left out (the one changed)."""
     holdings = defaultdict(list)
     which = {"vehicles": [vehicle.id for vehicle in found], "now_ms": now_ms}
-    for vehicle_id, booking_id, state, start_ms, end_ms in connection.execute(_HOLDINGS, which):
+    for vehicle_id, booking_id, state, start_ms, end_ms, is_order in connection.execute(_HOLDINGS, which):
         if booking_id != without_booking:
-            holdings[vehicle_id].append(Holding(booking_id, BookingState(state), Window(start_ms, end_ms)))
+            window = Window(start_ms, end_ms)
+            holdings[vehicle_id].append(Holding(booking_id, BookingState(state), window, bool(is_order)))
     return [_view(vehicle, tuple(holdings[vehicle.id])) for vehicle in found]
 
 

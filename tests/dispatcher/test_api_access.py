@@ -13,14 +13,24 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 
-from dispatcher.api import availability, bookings, commands, incidents, members, release_codes, stations, vehicles
+from dispatcher.api import (
+    availability,
+    bookings,
+    commands,
+    incidents,
+    members,
+    orders,
+    release_codes,
+    stations,
+    vehicles,
+)
 from dispatcher.api.gate import BODY_BYTES_MAX
 from dispatcher.api.problems import PROBLEMS, ApiReason
 from dispatcher.core.rules import BookingReason
 from runtime.health import Check
 from tests.dispatcher.api_client import TOKEN, Api, running_api
 
-PARTS = (stations, vehicles, members, bookings, availability, commands, release_codes, incidents)
+PARTS = (stations, vehicles, members, bookings, orders, availability, commands, release_codes, incidents)
 ROUTES = [route for part in PARTS for route in part.router.routes if isinstance(route, APIRoute)]
 
 

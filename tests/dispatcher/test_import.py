@@ -197,7 +197,7 @@ SAME_TAG = {"key_id": "k-family", "credential": "em4100:0100000001"}
         (
             {"members[0].email": "a@b"},
             "members[0]",
-            "email: expected one of the fields id, name, organisation_id, standing",
+            "email: expected one of the fields id, name, organisation_id, standing, role",
         ),
         (
             {"badges[0].credential": "calypso:75bcd15"},

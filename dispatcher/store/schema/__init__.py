@@ -13,11 +13,12 @@ from dispatcher.store.schema.base import (
     KEY_PLACES,
     LIFE_CYCLES,
     LIVE_BOOKING_STATES,
+    ROLES,
     STANDINGS,
     meta,
     metadata,
 )
-from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings
+from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings, custody
 from dispatcher.store.schema.decisions import desired_grants, desired_states, incident_history, incidents
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
 from dispatcher.store.schema.network import (
@@ -52,6 +53,7 @@ __all__ = [
     "KEY_PLACES",
     "LIFE_CYCLES",
     "LIVE_BOOKING_STATES",
+    "ROLES",
     "STANDINGS",
     "badge_pins",
     "badge_sightings",
@@ -64,6 +66,7 @@ __all__ = [
     "command_counters",
     "commands",
     "cursors",
+    "custody",
     "desired_grants",
     "desired_states",
     "facts",

@@ -18,6 +18,7 @@ metadata = MetaData(
 
 LIFE_CYCLES = ("ordered", "in_service", "retired")
 STANDINGS = ("active", "suspended", "licence_expired")
+ROLES = ("member", "staff", "third_party")
 BADGE_STATES = ("active", "revoked")
 BOOKING_STATES = tuple(str(state) for state in BookingState)
 LIVE_BOOKING_STATES = tuple(str(state) for state in BookingState if state in HOLDING_STATES)

@@ -28,12 +28,14 @@ bookings = table(
     ms("created_ms"),
     ms("changed_ms"),
     integer("version"),
+    word("purpose", nullable=True),
     origin(),
     one_of("state", BOOKING_STATES),
     CheckConstraint("start_ms < take_by_ms AND take_by_ms <= end_ms", name="window"),
     Index("ix_bookings_cabinet", "cabinet_id", "start_ms"),
     Index("ix_bookings_member", "member_id", "start_ms"),
 )
+"""`purpose`: of a service order; NULL: a member's booking. `dispatcher.core.orders` has the purposes."""
 Index(  # what the overlap is checked by: only live bookings, so its size does not grow with history
     "ix_bookings_vehicle_live",
     bookings.c.vehicle_id,
@@ -63,3 +65,20 @@ booking_history = table(
     long_text("detail"),
     Index(None, "booking_id"),
 )
+custody = table(
+    "custody",
+    number(),
+    ref("booking_id", "bookings.id"),
+    ms("at_ms"),
+    ref("from_member_id", "members.id", nullable=True),
+    long_text("from_name", nullable=True),
+    ref("to_member_id", "members.id", nullable=True),
+    long_text("to_name", nullable=True),
+    long_text("author"),
+    long_text("note", nullable=True),
+    Index(None, "booking_id", "at_ms"),
+)
+"""Who declared to have handed the key of a service order on to whom: a member, or somebody by name.
+
+Personal data: the two member ids, the two names and the note.
+"""

@@ -33,6 +33,7 @@ members = table(
     long_text("name"),
     ref("organisation_id", "organisations.id", nullable=True),
     word("standing"),
+    Column("role", String(64), nullable=False, server_default="member"),
     origin(),
     one_of("standing", STANDINGS),
 )
