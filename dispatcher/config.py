@@ -15,6 +15,7 @@ from contract.envelope import BadKey, Signer, private_key_from_pem, public_key_f
 from contract.topics import NAMESPACE_PATTERN, Author
 from contract.values import OpaqueId
 from dispatcher.api.tokens import Tokens
+from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
 from runtime.addresses import require_loopback_or_secured
@@ -108,6 +109,8 @@ class DispatcherConfig(Settings):
     """The dispatcher's own secrets."""
     rules: FleetRules = FleetRules()
     """What the operator decides for the fleet."""
+    retention: Retention = Retention()
+    """How long what is known of people is kept."""
     logs: LogSettings = LogSettings()
     """What is logged, and how."""
 

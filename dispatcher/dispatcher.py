@@ -1,8 +1,8 @@
 """The dispatcher's parts and how they are joined: intake, publisher and timed work around one database."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import NamedTuple
@@ -14,7 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from contract.envelope import Signer
 from contract.messages import DispatcherPresence
+from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
+from dispatcher.housekeeping import Housekeeping
 from dispatcher.link.courier import Courier
 from dispatcher.link.hearing import Ears
 from dispatcher.link.intake import Change, IntakeWorker
@@ -29,6 +31,7 @@ from dispatcher.store.desired import DesiredMaker, was_marked
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
+from dispatcher.store.retention import rows_past
 from dispatcher.store.timed import Awaited, Hearing, run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
@@ -39,6 +42,7 @@ VERSION = version("carshare-controller")
 TICK_US = 2_000_000  # of the line clock: a no-show or an incident is seen this much later than it could be
 NEWS_US = 5_000_000  # while facts come: what a fact itself shows is decided with it
 LOOK_US = 15_000_000  # keys and figures: Prometheus' own usual scrape interval
+COUNT_US = 600_000_000  # rows past their limit: the job has hours, and counting reads large tables
 NEVER_MS = 1 << 62
 QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
@@ -55,6 +59,7 @@ class Setup:
     """Our public key: a broker without `no local` hands us back what we said."""
     digest_secret: bytes
     rules: FleetRules
+    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,15 @@ class Dispatcher:
     def __init__(self, setup: Setup, around: Surroundings, ledger: str) -> None:
         self.database = around.database
         self.figures = Figures()
+        self.rows_past: Mapping[str, int] = {}
+        """Rows past their limit, by limit."""
         self.ledger = ledger
         self.ticks_failed = 0
         self.timed_work_ok = True
         self._looked_us: int | None = None
         """When keys and figures were read."""
+        self._counted_us: int | None = None
+        """When rows past their limit were counted."""
         self._ticked_us = 0
         self._due_ms = 0
         """When timed work has something to decide next, by the wall clock."""
@@ -108,6 +117,9 @@ class Dispatcher:
             setup.namespace, self.keyring, self.rejects, self.intake, self.courier, self.ears, clock
         )
         self.orders = Orders(around.database, self.courier, (clock, line_clock), around.steps)
+        self.housekeeping = Housekeeping(
+            around.database, setup.retention, (clock, line_clock), around.random_bytes, around.steps
+        )
         self._requests = ReportRequests(around.database, self.courier, (clock, line_clock), around.random_bytes)
         self.link = around.make_link(
             LinkOwner(
@@ -128,6 +140,7 @@ class Dispatcher:
         """Do the timed work once, and make everything due that a start asks for."""
         self.courier.use(self.link)
         self.orders.wake()
+        self.housekeeping.begin()
         await self._keep_time()
 
     async def run(self) -> None:
@@ -192,6 +205,10 @@ class Dispatcher:
                 keys, self.figures = await self.database.read(partial(_look, now_ms=now_ms))
                 self.keyring.replace(keys)
                 self._looked_us = now_us
+            if self._counted_us is None or now_us - self._counted_us >= COUNT_US:
+                count = partial(rows_past, retention=self._setup.retention, now_ms=now_ms)
+                self.rows_past = await self.database.read(count)
+                self._counted_us = now_us
         except OperationalError as error:
             self.ticks_failed += 1
             self.timed_work_ok = False

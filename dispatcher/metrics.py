@@ -101,6 +101,14 @@ class DispatcherCollector(Collector):
         yield _gauge("desired_refused_cabinets", refused, figures.desired_refused)
         left_out = "Grants that did not fit the size of a desired state"
         yield _gauge("desired_grants_left_out", left_out, figures.grants_left_out)
+        yield from self._retention()
+
+    def _retention(self) -> Iterable[Metric]:
+        housekeeping = self._dispatcher.housekeeping
+        past = "Rows that are past their limit for longer than the job may need: must be 0"
+        yield _gauges("rows_past_limit", past, "limit", self._dispatcher.rows_past)
+        yield _counter("retention_rows", "Rows that were forgotten past their limit", housekeeping.rows_done)
+        yield _counter("retention_failures", "Rounds of forgetting that failed", housekeeping.failed)
 
     def _requests(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(

@@ -58,7 +58,9 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     keys = read_keys(config.keys)
     line_clock = SystemLineClock()
     database = await _open_database(config.database.url, keys.origin, stack)
-    setup = Setup(config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules)
+    setup = Setup(
+        config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules, config.retention
+    )
     around = Surroundings(
         clock, line_clock, os.urandom, database, LoopSteps(line_clock), _mqtt_link_factory(config, line_clock)
     )

@@ -13,6 +13,8 @@ from contract.asyncapi import asyncapi_text
 from contract.schema import schemas
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import state_diagram
+from dispatcher.core.retention import Retention
+from dispatcher.store.limits import LIMITS
 from runtime.config_reference import reference_table
 from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
@@ -31,6 +33,7 @@ expected. Nothing overrides the file.
 """
 
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
+LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
 FAULT_COLUMNS = ("fault", "what the agent does", "shown by")
 
 
@@ -40,6 +43,7 @@ def texts() -> dict[Path, str]:
     text = architecture.read_text(encoding="utf-8")
     text = _with_section(text, "slots", f"```mermaid\n{mermaid()}```\n")
     text = _with_section(text, "bookings", f"```mermaid\n{state_diagram().rstrip()}\n```\n")
+    privacy = DOCS / "privacy.md"
     configuration = "\n".join(
         (
             CONFIGURATION_HEAD,
@@ -53,9 +57,21 @@ def texts() -> dict[Path, str]:
         architecture: text,
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "configuration.md": configuration,
+        privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
         DOCS / "asyncapi.json": asyncapi_text(),
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
+
+
+def _limits() -> str:
+    """What is kept for how long, as the job and the metric know it."""
+    default = Retention()
+
+    def days(setting: str | None) -> str:
+        return "its own" if setting is None else f"`{setting}`: {getattr(default, setting)}"
+
+    rows = [(f"`{one.name}`", f"`{one.table.name}`", one.holds, days(one.setting), one.then) for one in LIMITS]
+    return f"\n{_table(LIMIT_COLUMNS, rows)}\n"
 
 
 def _drivers(text: str) -> str:

@@ -36,6 +36,7 @@ from dispatcher.store.ledger import (
     contents_elsewhere,
     hash_at,
     is_newest,
+    known_by_kind,
     known_cursor,
     lock_cursor,
     move_cursor,
@@ -114,14 +115,15 @@ class Intake:
     ) -> dict[int, int]:
         """The facts that the ledger holds in another epoch of the same box: number and position there."""
         carried = {
-            fact.seq: (meaning.at_ms, content(fact.text))
+            fact.seq: (meaning.at_ms, content(fact.text), known_by_kind(meaning.kind, meaning.at_ms))
             for fact, meaning in facts
             if not isinstance(meaning, BadFact) and may_be_carried(meaning, batch.epoch_created_ms)
         }
         if not carried:
             return {}
-        known = contents_elsewhere(connection, batch, {at_ms for at_ms, _ in carried.values()})
-        return {seq: known[said] for seq, (_, said) in carried.items() if said in known}
+        known = contents_elsewhere(connection, batch, {at_ms for at_ms, *_ in carried.values()})
+        found = {seq: known.get(said, known.get(kind)) for seq, (_, said, kind) in carried.items()}
+        return {seq: position for seq, position in found.items() if position is not None}
 
     def _append_one(
         self,

@@ -109,9 +109,12 @@ def is_newest(connection: Connection, told: FactBatch | Reported) -> bool:
 
 
 def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collection[int]) -> dict[str, int]:
-    """What other epochs of a batch's cabinet say of these moments, and at which position first."""
+    """What other epochs of a batch's cabinet say of these moments, and at which position first.
+
+    Of a fact whose text is past its limit only its kind is left to know it by: `known_by_kind`.
+    """
     statement = (
-        select(facts.c.position, facts.c.text)
+        select(facts.c.position, facts.c.text, facts.c.kind, facts.c.at_ms)
         .where(
             facts.c.cabinet_id == batch.cabinet,
             facts.c.epoch != batch.epoch,
@@ -121,7 +124,15 @@ def contents_elsewhere(connection: Connection, batch: FactBatch, at_ms: Collecti
         )
         .order_by(facts.c.position.desc())
     )
-    return {content(text): position for position, text in connection.execute(statement)}
+    return {
+        content(row.text) if row.text else known_by_kind(row.kind, row.at_ms): row.position
+        for row in connection.execute(statement)
+    }
+
+
+def known_by_kind(kind: str, at_ms: int) -> str:
+    """Of two facts of a kind in one millisecond at one cabinet, both were told or neither."""
+    return f"{kind[:KIND_CHARACTERS_MAX]}@{at_ms}"
 
 
 _APPEND = insert(facts)

@@ -216,3 +216,22 @@ async def test_timed_work_that_breaks_is_counted_and_tried_again(monkeypatch: py
     assert (bench.dispatcher.ticks_failed, bench.dispatcher.timed_work_ok) == (1, False)
     await bench.dispatcher.tick()
     assert bench.dispatcher.timed_work_ok
+
+
+async def test_rows_past_their_limit_are_a_metric_and_the_dispatcher_forgets_them_by_itself() -> None:
+    async with running() as bench:
+        box = FakeBox()
+        book(bench.database)
+        box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
+        box.note(KeyReturned, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
+        await tell_facts(bench, box, 1)
+        bench.clock.pass_s(366 * 24 * 3600)
+        await bench.dispatcher.tick()
+        scrape = monitored(bench.dispatcher, ApiCounters()).registry
+        assert 'dispatcher_rows_past_limit{limit="rentals"} 1.0' in generate_latest(scrape).decode()
+        assert not await bench.dispatcher.housekeeping.piece()
+        bench.clock.pass_s(600)
+        await bench.dispatcher.tick()
+        shown = generate_latest(scrape).decode()
+        assert 'dispatcher_rows_past_limit{limit="rentals"} 0.0' in shown
+        assert "dispatcher_retention_failures_total 0.0" in shown

@@ -33,6 +33,7 @@ from dispatcher.store.schema.network import (
     stations,
     vehicles,
 )
+from dispatcher.store.schema.personal import audit, held_badges, held_names
 from dispatcher.store.schema.picture import (
     badge_sightings,
     handovers,
@@ -55,6 +56,7 @@ __all__ = [
     "LIVE_BOOKING_STATES",
     "ROLES",
     "STANDINGS",
+    "audit",
     "badge_pins",
     "badge_sightings",
     "badges",
@@ -71,6 +73,8 @@ __all__ = [
     "desired_states",
     "facts",
     "handovers",
+    "held_badges",
+    "held_names",
     "incident_history",
     "incidents",
     "key_states",

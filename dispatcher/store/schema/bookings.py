@@ -50,6 +50,12 @@ Index(  # what timed work asks for every few seconds
     sqlite_where=text(in_list("state", LIVE_BOOKING_STATES)),
     postgresql_where=text(in_list("state", LIVE_BOOKING_STATES)),
 )
+Index(  # what retention looks for: nothing is in it until a booking is over
+    "ix_bookings_known",
+    bookings.c.ended_ms,
+    sqlite_where=text("ended_ms IS NOT NULL AND member_id <> 'forgotten'"),
+    postgresql_where=text("ended_ms IS NOT NULL AND member_id <> 'forgotten'"),
+)
 booking_drivers = table(
     "booking_drivers",
     ref("booking_id", "bookings.id", primary_key=True),

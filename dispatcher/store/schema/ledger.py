@@ -20,7 +20,14 @@ facts = table(
     UniqueConstraint("cabinet_id", "epoch", "seq"),
     sqlite_autoincrement=True,  # a position is never given twice
 )
-"""`repeats`: the position of the fact that this one tells again under another number; it was not applied again."""
+"""`repeats`: the position of the fact that this one tells again under another number; it was not applied again.
+`text` is empty past its limit (`dispatcher.store.retention`); number and hash stay."""
+Index(
+    "ix_facts_told",
+    facts.c.received_ms,
+    sqlite_where=text("text <> ''"),
+    postgresql_where=text("text <> ''"),
+)
 cursors = table(
     "cursors",
     ref("cabinet_id", "cabinets.id", primary_key=True),

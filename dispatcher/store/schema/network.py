@@ -34,9 +34,11 @@ members = table(
     ref("organisation_id", "organisations.id", nullable=True),
     word("standing"),
     Column("role", String(64), nullable=False, server_default="member"),
+    ms("erased_ms", nullable=True),
     origin(),
     one_of("standing", STANDINGS),
 )
+"""`erased_ms`: the row stands for somebody who is not known any more; it has no name and may drive nothing."""
 badges = table(
     "badges",
     id_(),

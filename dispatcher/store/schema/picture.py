@@ -1,6 +1,6 @@
 """Projections of the ledger: who has what, where."""
 
-from sqlalchemy import Column, Float, ForeignKey, Index
+from sqlalchemy import Column, Float, ForeignKey, Index, text
 
 from dispatcher.store.columns import BIG, flag, integer, ms, number, one_of, ref, word
 from dispatcher.store.schema.base import HANDOVER_KINDS, IDENTITIES, KEY_PLACES, table
@@ -51,6 +51,12 @@ handovers = table(
     Index(None, "booking_id"),
     Index(None, "key_id", "at_ms"),
 )
+Index(
+    "ix_handovers_known",
+    handovers.c.at_ms,
+    sqlite_where=text("badge_ref IS NOT NULL"),
+    postgresql_where=text("badge_ref IS NOT NULL"),
+)
 rentals = table(
     "rentals",
     number(),
@@ -67,6 +73,12 @@ rentals = table(
     integer("energy_end_percent", nullable=True),
     Index(None, "booking_id"),
     Index(None, "key_id", "taken_ms"),
+)
+Index(
+    "ix_rentals_known",
+    rentals.c.returned_ms,
+    sqlite_where=text("badge_ref IS NOT NULL"),
+    postgresql_where=text("badge_ref IS NOT NULL"),
 )
 refusals = table(
     "refusals",
