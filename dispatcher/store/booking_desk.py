@@ -37,6 +37,7 @@ from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.members import people
 from dispatcher.store.registry import station_exists
 from dispatcher.store.service import being_used
+from dispatcher.store.telling import tell_booking
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
 
 
@@ -68,7 +69,7 @@ class BookingDesk:
             if verdict is None:
                 booking = self._new(wanted, _by_id(candidates, view.vehicle_id))
                 if insert_booking(self.connection, booking):
-                    self._written(booking, "created", _summary(booking))
+                    self._written(None, booking, "created", _summary(booking))
                     return booking
                 verdict = NotFree(view.vehicle_id, BookingReason.VEHICLE_NOT_FREE, None)
             not_free.append(verdict)
@@ -100,10 +101,12 @@ class BookingDesk:
             return booking
         if not update_booking(self.connection, changed):
             return self._not_free(changed)
-        self._written(changed, "changed", {"before": _summary(booking), "after": _summary(changed)})
+        changed = replace(changed, version=changed.version + 1)
+        detail = {"before": _summary(booking), "after": _summary(changed)}
+        self._written(booking.state, changed, "changed", detail)
         if changed.cabinet_id != booking.cabinet_id:
             mark_dirty(self.connection, booking.cabinet_id)
-        return replace(changed, version=changed.version + 1)
+        return changed
 
     def extend(self, booking: Booking, end_ms: int) -> Booking | Declined:
         """A later end and nothing else. `booking` was read with its lock in this transaction."""
@@ -122,9 +125,10 @@ class BookingDesk:
         cancelled = replace(booking, state=BookingState.CANCELLED, ended_ms=self.now_ms, changed_ms=self.now_ms)
         done = update_booking(self.connection, cancelled)
         assert done, "a cancelled booking overlaps nothing"
+        cancelled = replace(cancelled, version=cancelled.version + 1)
         notice_s = (booking.start_ms - self.now_ms) // 1000
-        self._written(cancelled, "cancelled", {"notice_s": notice_s})
-        return replace(cancelled, version=cancelled.version + 1)
+        self._written(booking.state, cancelled, "cancelled", {"notice_s": notice_s})
+        return cancelled
 
     def _check_people(self, wanted: WantedBooking) -> Refused | None:
         found = people(self.connection, [wanted.member_id, *wanted.driver_ids])
@@ -268,8 +272,9 @@ class BookingDesk:
     def _alternatives(self, asked: Asked, tried: Sequence[Vehicle]) -> tuple[Alternative, ...]:
         return alternatives(self.connection, self.rules, asked, tried, self.now_ms)
 
-    def _written(self, booking: Booking, what: str, detail: dict[str, Any]) -> None:
+    def _written(self, before: BookingState | None, booking: Booking, what: str, detail: dict[str, Any]) -> None:
         add_history(self.connection, booking.id, self.now_ms, what, self.author, detail)
+        tell_booking(self.connection, before, booking, what)
         mark_dirty(self.connection, booking.cabinet_id)
 
 

@@ -16,6 +16,7 @@ from dispatcher.core.rules import FleetRules, hold_until_ms
 from dispatcher.store.bookings import Booking, add_history, booking_by_id, update_booking
 from dispatcher.store.desired import mark_dirty
 from dispatcher.store.schema import bookings
+from dispatcher.store.telling import tell_booking
 
 REFUSED = "refused"  # in a booking's history: what happened did not move it, and why
 
@@ -56,6 +57,7 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
     assert done, "a booking keeps its own window through its states"
     detail = {**happening.detail, "state": following}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
+    tell_booking(connection, booking.state, replace(changed, version=changed.version + 1), happening.event)
     mark_dirty(connection, booking.cabinet_id)
     return True
 

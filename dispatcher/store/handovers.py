@@ -1,6 +1,6 @@
 """A key taken, a key returned: the slot, the key, the booking, the handover and the rental move together."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
@@ -17,9 +17,10 @@ from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
+from dispatcher.store.telling import tell_handover, tell_rental_end
 
 _NEW_HANDOVER, _NEW_RENTAL = insert(handovers), insert(rentals)
-_RENTAL = update(rentals).where(rentals.c.id == bindparam("this"))
+_RENTAL = update(rentals).where(rentals.c.id == bindparam("this")).returning(*rentals.c)
 _OPEN = (
     select(rentals.c.id, rentals.c.taken_ms)
     .where(rentals.c.returned_ms.is_(None))
@@ -96,7 +97,7 @@ def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_RETURNED, returned_ms)
     assert fact.key is not None, "one that is known elsewhere has a name"
-    end_rental_of_key(at.connection, fact.key, returned_ms, None)
+    end_rental_of_key(at.connection, fact.key, RentalEnd(returned_ms, None, at.received_ms))
 
 
 def key_returned(at: Applying, fact: KeyReturned) -> None:
@@ -131,7 +132,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         "badge_ref": badge_ref,
     }
     _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact), **who})
-    _end_rental(at.connection, fact, who["booking_id"])
+    _end_rental(at, fact, who["booking_id"])
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     if fact.key is not None:
         at.forget_key_elsewhere(fact.key, fact.slot)
@@ -183,6 +184,7 @@ def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, 
         "identity": fact.identity,
     }
     at.connection.execute(_NEW_HANDOVER, row)
+    tell_handover(at.connection, fact, row, at.received_ms)
 
 
 def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
@@ -196,34 +198,42 @@ def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
     at.connection.execute(_NEW_RENTAL, row)
 
 
-def _end_rental(connection: Connection, fact: KeyReturned, booking_id: str | None) -> None:
+def _end_rental(at: Applying, fact: KeyReturned, booking_id: str | None) -> None:
     """Close the rental of this key; for a key nothing identified, its booking's."""
+    end = RentalEnd(fact.at_ms, fact.vehicle, at.received_ms)
     if fact.key is not None:
-        end_rental_of_key(connection, fact.key, fact.at_ms, fact.vehicle)
+        end_rental_of_key(at.connection, fact.key, end)
     elif booking_id is not None:
-        _close_rental(connection, _OPEN_OF_BOOKING, booking_id, fact.at_ms, fact.vehicle)
+        _close_rental(at.connection, _OPEN_OF_BOOKING, booking_id, end)
 
 
-def end_rental_of_key(
-    connection: Connection, key_id: str, returned_ms: int, reading: VehicleReading | None
-) -> None:
+class RentalEnd(NamedTuple):
+    """How a rental ended."""
+
+    returned_ms: int
+    """By the cabinet's clock."""
+    reading: VehicleReading | None
+    now_ms: int
+    """When it is written, by ours."""
+
+
+def end_rental_of_key(connection: Connection, key_id: str, end: RentalEnd) -> None:
     """Close the newest rental of a key that is open, if any is."""
-    _close_rental(connection, _OPEN_OF_KEY, key_id, returned_ms, reading)
+    _close_rental(connection, _OPEN_OF_KEY, key_id, end)
 
 
-def _close_rental(
-    connection: Connection, newest: Select[Any], of_this: str, returned_ms: int, reading: VehicleReading | None
-) -> None:
+def _close_rental(connection: Connection, newest: Select[Any], of_this: str, end: RentalEnd) -> None:
     rental = connection.execute(newest, {"this": of_this}).one_or_none()
     if rental is None:
         return
-    reading = at_return(reading, (returned_ms - rental.taken_ms) // 1000)
+    reading = at_return(end.reading, (end.returned_ms - rental.taken_ms) // 1000)
     values = {
-        "returned_ms": returned_ms,
+        "returned_ms": end.returned_ms,
         "odometer_end_m": reading.odometer_m if reading is not None else None,
         "energy_end_percent": reading.energy_percent if reading is not None else None,
     }
-    connection.execute(_RENTAL, {"this": rental.id, **values})
+    ended = connection.execute(_RENTAL, {"this": rental.id, **values}).mappings().one()
+    tell_rental_end(connection, ended, end.now_ms)
 
 
 def _close_unidentified(at: Applying, fact: KeyReturned) -> None:

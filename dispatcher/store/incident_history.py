@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select
 
 from dispatcher.store.schema import incident_history
+from dispatcher.store.telling import tell_incident
 
 PROGRAM = "dispatcher"  # the author of what nobody ordered
 HISTORY_MAX = 200  # newest entries shown: an incident that changed more often is told by its last hours
@@ -48,7 +49,7 @@ def note(
     detail: Mapping[str, Any],
     author: str = PROGRAM,
 ) -> None:
-    """Write one entry."""
+    """Write one entry, and tell others that there is one."""
     row = {
         "incident_id": incident_id,
         "at_ms": at_ms,
@@ -57,6 +58,7 @@ def note(
         "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
     }
     connection.execute(_NEW, row)
+    tell_incident(connection, f"incident.{what}", incident_id, at_ms)
 
 
 def history_of(connection: Connection, incident_id: int) -> tuple[Entry, ...]:

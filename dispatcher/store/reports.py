@@ -16,7 +16,7 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
 from dispatcher.store.devices import close_answering
-from dispatcher.store.handovers import end_rental_of_key
+from dispatcher.store.handovers import RentalEnd, end_rental_of_key
 from dispatcher.store.incidents import close_incident, open_subjects, some_are_open
 from dispatcher.store.isolation import isolated
 from dispatcher.store.keys import set_key, settle_key
@@ -158,7 +158,7 @@ def _return_unheard(at: _Applying, key_id: str, grant_id: str | None) -> None:
         author = f"cabinet {at.cabinet_id}"
         happening = Happening(BookingEvent.KEY_RETURNED, at.at_ms, at.now_ms, author, {"seen": "reported"})
         apply_event(at.connection, booking, happening, at.rules)
-    end_rental_of_key(at.connection, key_id, at.at_ms, None)
+    end_rental_of_key(at.connection, key_id, RentalEnd(at.at_ms, None, at.now_ms))
 
 
 def _slots_are_empty(at: _Applying, empty: Collection[int], known: Iterable[Row[Any]]) -> None:

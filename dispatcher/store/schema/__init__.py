@@ -20,6 +20,7 @@ from dispatcher.store.schema.base import (
 )
 from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings, custody
 from dispatcher.store.schema.decisions import desired_grants, desired_states, incident_history, incidents
+from dispatcher.store.schema.events import DELIVERY_STATES, WEBHOOK_STATES, outbox, webhook_deliveries, webhooks
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
 from dispatcher.store.schema.network import (
     badge_pins,
@@ -49,6 +50,7 @@ __all__ = [
     "BADGE_STATES",
     "BOOKING_STATES",
     "COMMAND_OUTCOMES",
+    "DELIVERY_STATES",
     "HANDOVER_KINDS",
     "IDENTITIES",
     "KEY_PLACES",
@@ -56,6 +58,7 @@ __all__ = [
     "LIVE_BOOKING_STATES",
     "ROLES",
     "STANDINGS",
+    "WEBHOOK_STATES",
     "audit",
     "badge_pins",
     "badge_sightings",
@@ -85,6 +88,7 @@ __all__ = [
     "metadata",
     "municipalities",
     "organisations",
+    "outbox",
     "refusals",
     "rentals",
     "slot_states",
@@ -92,4 +96,6 @@ __all__ = [
     "vehicle_positions",
     "vehicle_readings",
     "vehicles",
+    "webhook_deliveries",
+    "webhooks",
 ]

@@ -1,0 +1,107 @@
+"""Events out of rows: what the places that change bookings, keys and incidents call."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, select
+
+from contract.facts import KeyReturned, KeyTaken
+from dispatcher.core.booking_states import BookingState
+from dispatcher.core.events import BookingData, HandoverData, IncidentData, RentalData, booking_event
+from dispatcher.core.windows import to_utc
+from dispatcher.store.bookings import Booking
+from dispatcher.store.outbox import Event, emit
+from dispatcher.store.schema import incidents
+
+
+def tell_booking(connection: Connection, before: BookingState | None, after: Booking, why: str) -> None:
+    """A booking was written.
+
+    Args:
+        connection: of the transaction that wrote it.
+        before: its state until then; None: it is new.
+        after: as it was written.
+        why: the word of its history.
+    """
+    data = BookingData(
+        booking_id=after.id,
+        version=after.version,
+        why=why,
+        state=after.state,
+        vehicle_id=after.vehicle_id,
+        category=after.category,
+        station_id=after.station_id,
+        cabinet_id=after.cabinet_id,
+        organisation_id=after.organisation_id,
+        start=to_utc(after.start_ms),
+        end=to_utc(after.end_ms),
+        original_start=to_utc(after.original_start_ms),
+        taken_at=_instant(after.taken_ms),
+        returned_at=_instant(after.returned_ms),
+        ended_at=_instant(after.ended_ms),
+        member_id=after.member_id,
+        driver_ids=after.driver_ids,
+    )
+    kind = booking_event(before, after.state)
+    emit(connection, Event(kind, f"bookings/{after.id}", after.changed_ms, data))
+
+
+def tell_handover(connection: Connection, fact: KeyTaken | KeyReturned, row: dict[str, Any], now_ms: int) -> None:
+    """A key was taken or returned; `row` is the handover as it was written."""
+    key_id, cabinet_id = row["key_id"], row["cabinet_id"]
+    data = HandoverData(
+        position=row["position"],
+        at=to_utc(fact.at_ms),
+        cabinet_id=cabinet_id,
+        slot=fact.slot,
+        key_id=key_id,
+        vehicle_id=row["vehicle_id"],
+        booking_id=row["booking_id"],
+        identity=fact.identity,
+        wrong_slot=row["wrong_slot"],
+    )
+    subject = f"keys/{key_id}" if key_id is not None else f"cabinets/{cabinet_id}"
+    emit(connection, Event(f"key.{row['kind']}", subject, now_ms, data))
+
+
+def tell_rental_end(connection: Connection, rental: RowMapping, now_ms: int) -> None:
+    """A rental was closed; `rental` is its row since."""
+    data = RentalData(
+        rental_id=rental["id"],
+        booking_id=rental["booking_id"],
+        vehicle_id=rental["vehicle_id"],
+        key_id=rental["key_id"],
+        taken_at=to_utc(rental["taken_ms"]),
+        returned_at=to_utc(rental["returned_ms"]),
+        odometer_start_m=rental["odometer_start_m"],
+        odometer_end_m=rental["odometer_end_m"],
+        energy_start_percent=rental["energy_start_percent"],
+        energy_end_percent=rental["energy_end_percent"],
+    )
+    emit(connection, Event("rental.ended", f"rentals/{rental['id']}", now_ms, data))
+
+
+_INCIDENT = select(incidents).where(incidents.c.id == bindparam("this"))
+
+
+def tell_incident(connection: Connection, kind: str, incident_id: int, now_ms: int) -> None:
+    """Something became of an incident: `kind` is the event's, such as `incident.opened`."""
+    incident = connection.execute(_INCIDENT, {"this": incident_id}).one()
+    data = IncidentData(
+        incident_id=incident.ref,
+        kind=incident.kind,
+        severity=incident.severity,
+        cabinet_id=incident.cabinet_id,
+        vehicle_id=incident.vehicle_id,
+        booking_id=incident.booking_id,
+        opened_at=to_utc(incident.opened_ms),
+        closed_at=_instant(incident.closed_ms),
+        acknowledged_at=_instant(incident.acknowledged_ms),
+        is_assigned=incident.assigned_to is not None,
+        reopened=incident.reopened,
+    )
+    emit(connection, Event(kind, f"incidents/{incident.ref}", now_ms, data))
+
+
+def _instant(at_ms: int | None) -> datetime | None:
+    return None if at_ms is None else to_utc(at_ms)
