@@ -5,6 +5,9 @@ dispatcher migrate --config dispatcher.toml
 dispatcher import --config dispatcher.toml [--check] FILE...
 dispatcher vouch --config dispatcher.toml [--check]
 dispatcher new-keys DIRECTORY
+dispatcher token new NAME --scopes SCOPE,... [--expires TIME] --config dispatcher.toml
+dispatcher token list --config dispatcher.toml
+dispatcher token revoke NAME --config dispatcher.toml
 dispatcher badge-key --config dispatcher.toml --cabinet ID
 
 Whatever is wrong with the input is a line on stderr, and the exit status is 2.
@@ -33,6 +36,7 @@ from dispatcher.store.migrate import WrongSchema, migrate, pending
 from dispatcher.store.origin import Origin
 from dispatcher.store.schema import cabinets
 from dispatcher.store.vouching import OtherOrigin, Vouched, check_origin, vouch
+from dispatcher.token_commands import add_token_commands
 from runtime.clocks import Clock, SystemClock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
@@ -91,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     vouching.add_argument("--check", action="store_true", help="name the rows, sign nothing")
     new_keys = add("new-keys", _new_keys, "make keys, secrets and a first API token", config=False)
     new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
+    token = commands.add_parser("token", help="make, list and revoke tokens of the API")
+    add_token_commands(token, _say)
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser

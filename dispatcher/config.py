@@ -14,7 +14,6 @@ from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import BadKey, Signer, private_key_from_pem, public_key_from_text, public_key_text
 from contract.topics import NAMESPACE_PATTERN, Author
 from contract.values import OpaqueId
-from dispatcher.api.tokens import Tokens
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
@@ -23,8 +22,6 @@ from runtime.config import ConfigError, Settings, load_toml
 from runtime.logs import LogFormat, LogLevel
 from runtime.mqtt_settings import MqttSettings
 from runtime.paths import FOLDER, LocalFile
-
-TOKEN_LINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,31})\s+(?P<digest>[0-9a-f]{64})")
 
 
 class DatabaseSettings(Settings):
@@ -58,7 +55,8 @@ class HttpSettings(Settings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """TCP port; 0: any free one, named in the log."""
     tokens_file: LocalFile
-    """Who may call: one `name sha256-of-the-token` per line, as `dispatcher new-keys` prints it."""
+    """Who may call: one `name sha256-of-the-token scopes expiry` per line. `dispatcher token` writes it; it is read
+    again within a second of a change."""
     certificate_file: LocalFile | None = None
     """PEM file with the certificate and its chain."""
     key_file: LocalFile | None = None
@@ -161,29 +159,6 @@ def _hex_secret(path: Path, size: int) -> bytes:
         expected = f"expected {2 * size} hexadecimal digits in lower case"
         raise ConfigError(f"{path}: (secret, not shown): {expected}")
     return bytes.fromhex(text)
-
-
-def read_tokens(path: Path) -> Tokens:
-    """Read who may call the API. Raises `ConfigError` with every wrong line."""
-    digest_by_name: dict[str, bytes] = {}
-    faults = []
-    for number, raw in enumerate(_text(path).splitlines(), start=1):
-        line = raw.partition("#")[0].strip()
-        match = TOKEN_LINE.fullmatch(line)
-        if not line:
-            continue
-        if match is None:
-            expected = "expected `name sha256`: a name of a-z, 0-9 and -, and 64 hexadecimal digits"
-            faults.append(f"{path}:{number}: (not shown): {expected}")
-        elif match["name"] in digest_by_name:
-            faults.append(f"{path}:{number}: name = {match['name']!r}: expected a name not used above")
-        else:
-            digest_by_name[match["name"]] = bytes.fromhex(match["digest"])
-    if not faults and not digest_by_name:
-        faults.append(f"{path}: expected at least one line `name sha256`: without it nobody can call the API")
-    if faults:
-        raise ConfigError(*faults)
-    return Tokens(digest_by_name)
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,5 @@
 """Makes a dispatcher's secrets: the keys of its messages, badge digests and rows, and a first API token."""
 
-import base64
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +9,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import private_key_from_pem, public_key_text
+from dispatcher.api.scopes import Scope
+from dispatcher.api.token_file import OWNER_ONLY, written
+from dispatcher.api.tokens import new_token
 from dispatcher.store.ids import RandomBytes
 from dispatcher.store.origin import ORIGIN_KEY_BYTES
 from runtime.config import ConfigError
 
 SEED_BYTES = 32  # an Ed25519 private key (RFC 8032, section 5.1.5)
-TOKEN_BYTES = 32  # 256 bits: its plain hash cannot be searched
-OWNER_ONLY = 0o600
 FIRST_CALLER = "first"
+"""It may do anything: make narrower ones with `dispatcher token new`, then revoke it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,12 @@ def write_new_keys(directory: Path, random_bytes: RandomBytes) -> NewKeys:
     """
     key = Ed25519PrivateKey.from_private_bytes(random_bytes(SEED_BYTES))
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    token = base64.urlsafe_b64encode(random_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
-    token_line = f"{FIRST_CALLER} {hashlib.sha256(token.encode()).hexdigest()}"
+    token, kept = new_token(FIRST_CALLER, Scope, None, random_bytes)
     contents = {
         directory / "signing-key.pem": pem,
         directory / "digest-secret": f"{random_bytes(DIGEST_KEY_BYTES).hex()}\n".encode(),
         directory / "origin-key": f"{random_bytes(ORIGIN_KEY_BYTES).hex()}\n".encode(),
-        directory / "tokens": f"{token_line}\n".encode(),
+        directory / "tokens": written([kept]),
     }
     there = [path for path in contents if path.exists()]
     if there:
@@ -56,7 +55,7 @@ def write_new_keys(directory: Path, random_bytes: RandomBytes) -> NewKeys:
             _write(path, content)
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from None
-    return NewKeys(tuple(contents), public_key_text(private_key_from_pem(pem)), token, token_line)
+    return NewKeys(tuple(contents), public_key_text(private_key_from_pem(pem)), token, kept.line)
 
 
 def _write(path: Path, content: bytes) -> None:

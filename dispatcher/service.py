@@ -11,7 +11,8 @@ from sqlalchemy.exc import DatabaseError
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
-from dispatcher.config import DispatcherConfig, read_keys, read_tokens
+from dispatcher.api.token_file import TokenFile
+from dispatcher.config import DispatcherConfig, read_keys
 from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
 from dispatcher.metrics import monitored
 from dispatcher.store.database import Database
@@ -80,9 +81,8 @@ async def serve_http(
         wake=dispatcher.changed,
     )
     http = config.http
-    app = create_app(
-        context, tokens=read_tokens(http.tokens_file), monitored=monitored(dispatcher, context.counters)
-    )
+    tokens = TokenFile(http.tokens_file, SystemLineClock(), context.counters)
+    app = create_app(context, tokens=tokens.now, monitored=monitored(dispatcher, context.counters))
     certificate = None
     if http.certificate_file is not None and http.key_file is not None:
         certificate = ServerCertificate(http.certificate_file, http.key_file)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract.asyncapi import asyncapi_text
 from contract.schema import schemas
+from dispatcher.api.scopes import MEANING, Scope
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import state_diagram
 from dispatcher.core.retention import Retention
@@ -56,6 +57,7 @@ def texts() -> dict[Path, str]:
     return {
         architecture: text,
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
+        DOCS / "api.md": _with_section((DOCS / "api.md").read_text(encoding="utf-8"), "scopes", _scopes()),
         DOCS / "configuration.md": configuration,
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
         DOCS / "asyncapi.json": asyncapi_text(),
@@ -84,6 +86,10 @@ def _drivers(text: str) -> str:
     text = _with_section(text, "drivers", _table(DRIVER_COLUMNS, [_driver_row(driver) for driver in declared]))
     faults = "\n".join(f"### `{driver.name}`\n\n{_faults(driver)}" for driver in declared)
     return _with_section(text, "faults", f"\n{faults}\n")
+
+
+def _scopes() -> str:
+    return _table(("scope", "what it allows"), [(f"`{scope}`", MEANING[scope]) for scope in Scope])
 
 
 def _driver_row(driver: AnyDriver) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """The dispatcher's HTTP application: the API under /api/v1, beside it health and metrics."""
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 
 from dispatcher.api import (
@@ -23,12 +25,12 @@ from runtime.health import HealthApp, Monitored
 VERSION = "1.0.0"  # of the API, not of the program: its major is in the path
 
 
-def create_app(context: ApiContext, *, tokens: Tokens, monitored: Monitored) -> FastAPI:
+def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: Monitored) -> FastAPI:
     """Make the application.
 
     Args:
         context: what the endpoints work with; its database is migrated.
-        tokens: who may call.
+        tokens: who may call, asked at every request.
         monitored: registry and checks behind /metrics, /healthz and /readyz.
     """
     app = FastAPI(
@@ -43,7 +45,14 @@ def create_app(context: ApiContext, *, tokens: Tokens, monitored: Monitored) -> 
     app.state.context = context
     for part in (stations, vehicles, members, bookings, orders, availability, commands, release_codes, incidents):
         app.include_router(part.router)
-    app.add_middleware(Gate, tokens=tokens, counters=context.counters, health=HealthApp(monitored))
+    app.add_middleware(
+        Gate,
+        routes=app.routes,
+        tokens=tokens,
+        clock=context.clock,
+        counters=context.counters,
+        health=HealthApp(monitored),
+    )
     add_fault_handlers(app)
     document(app)
     return app

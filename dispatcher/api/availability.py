@@ -18,6 +18,7 @@ from dispatcher.api.problems import (
     vehicle_not_free,
 )
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import (
     Answer,
     Category,
@@ -35,7 +36,7 @@ from dispatcher.store.paging import Page, PageRequest
 from dispatcher.store.registry import station_exists
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicles_page, views
 
-router = resource("availability")
+router = resource("availability", read=Scope.NETWORK_READ)
 
 Looked = tuple[Page[Vehicle], list[VehicleView]]
 

@@ -32,6 +32,7 @@ from dispatcher.api.problems import (
     vehicle_not_free,
 )
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Id, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.core.windows import Window, to_ms
 from dispatcher.store.booking_desk import BookingDesk, locked
@@ -40,7 +41,7 @@ from dispatcher.store.bookings import Booking, BookingFilter, booking_by_id, boo
 from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.paging import Page
 
-router = resource("bookings")
+router = resource("bookings", read=Scope.BOOKINGS_READ, write=Scope.BOOKINGS_WRITE)
 
 Out = TypeVar("Out", bound=BookingOut)
 

@@ -11,6 +11,7 @@ from contract.values import Slot
 from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, instant_of
 from dispatcher.core.windows import to_utc
 from dispatcher.store.commands import (
@@ -24,7 +25,7 @@ from dispatcher.store.commands import (
 from dispatcher.store.ids import new_id
 from dispatcher.store.registry import cabinet_fields
 
-router = resource("cabinets")
+router = resource("cabinets", read=Scope.OPERATIONS, write=Scope.OPERATIONS)
 
 EXPIRES_MIN_S = 10  # one resend: a shorter one could be lost with a single message
 EXPIRES_MAX_S = 600  # somebody stands there and waits: what opens later than this surprises

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from dispatcher.api.context import ApiContext
-from dispatcher.api.gate import BODY_BYTES_MAX
+from dispatcher.api.gate import BODY_BYTES_MAX, ROUTE
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal
 from dispatcher.expectations import expectation
 from dispatcher.instants import TIME_WITHOUT_OFFSET
@@ -26,8 +26,6 @@ RETRY_AFTER_S = 5  # a writer waits 10 s for the lock; who comes back then has m
 REASON_BY_STATUS: Mapping[int, tuple[ApiReason, str]] = MappingProxyType(
     {
         400: (ApiReason.MALFORMED_JSON, "expected a JSON object in UTF-8"),
-        404: (ApiReason.NOT_FOUND, "expected a path that the API describes, see /api/v1/openapi.json"),
-        405: (ApiReason.METHOD_NOT_ALLOWED, "expected a method that the API describes for this path"),
         413: (ApiReason.BODY_TOO_LARGE, f"expected at most {BODY_BYTES_MAX} bytes"),
     }
 )
@@ -88,7 +86,7 @@ def _answer(request: Request, refusal: Refusal) -> JSONResponse:
 
 def _route(request: Request) -> str | None:
     """The template: the path itself holds ids."""
-    return getattr(request.scope.get("route"), "path", None)
+    return request.scope.get(ROUTE)
 
 
 def invalid(errors: Sequence[Any]) -> Refusal:

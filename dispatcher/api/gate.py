@@ -1,13 +1,19 @@
-"""What every request passes first: health for anybody, the rest with a known token and a bounded body.
+"""What every request passes first: health for anybody, the rest with a token, its scope, and a bounded body.
 
-The gate denies by default: a route that somebody adds is closed, also one that does not exist.
+This is the one place that decides who may do what. It denies by default: a route that declares no scope is closed
+to everybody, and what is not in the table of routes is not reached.
 """
 
+from collections.abc import Callable, Sequence
+
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from dispatcher.api.counters import OTHER, OTHER_METHOD, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
-from dispatcher.api.tokens import Tokens
+from dispatcher.api.route_table import Route, RouteTable
+from dispatcher.api.tokens import Token, Tokens
+from runtime.clocks import Clock
 from runtime.listening import AsgiApp, Message, Receive, Scope, Send
 
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -16,15 +22,27 @@ BODY_BYTES_MAX = 16 * 1024  # the largest sensible request, a booking with 20 dr
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 LENGTH_DIGITS_MAX = 18  # more is too large whatever it says, and Python reads no number of 5,000 digits
 SCHEME = "bearer"
+ROUTE = "dispatcher.route"  # of a request: the template of its route, where there is one
 NOT_KEPT = (b"cache-control", b"no-store")  # answers hold people and bookings: no cache keeps them
 
 
 class Gate:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: AsgiApp, *, tokens: Tokens, counters: ApiCounters, health: AsgiApp) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        routes: Sequence[BaseRoute],
+        tokens: Callable[[], Tokens],
+        clock: Clock,
+        counters: ApiCounters,
+        health: AsgiApp,
+    ) -> None:
         self._app = app
+        self._routes = RouteTable(routes)
         self._tokens = tokens
+        self._clock = clock
         self._counters = counters
         self._health = health
 
@@ -49,20 +67,13 @@ class Gate:
         try:
             await self._guarded(scope, receive, sending)
         finally:
-            template = getattr(scope.get("route"), "path", OTHER)
+            template = scope.get(ROUTE, OTHER)
             method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
             self._counters.requests[method, template, status] += 1
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        refusal = None
-        if scope["path"] != OPENAPI_PATH:
-            caller = self._caller(headers.get(b"authorization"))
-            if isinstance(caller, Refusal):
-                refusal = caller
-            else:
-                scope.setdefault("state", {})["caller"] = caller
-        if refusal is None and _declared_bytes(headers) > BODY_BYTES_MAX:
+        refusal = None if scope["path"] == OPENAPI_PATH else self._refusal(scope)
+        if refusal is None and _declared_bytes(dict(scope["headers"])) > BODY_BYTES_MAX:
             refusal = Refusal(ApiReason.BODY_TOO_LARGE, f"expected at most {BODY_BYTES_MAX} bytes")
         if refusal is not None:
             self._counters.refusals[refusal.problem.reason] += 1
@@ -70,17 +81,43 @@ class Gate:
         else:
             await self._app(scope, _bounded(receive), send)
 
-    def _caller(self, authorization: bytes | None) -> str | Refusal:
-        scheme, _, token = (authorization or b"").decode("latin-1").partition(" ")
-        if scheme.lower() != SCHEME or not token.strip():
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        """Who asks comes first: a stranger is not told which paths there are."""
+        token = self._token(dict(scope["headers"]).get(b"authorization"))
+        if isinstance(token, Refusal):
+            return token
+        scope.setdefault("state", {})["caller"] = token.name
+        route = self._routes.find(scope["method"], scope["path"])
+        if isinstance(route, Refusal):
+            return route
+        scope[ROUTE] = route.template
+        return _forbidden(route, token)
+
+    def _token(self, authorization: bytes | None) -> Token | Refusal:
+        scheme, _, text = (authorization or b"").decode("latin-1").partition(" ")
+        if scheme.lower() != SCHEME or not text.strip():
             challenge = {"www-authenticate": "Bearer"}
             detail = "expected a header `Authorization: Bearer TOKEN`"
             return Refusal(ApiReason.MISSING_TOKEN, detail, headers=challenge)
-        caller = self._tokens.caller(token.strip())
-        if caller is None:
-            challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
+        token = self._tokens().find(text.strip())
+        challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
+        if token is None:
             return Refusal(ApiReason.UNKNOWN_TOKEN, "expected a token that is registered", headers=challenge)
-        return caller
+        if token.expired(self._clock.now_ms()):
+            detail = f"token {token.name!r} expired at {token.expiry}: expected one that is valid now"
+            return Refusal(ApiReason.EXPIRED_TOKEN, detail, headers=challenge)
+        return token
+
+
+def _forbidden(route: Route, token: Token) -> Refusal | None:
+    """The decision: the token has the one scope that the route declares."""
+    if route.scope is None:
+        return Refusal(ApiReason.INSUFFICIENT_SCOPE, "this route declares no scope, and is open to nobody")
+    if route.scope in token.scopes:
+        return None
+    challenge = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{route.scope}"'}
+    detail = f"token {token.name!r} has {', '.join(sorted(token.scopes))}; expected {route.scope}"
+    return Refusal(ApiReason.INSUFFICIENT_SCOPE, detail, headers=challenge, scope=route.scope)
 
 
 def _declared_bytes(headers: dict[bytes, bytes]) -> int:

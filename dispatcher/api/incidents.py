@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.core.incidents import KINDS, IncidentKind, Severity, runbook
 from dispatcher.core.windows import to_utc
@@ -27,7 +28,7 @@ from dispatcher.store.incident_desk import (
 from dispatcher.store.incident_history import Entry, Happened
 from dispatcher.store.incidents import Incident
 
-router = resource("incidents")
+router = resource("incidents", read=Scope.INCIDENTS_READ, write=Scope.OPERATIONS)
 
 ASSIGNEE_CHARACTERS_MAX = 100
 COMMENT_CHARACTERS_MAX = 2000  # a page of text: what is longer belongs into a file beside it

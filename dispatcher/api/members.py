@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 from dispatcher.api.context import Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope, needs
 from dispatcher.api.values import Answer, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.core.rules import Standing
 from dispatcher.store.members import Badge, Member, MemberSearch, badges_of, member_by_id, members_page
 
-router = resource("members")
+router = resource("members", read=Scope.MEMBERS_READ, write=Scope.MEMBERS_WRITE)
 
 
 class MemberOut(Answer):
@@ -49,7 +50,7 @@ class MemberQuery(PageQuery):
     standing: Standing | None = None
 
 
-@router.post("/search", responses=answers(400, 413, 422))
+@router.post("/search", dependencies=[needs(Scope.MEMBERS_READ)], responses=answers(400, 413, 422))
 async def search_members(context: Context, query: MemberQuery) -> MemberList:
     """Members that fit every field given, in the order of their ids."""
     wanted = MemberSearch(query.name, query.organisation_id, query.standing)

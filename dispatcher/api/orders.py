@@ -23,6 +23,7 @@ from dispatcher.api.order_models import (
 )
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found, refusal_of, vehicle_not_free
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Id, PageQuery, next_cursor, page_request
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import BookingReason, Refused
@@ -35,7 +36,7 @@ from dispatcher.store.members import people
 from dispatcher.store.order_desk import OrderChange, OrderDesk, WantedOrder, locked_order, order_by_id
 from dispatcher.store.paging import Page
 
-router = resource("orders")
+router = resource("orders", read=Scope.FLEET_READ, write=Scope.FLEET_WRITE)
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))

@@ -28,6 +28,8 @@ class ApiReason(StrEnum):
     BAD_CURSOR = "bad_cursor"
     MISSING_TOKEN = "missing_token"  # noqa: S105  # a reason, no secret
     UNKNOWN_TOKEN = "unknown_token"  # noqa: S105  # as above
+    EXPIRED_TOKEN = "expired_token"  # noqa: S105  # as above
+    INSUFFICIENT_SCOPE = "insufficient_scope"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
@@ -47,6 +49,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.BAD_CURSOR: (422, "The cursor is none that this list gave out"),
         ApiReason.MISSING_TOKEN: (401, "A bearer token is required"),
         ApiReason.UNKNOWN_TOKEN: (401, "The bearer token is not known"),
+        ApiReason.EXPIRED_TOKEN: (401, "The bearer token has expired"),
+        ApiReason.INSUFFICIENT_SCOPE: (403, "The token may not do this"),
         ApiReason.NOT_FOUND: (404, "There is no such thing"),
         ApiReason.METHOD_NOT_ALLOWED: (405, "This resource does not know that method"),
         ApiReason.BODY_TOO_LARGE: (413, "The body is too large"),
@@ -149,6 +153,8 @@ class Problem(_Documented):
     """What could be booked instead: at the same station, then at the nearest ones; absent: none known."""
     latest_end: datetime | None = None
     """The latest end that the booking can have as things stand."""
+    scope: str | None = None
+    """The scope that the token lacks."""
 
 
 class ProblemResponse(JSONResponse):
@@ -168,12 +174,12 @@ class Refusal(Exception):
         detail: str,
         errors: Sequence[FieldFault] = (),
         *,
-        not_free: Sequence[VehicleNotFree] | None = None,
-        alternatives: Sequence[AlternativeVehicle] | None = None,
-        latest_end: datetime | None = None,
         headers: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> None:
+        """`more`: further fields of the problem, such as `not_free`."""
         super().__init__(reason)
+        assert more.keys() <= Problem.model_fields.keys(), more.keys()
         status, title = PROBLEMS[reason]
         self.headers = dict(headers or {})
         self.problem = Problem(
@@ -183,9 +189,7 @@ class Refusal(Exception):
             detail=detail,
             reason=reason,
             errors=list(errors),
-            not_free=list(not_free) if not_free is not None else None,
-            alternatives=list(alternatives) if alternatives is not None else None,
-            latest_end=latest_end,
+            **more,
         )
 
     def response(self) -> JSONResponse:

@@ -14,13 +14,14 @@ from dispatcher.api.commands import REASON_CHARACTERS_MAX, check_slot
 from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
 from dispatcher.core.windows import to_utc
 from dispatcher.store.commands import RELEASE_CODE, StoredCommand
 from dispatcher.store.ids import new_id
 from dispatcher.store.release_codes import TooManyCodes, insert_code, next_number, valid_until_ms
 
-router = resource("cabinets")
+router = resource("cabinets", write=Scope.OPERATIONS)
 
 
 class NewReleaseCode(Body):

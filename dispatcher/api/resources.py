@@ -1,17 +1,29 @@
-"""How each resource of the API is set up: its whole path, its token, the problems that any request can meet."""
+"""How each resource of the API is set up: its whole path, its scopes, the problems that any request can meet.
 
+A new resource declares who may call it where its router is made:
+
+    router = resource("bookings", read=Scope.BOOKINGS_READ, write=Scope.BOOKINGS_WRITE)
+
+GET routes then need `read`, all others `write`. A route that differs says so itself, and this replaces both:
+
+    @router.post("/search", dependencies=[needs(Scope.MEMBERS_READ)])
+
+What declares nothing is closed to everybody (`dispatcher.api.gate`), and a test names it. A scope that does not
+exist yet is added to `dispatcher.api.scopes`, with its meaning.
+"""
+
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter
+from fastapi.params import Depends
 
 from dispatcher.api.problems import Problem
+from dispatcher.api.scopes import Scope, declared, needs
 
 Responses = dict[int | str, dict[str, Any]]
-
-# Documents the token; the gate is what asks for it, before anything of the request is read.
-TOKEN = HTTPBearer(auto_error=False, description="made by `dispatcher new-keys`")
+READING = frozenset({"GET", "HEAD"})
 
 
 def answers(*statuses: int) -> Responses:
@@ -19,11 +31,36 @@ def answers(*statuses: int) -> Responses:
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
 
 
-def resource(name: str) -> APIRouter:
-    return APIRouter(
-        prefix=f"/api/v1/{name}",
-        tags=[name],
-        dependencies=[Depends(TOKEN)],
-        responses=answers(401, 503),
-        redirect_slashes=False,  # a path has one spelling
-    )
+class ResourceRouter(APIRouter):
+    """A router whose routes declare the scope that they need."""
+
+    def __init__(self, name: str, read: Scope | None, write: Scope | None) -> None:
+        super().__init__(
+            prefix=f"/api/v1/{name}",
+            tags=[name],
+            responses=answers(401, 403, 503),
+            redirect_slashes=False,  # a path has one spelling
+        )
+        self._read = read
+        self._write = write
+
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        dependencies: Sequence[Depends] | None = None,
+        methods: set[str] | list[str] | None = None,
+        **options: Any,
+    ) -> None:
+        """As every router's, with the router's own scope where `dependencies` declare none."""
+        own = list(dependencies or ())
+        usual = self._read if READING.issuperset(methods or READING) else self._write
+        if usual is not None and not declared(own):
+            own.append(needs(usual))
+        super().add_api_route(path, endpoint, dependencies=own, methods=methods, **options)
+
+
+def resource(name: str, *, read: Scope | None = None, write: Scope | None = None) -> ResourceRouter:
+    """The router of `/api/v1/{name}`: who reads needs `read`, who does anything else `write`."""
+    return ResourceRouter(name, read, write)

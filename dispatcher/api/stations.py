@@ -9,10 +9,11 @@ from fastapi import Query
 from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.store.registry import Cabinet, Station, station_by_id, stations_page
 
-router = resource("stations")
+router = resource("stations", read=Scope.NETWORK_READ)
 
 
 class MunicipalityOut(Answer):

@@ -9,6 +9,7 @@ from fastapi import Query
 from dispatcher.api.context import Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
 from dispatcher.api.values import (
     Answer,
     Category,
@@ -31,7 +32,7 @@ from dispatcher.store.vehicles import (
     vehicles_page,
 )
 
-router = resource("vehicles")
+router = resource("vehicles", read=Scope.NETWORK_READ)
 
 
 class KeyOut(Answer):

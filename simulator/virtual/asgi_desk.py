@@ -1,14 +1,14 @@
 """Members' phones over the dispatcher's own API: HTTP requests into its ASGI application, in no time at all."""
 
 import asyncio
-from hashlib import sha256
 from typing import Final
 
 import httpx
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
-from dispatcher.api.tokens import Tokens
+from dispatcher.api.scopes import Scope
+from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.dispatcher import Dispatcher
 from dispatcher.metrics import monitored
 from simulator.virtual.phone import CALLER, Answered, Question
@@ -26,9 +26,11 @@ class AsgiDesk:
     def __init__(
         self, dispatcher: Dispatcher, context: ApiContext, life: Life, loop: asyncio.AbstractEventLoop
     ) -> None:
+        phones = Token(CALLER, digest(TOKEN), frozenset({Scope.BOOKINGS_READ, Scope.BOOKINGS_WRITE}), None)
+        tokens = Tokens([phones])
         app = create_app(
             context,
-            tokens=Tokens({CALLER: sha256(TOKEN.encode()).digest()}),
+            tokens=lambda: tokens,
             monitored=monitored(dispatcher, context.counters),
         )
         client = httpx.AsyncClient(

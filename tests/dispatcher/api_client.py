@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -13,14 +12,31 @@ from prometheus_client import CollectorRegistry
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
-from dispatcher.api.tokens import Tokens
+from dispatcher.api.scopes import Scope
+from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.database import Database
 from runtime.health import Check, Monitored
-from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, TestClock, at, network_database
+from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, NOW_MS, TestClock, at, network_database
 
 TOKEN = "a token of the booking front end"
 OTHER_TOKEN = "a token of the operators' page"
+EXPIRED_TOKEN = "a token that was valid until now"
+EVERYBODY = (
+    Token("front-end", digest(TOKEN), frozenset(Scope), None),
+    Token("operators", digest(OTHER_TOKEN), frozenset(Scope), None),
+    Token("expired", digest(EXPIRED_TOKEN), frozenset(Scope), NOW_MS),
+)
+
+
+def token_of(scope: Scope) -> str:
+    """A token that may do this and nothing else."""
+    return f"a token for {scope}"
+
+
+NARROW = tuple(
+    Token(f"only-{number}", digest(token_of(scope)), frozenset({scope}), None) for number, scope in enumerate(Scope)
+)
 
 
 @dataclass
@@ -76,10 +92,9 @@ async def running_api(rules: FleetRules | None = None, token: str = TOKEN) -> As
             digest_secret=b"m" * 32,
             wake=lambda: wakes.append(clock.now_ms()),
         )
-        names = {"front-end": TOKEN, "operators": OTHER_TOKEN}
-        tokens = Tokens({name: sha256(text.encode()).digest() for name, text in names.items()})
+        tokens = Tokens([*EVERYBODY, *NARROW])
         monitored = Monitored(CollectorRegistry(), ready=lambda: checks)
-        app = create_app(context, tokens=tokens, monitored=monitored)
+        app = create_app(context, tokens=lambda: tokens, monitored=monitored)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:

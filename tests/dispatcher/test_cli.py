@@ -15,8 +15,10 @@ import pytest
 
 from contract.credentials import cabinet_digest_key
 from contract.envelope import private_key_from_pem, public_key_text
+from dispatcher.api.scopes import Scope
+from dispatcher.api.token_file import read_tokens
 from dispatcher.cli import main
-from dispatcher.config import load_config, read_keys, read_tokens
+from dispatcher.config import load_config, read_keys
 from dispatcher.store.migrate import pending
 from runtime.config import ConfigError
 from tests.dispatcher.network import NETWORK, TestClock
@@ -97,10 +99,13 @@ def test_the_first_token_is_shown_once_and_kept_as_its_hash(tmp_path: Path, run:
     _, out, _ = run("new-keys", tmp_path / "keys")
     token = re.search(r"API token, shown this once: (\S+)", out)
     assert token is not None
-    line = f"first {sha256(token[1].encode()).hexdigest()}"
+    line = f"first {sha256(token[1].encode()).hexdigest()} {','.join(sorted(Scope))} never"
     assert line in out
-    assert (tmp_path / "keys" / "tokens").read_text() == f"{line}\n"
-    assert read_tokens(tmp_path / "keys" / "tokens").caller(token[1]) == "first"
+    text = (tmp_path / "keys" / "tokens").read_text()
+    assert [kept for kept in text.splitlines() if not kept.startswith("#")] == [line]
+    assert token[1] not in text
+    (first,) = read_tokens(tmp_path / "keys" / "tokens")
+    assert (first.name, first.scopes, first.expires_ms) == ("first", frozenset(Scope), None)
 
 
 def test_keys_that_are_there_are_not_overwritten(folder: Path, run: Run) -> None:
@@ -299,43 +304,17 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_was_expected(
         ("digest-secret", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
         ("digest-secret", "é" * 64, "expected ASCII text"),
         ("origin-key", "12ab", "(secret, not shown): expected 64 hexadecimal digits"),
-        ("tokens", "", "expected at least one line"),
-        ("tokens", "# nobody\n\n", "expected at least one line"),
     ],
 )
 def test_a_wrong_secret_is_named_and_not_shown(folder: Path, file: str, content: str, pattern: str) -> None:
     config = load_config(folder / "dispatcher.toml")
     (folder / "keys" / file).write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
-        (read_tokens(config.http.tokens_file), read_keys(config.keys))
+        read_keys(config.keys)
     (fault,) = refused.value.faults
     assert fault.startswith(f"{folder / 'keys' / file}: ")
     assert pattern in fault
     assert "12ab" not in fault
-
-
-def test_every_wrong_line_of_the_tokens_is_named_and_none_is_shown(tmp_path: Path) -> None:
-    good = "0" * 64
-    path = tmp_path / "tokens"
-    path.write_text(f"first {good}  # the front end\nplain-token-in-the-clear\nfirst {good}\nx {good[1:]}\n")
-    with pytest.raises(ConfigError) as refused:
-        read_tokens(path)
-    places = [fault.split(": ")[0] for fault in refused.value.faults]
-    assert places == [f"{path}:2", f"{path}:3", f"{path}:4"]
-    assert "in-the-clear" not in str(refused.value)
-
-
-def test_tokens_tell_callers_apart(tmp_path: Path) -> None:
-    path = tmp_path / "tokens"
-    path.write_text("\n".join(f"{name} {sha256(name.encode()).hexdigest()}" for name in ("one", "two")))
-    tokens = read_tokens(path)
-    assert [tokens.caller(text) for text in ("one", "two", "three", "", "\udcff")] == [
-        "one",
-        "two",
-        None,
-        None,
-        None,
-    ]
 
 
 def _as_a_program(*arguments: object) -> Output:

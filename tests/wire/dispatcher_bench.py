@@ -9,12 +9,14 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from contract.envelope import BadMessage, verify
 from contract.messages import Acknowledged, AgentMessage, Desired, DispatcherPresence, Message
 from contract.topics import ACKNOWLEDGED, COMMANDS, DESIRED, DISPATCHER_PRESENCE, TIME, Author, parse_topic
+from dispatcher.api.scopes import Scope
+from dispatcher.api.token_file import written
+from dispatcher.api.tokens import Token, digest
 from dispatcher.store.database import Database
 from dispatcher.store.ledger import LedgerFact, facts_of
 from dispatcher.store.vouching import vouch
@@ -72,7 +74,7 @@ class Program:
         (folder / "signing.pem").write_bytes(pem(DISPATCHER_SEED))
         (folder / "digest-secret").write_text("ab" * 32 + "\n")
         (folder / "origin-key").write_text(f"{ORIGIN_KEY.hex()}\n")
-        (folder / "tokens").write_text(f"test {sha256(TOKEN.encode()).hexdigest()}\n")
+        (folder / "tokens").write_bytes(written([Token("test", digest(TOKEN), frozenset(Scope), None)]))
         self.config.write_text(
             CONFIG.format(
                 namespace=NAMESPACE, broker_port=broker_port, http_port=self.http_port, dispatcher=DISPATCHER
