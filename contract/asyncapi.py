@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from contract.envelope import ALGORITHM, KINDS_BY_CHANNEL, SIGNED_BYTES_MAX
+from contract.envelope import KINDS_BY_CHANNEL, SIGNED_BYTES_MAX
 from contract.facts import FACT_ADAPTER
+from contract.jws import ALGORITHM
 from contract.messages import MESSAGE_TYPES, FactBatch
 from contract.schema import WireSchema
 from contract.topics import DISPATCHER_PRESENCE, MAJOR, NAMESPACE_PATTERN, TOPICS, Author, TopicRule

@@ -7,7 +7,6 @@ subject fit that topic.
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +16,9 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 from pydantic import ValidationError
 
+from contract.jws import ALGORITHM, BadJws, header_of, sign_compact, verified_payload
 from contract.limits import PAYLOAD_BYTES_MAX
 from contract.messages import (
     MESSAGE_ADAPTER,
@@ -52,7 +49,6 @@ from contract.topics import (
     TopicRule,
 )
 
-ALGORITHM = "Ed25519"
 KID = re.compile(r"(agent|dispatcher)/[A-Za-z0-9_-]{1,64}")  # and nothing that is not worth a place in a log
 SIGNED_BYTES_MAX = PAYLOAD_BYTES_MAX * 4 // 3 + 1024  # base64 of the payload, header and signature
 
@@ -104,13 +100,13 @@ class VerifyKey:
     author: Author
     subject: str
     """Cabinet id for an agent, dispatcher id for a dispatcher."""
-    jwk: OKPKey
+    key: Ed25519PublicKey
 
 
 class Signer:
     """Signs as one author. `kid` is `agent/<cabinet>` or `dispatcher/<id>`."""
 
-    def __init__(self, author: Author, subject: str, private_key: OKPKey) -> None:
+    def __init__(self, author: Author, subject: str, private_key: Ed25519PrivateKey) -> None:
         self._header = {"alg": ALGORITHM, "kid": f"{author}/{subject}"}
         self._key = private_key
         self.author = author
@@ -119,7 +115,7 @@ class Signer:
     def sign(self, message: Message) -> bytes:
         """The message as it goes on the wire."""
         payload = message.to_json().encode()
-        return jws.serialize_compact(self._header, payload, self._key, algorithms=[ALGORITHM]).encode()
+        return sign_compact(self._header, payload, self._key)
 
 
 def verify(
@@ -142,22 +138,21 @@ def verify(
     if key is None:
         raise BadMessage(EnvelopeFault.UNKNOWN_AUTHOR, f"no key registered for {kid!r}")
     try:
-        payload = jws.deserialize_compact(wire, key.jwk, algorithms=[ALGORITHM]).payload
-    except (JoseError, ValueError, TypeError) as error:
-        raise BadMessage(EnvelopeFault.BAD_SIGNATURE, f"by {kid!r}: {type(error).__name__}") from error
+        payload = verified_payload(wire, key.key)
+    except BadJws as error:
+        raise BadMessage(EnvelopeFault.BAD_SIGNATURE, f"by {kid!r}: {error}") from error
     message = _read(payload)
     _check_topic(message, key, topic)
     return message
 
 
 def _author_of(wire: bytes) -> str:
-    head, dot, _ = wire.partition(b".")
     try:
-        header = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
-    except (ValueError, binascii.Error, RecursionError) as error:
+        header = header_of(wire)
+    except BadJws as error:
         raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid") from error
     # exactly these: an extension that is not understood must be refused (RFC 7515, section 4.1.11)
-    if not dot or not isinstance(header, dict) or header.keys() != {"alg", "kid"}:
+    if not isinstance(header, dict) or header.keys() != {"alg", "kid"}:
         raise BadMessage(EnvelopeFault.MALFORMED, "expected a JWS with alg, kid and nothing else")
     kid = header["kid"]
     if not isinstance(kid, str) or KID.fullmatch(kid) is None:
@@ -202,7 +197,7 @@ _PKCS8_ED25519 = bytes.fromhex(
 _USUAL_PEM = re.compile(rb"-----BEGIN PRIVATE KEY-----\n([A-Za-z0-9+/]{64})\n-----END PRIVATE KEY-----")
 
 
-def private_key_from_pem(pem: bytes) -> OKPKey:
+def private_key_from_pem(pem: bytes) -> Ed25519PrivateKey:
     """Read a PKCS #8 Ed25519 key, as `openssl genpkey -algorithm ed25519` writes it.
 
     Raises:
@@ -211,17 +206,17 @@ def private_key_from_pem(pem: bytes) -> OKPKey:
     usual = _USUAL_PEM.fullmatch(pem.strip().replace(b"\r", b""))
     der = base64.b64decode(usual[1]) if usual is not None else b""
     if der.startswith(_PKCS8_ED25519):  # without a decoder for keys of every kind: 0.3 MiB of a box's 60
-        return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(der[len(_PKCS8_ED25519) :]))
+        return Ed25519PrivateKey.from_private_bytes(der[len(_PKCS8_ED25519) :])
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadKey("expected an unencrypted PEM private key (PKCS #8)") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise BadKey(f"expected an Ed25519 key, found {type(key).__name__}")
-    return OKPKey.import_key(key)
+    return key
 
 
-def public_key_from_text(text: str) -> OKPKey:
+def public_key_from_text(text: str) -> Ed25519PublicKey:
     """Read a public key: its 32 bytes as base64url without padding (43 characters).
 
     Raises:
@@ -229,13 +224,12 @@ def public_key_from_text(text: str) -> OKPKey:
     """
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return OKPKey.import_key(Ed25519PublicKey.from_public_bytes(raw))
+        return Ed25519PublicKey.from_public_bytes(raw)
     except (ValueError, binascii.Error) as error:
         raise BadKey("expected an Ed25519 public key: 43 characters of base64url") from error
 
 
-def public_key_text(key: OKPKey) -> str:
+def public_key_text(key: Ed25519PrivateKey | Ed25519PublicKey) -> str:
     """The public half as base64url without padding."""
-    text = key.as_dict(private=False)["x"]
-    assert isinstance(text, str)
-    return text
+    public = key.public_key() if isinstance(key, Ed25519PrivateKey) else key
+    return base64.urlsafe_b64encode(public.public_bytes_raw()).decode().rstrip("=")

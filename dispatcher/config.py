@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from contract.credentials import DIGEST_KEY_BYTES
-from contract.envelope import BadKey, Signer, private_key_from_pem, public_key_from_text, public_key_text
+from contract.envelope import BadKey, Signer, private_key_from_pem
 from contract.topics import NAMESPACE_PATTERN, Author
 from contract.values import OpaqueId
 from dispatcher.core.retention import Retention
@@ -118,7 +118,7 @@ class DispatcherKeys:
     """What the files named in `[keys]` hold."""
 
     signer: Signer
-    public_key: OKPKey
+    public_key: Ed25519PublicKey
     """The signer's: what the boxes pin."""
     digest_secret: bytes
     origin: Origin
@@ -137,7 +137,7 @@ def read_keys(settings: KeySettings) -> DispatcherKeys:
         raise ConfigError(f"{settings.signing_key_file}: {error}") from None
     return DispatcherKeys(
         signer=Signer(Author.DISPATCHER, settings.dispatcher_id, key),
-        public_key=public_key_from_text(public_key_text(key)),
+        public_key=key.public_key(),
         digest_secret=read_digest_secret(settings),
         origin=read_origin(settings),
     )

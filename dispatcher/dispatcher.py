@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import structlog
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
@@ -55,7 +55,7 @@ class Setup:
 
     namespace: str
     signer: Signer
-    own_key: OKPKey
+    own_key: Ed25519PublicKey
     """Our public key: a broker without `no local` hands us back what we said."""
     digest_secret: bytes
     rules: FleetRules

@@ -9,10 +9,8 @@ from typing import Final
 import structlog
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
 
 from contract.envelope import (
-    ALGORITHM,
     BadMessage,
     VerifyKey,
     private_key_from_pem,
@@ -21,6 +19,7 @@ from contract.envelope import (
     verify,
 )
 from contract.facts import BadFact, VehicleReading, parse_fact
+from contract.jws import ALGORITHM, sign_compact
 from contract.messages import MESSAGE_ADAPTER
 from contract.topics import PRESENCE, Author, ParsedTopic, TopicRule, parse_topic
 from fuzz.held import Held
@@ -89,7 +88,7 @@ _KEYS: Final = {
 
 
 def signed(kid: str, payload: bytes) -> bytes:
-    return jws.serialize_compact({"alg": ALGORITHM, "kid": kid}, payload, _KEY, algorithms=[ALGORITHM]).encode()
+    return sign_compact({"alg": ALGORITHM, "kid": kid}, payload, _KEY)
 
 
 def envelope(data: bytes) -> None:

@@ -20,7 +20,7 @@ from typing import assert_never
 
 import structlog
 
-from contract.envelope import BadMessage, Signer, VerifyKey, public_key_from_text, public_key_text, verify
+from contract.envelope import BadMessage, Signer, VerifyKey, verify
 from contract.facts import Fact, VehicleReading
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
@@ -110,8 +110,7 @@ class Agent:
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = ReleaseLatency()
         self.opened: Opened | None = None
-        own_key = public_key_from_text(public_key_text(keys.signing))
-        own = VerifyKey(Author.AGENT, config.cabinet, own_key)
+        own = VerifyKey(Author.AGENT, config.cabinet, keys.signing.public_key())
         self._find_key = {**keys.dispatchers, f"{Author.AGENT}/{config.cabinet}": own}.get
         rejects = Rejects(surroundings.line_clock)
         self.inbox = Inbox(config, self._find_key, surroundings.clock.now_ms, rejects)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import BadKey, VerifyKey, private_key_from_pem, public_key_from_text
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class StationKeys:
     """All secrets of one box."""
 
-    signing: OKPKey
+    signing: Ed25519PrivateKey
     digest_key: bytes
     dispatchers: dict[str, VerifyKey]
     """By `kid`."""
@@ -58,11 +58,11 @@ def load_keys(config: StationConfig) -> StationKeys:
     dispatchers = {}
     for index, dispatcher in enumerate(identity.dispatchers):
         try:
-            jwk = public_key_from_text(dispatcher.public_key)
+            public_key = public_key_from_text(dispatcher.public_key)
         except BadKey as error:
             reader.faults.append(f"identity.dispatchers[{index}].public_key: {error}")
         else:
-            key = VerifyKey(Author.DISPATCHER, dispatcher.id, jwk)
+            key = VerifyKey(Author.DISPATCHER, dispatcher.id, public_key)
             dispatchers[f"{Author.DISPATCHER}/{dispatcher.id}"] = key
     if reader.faults or signing is None or digest_key is None:
         raise ConfigError(*reader.faults)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import structlog
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contract.envelope import BadKey, VerifyKey, public_key_from_text
 from contract.topics import Author
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 class KeyRing:
     """Finds keys by `kid`. Our own is among them: a broker may hand us back what we said."""
 
-    def __init__(self, dispatcher_id: str, own_key: OKPKey) -> None:
+    def __init__(self, dispatcher_id: str, own_key: Ed25519PublicKey) -> None:
         self._own = {f"{Author.DISPATCHER}/{dispatcher_id}": VerifyKey(Author.DISPATCHER, dispatcher_id, own_key)}
         self._texts: dict[str, str] = {}
         self._agents: dict[str, VerifyKey] = {}

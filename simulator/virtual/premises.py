@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc.jwk import OKPKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import Connection, Engine
 
 from contract.credentials import cabinet_digest_key
-from contract.envelope import Signer, VerifyKey, public_key_from_text, public_key_text
+from contract.envelope import Signer, VerifyKey, public_key_text
 from contract.topics import Author
 from dispatcher.importing.files import read_document
 from dispatcher.store.database import Database
@@ -52,7 +51,7 @@ class Premises:
     station_keys: dict[str, StationKeys]
     signer: Signer
     """The dispatcher's."""
-    own_key: OKPKey
+    own_key: Ed25519PublicKey
     digest_secret: bytes
     database: bytes
     """An SQLite file, with the network imported."""
@@ -64,7 +63,7 @@ def premises(stations: int) -> Premises:
     network = lilas_network(PLACES_SEED, stations)
     digest_secret = stream(PLACES_SEED, "digest-secret").randbytes(32)
     centre_key = _key("centre")
-    centre_public = public_key_from_text(public_key_text(centre_key))
+    centre_public = centre_key.public_key()
     centre = VerifyKey(Author.DISPATCHER, DISPATCHER_ID, centre_public)
     configs, keys, public_keys = {}, {}, {}
     for cabinet in network.cabinets:
@@ -148,8 +147,8 @@ def _imported(network: Network, public_keys: dict[str, str]) -> bytes:
     return image
 
 
-def _key(name: str) -> OKPKey:
-    return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(stream(PLACES_SEED, f"key/{name}").randbytes(32)))
+def _key(name: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(stream(PLACES_SEED, f"key/{name}").randbytes(32))
 
 
 def _station_config(network: Network, cabinet: str, centre_public: str) -> StationConfig:

@@ -64,7 +64,7 @@ async def made(database: Database, clock: HandClock | None = None) -> Running:
     setup = Setup(
         namespace=NAMESPACE,
         signer=dispatcher_signer(),
-        own_key=verify_key(Author.DISPATCHER, DISPATCHER, DISPATCHER_SEED).jwk,
+        own_key=verify_key(Author.DISPATCHER, DISPATCHER, DISPATCHER_SEED).key,
         digest_secret=b"m" * 32,
         rules=RULES,
     )

@@ -38,8 +38,8 @@ def verdict_of(folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "arguments",
     [
-        pytest.param(["--stations", "6", "--for", "50", "--broker", "mosquitto"], id="one process, mosquitto"),
-        pytest.param(["--stations", "3", "--for", "45", "--processes"], id="processes, embedded broker"),
+        pytest.param(["--stations", "6", "--for", "30", "--broker", "mosquitto"], id="one process, mosquitto"),
+        pytest.param(["--stations", "3", "--for", "30", "--processes"], id="processes, embedded broker"),
     ],
 )
 def test_the_network_runs_and_every_promise_holds(tmp_path: Path, arguments: list[str]) -> None:

@@ -17,7 +17,7 @@ NEVER = (
 )
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [5, pytest.param(40, marks=pytest.mark.long)])
 def test_agents_killed_at_random_instants_lose_and_double_nothing(tmp_path: Path, count: int) -> None:
     arguments = ["--stations", "4", "--speed", "120", "--seed", "2", "--processes", "--kills", str(count)]
     verdict = verdict_of(tmp_path, [*arguments, "--broker", "mosquitto", "--kill-centre"])

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc.jwk import OKPKey
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -29,7 +28,7 @@ from simulator.world.demand import GRID_MS
 LIES_EVERY_US = 20 * SECOND_US
 HOUR_MS = 3_600_000
 LIES = frozenset({Touches.WAY})
-THIEF_KEY = OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(stream(0, "thief").randbytes(32)))
+THIEF_KEY = Ed25519PrivateKey.from_private_bytes(stream(0, "thief").randbytes(32))
 
 
 def _lies(cast: Cast) -> End:
