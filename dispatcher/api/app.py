@@ -6,12 +6,22 @@ from fastapi import FastAPI
 
 from dispatcher.api import (
     availability,
+    badges,
     bookings,
+    cabinet_facts,
+    cabinets,
     commands,
+    facts,
+    handovers,
     incidents,
+    keys,
     members,
+    municipalities,
+    network,
     orders,
+    organisations,
     release_codes,
+    rentals,
     stations,
     vehicles,
 )
@@ -21,6 +31,29 @@ from dispatcher.api.faults import add_fault_handlers
 from dispatcher.api.gate import OPENAPI_PATH, Gate
 from dispatcher.api.tokens import Tokens
 from runtime.health import HealthApp, Monitored
+
+PARTS = (
+    network,
+    municipalities,
+    stations,
+    cabinets,
+    keys,
+    vehicles,
+    organisations,
+    members,
+    badges,
+    bookings,
+    orders,
+    availability,
+    handovers,
+    rentals,
+    facts,
+    cabinet_facts,
+    commands,
+    release_codes,
+    incidents,
+)
+"""The resources, in the order in which the document tells them."""
 
 VERSION = "1.0.0"  # of the API, not of the program: its major is in the path
 
@@ -43,7 +76,7 @@ def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: 
         redirect_slashes=False,
     )
     app.state.context = context
-    for part in (stations, vehicles, members, bookings, orders, availability, commands, release_codes, incidents):
+    for part in PARTS:
         app.include_router(part.router)
     app.add_middleware(
         Gate,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import Field
 from sqlalchemy import Connection
 
@@ -12,17 +12,19 @@ from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
-from dispatcher.api.values import Answer, Body, Id, instant_of
+from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.core.windows import to_utc
 from dispatcher.store.commands import (
     RELEASE_SLOT,
     CommandOutcome,
     StoredCommand,
     command_by_id,
+    commands_page,
     insert_command,
     next_counter,
 )
 from dispatcher.store.ids import new_id
+from dispatcher.store.paging import Page
 from dispatcher.store.registry import cabinet_fields
 
 router = resource("cabinets", read=Scope.OPERATIONS, write=Scope.OPERATIONS)
@@ -62,6 +64,15 @@ class CommandOut(Answer):
     """When the outcome was final; null: it is still being sent."""
 
 
+class CommandQuery(PageQuery):
+    open: bool = False
+    """True: only those without a final outcome."""
+
+
+class CommandList(Listing):
+    items: list[CommandOut]
+
+
 @router.post("/{cabinet_id}/commands", status_code=201, responses=answers(400, 404, 409, 413, 422))
 async def create_command(
     context: Context, caller: Caller, cabinet_id: Id, wanted: NewCommand, response: Response
@@ -71,6 +82,22 @@ async def create_command(
     context.wake()
     response.headers["location"] = f"/api/v1/cabinets/{cabinet_id}/commands/{made.id}"
     return made
+
+
+@router.get("/{cabinet_id}/commands", responses=answers(404, 422))
+async def list_commands(context: Context, cabinet_id: Id, query: Annotated[CommandQuery, Query()]) -> CommandList:
+    """What a cabinet was told to do, oldest first."""
+    request = page_request(query, int)
+
+    def read(connection: Connection) -> Page[StoredCommand] | None:
+        if cabinet_fields(connection, cabinet_id) is None:
+            return None
+        return commands_page(connection, cabinet_id, request, only_open=query.open)
+
+    page = await context.database.read(read)
+    if page is None:
+        raise not_found("cabinet", cabinet_id)
+    return CommandList(items=[_out(command) for command in page.items], next=next_cursor(page))
 
 
 @router.get("/{cabinet_id}/commands/{command_id}", responses=answers(404, 422))

@@ -23,6 +23,8 @@ VALUE_CHARACTERS_MAX = 80  # enough to recognise a value, short enough to read
 FAULTS_MAX = 50  # a body of 16 KiB can hold thousands; nobody reads more
 RETRY_AFTER_S = 5  # a writer waits 10 s for the lock; who comes back then has mostly waited enough
 
+NOT_QUOTED = frozenset({"credential", "plate"})  # of a person: no answer and no log repeats them
+
 REASON_BY_STATUS: Mapping[int, tuple[ApiReason, str]] = MappingProxyType(
     {
         400: (ApiReason.MALFORMED_JSON, "expected a JSON object in UTF-8"),
@@ -124,8 +126,9 @@ def _expected(error: Mapping[str, Any]) -> str:
 
 
 def _value(where: Sequence[str], value: object) -> str | None:
-    """The value as sent, unless it may hold a secret. What holds fields of its own is not shown either."""
-    if any(is_secret_name(part) for part in where) or not isinstance(value, str | int | float | None):
+    """The value as sent, unless it may hold a secret or names somebody, or holds fields of its own."""
+    hidden = any(is_secret_name(part) or part in NOT_QUOTED for part in where)
+    if hidden or not isinstance(value, str | int | float | None):
         return None
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= VALUE_CHARACTERS_MAX else text[:VALUE_CHARACTERS_MAX] + "..."

@@ -1,15 +1,17 @@
 """Vehicles: what they are, where their key is, what they said last."""
 
+import re
 from datetime import datetime
 from functools import partial
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import Field
 
 from dispatcher.api.context import Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
-from dispatcher.api.scopes import Scope
+from dispatcher.api.scopes import Scope, needs
 from dispatcher.api.values import (
     Answer,
     Category,
@@ -33,6 +35,8 @@ from dispatcher.store.vehicles import (
 )
 
 router = resource("vehicles", read=Scope.NETWORK_READ)
+
+PLATE_SPACE = re.compile(r"[ -]")
 
 
 class KeyOut(Answer):
@@ -76,6 +80,7 @@ class LeftAtOut(Answer):
 class VehicleOut(Answer):
     id: str
     name: str
+    plate: str | None
     category: str
     energy: str
     home_station_id: str
@@ -97,10 +102,27 @@ class VehicleQuery(PageQuery):
     category: Category | None = None
 
 
+class VehicleSearch(VehicleQuery):
+    name: Annotated[str, Field(min_length=2, max_length=100)] | None = None
+    """Part of the name, in any case."""
+    plate: Annotated[str, Field(pattern=r"^[A-Za-z0-9 -]{2,20}$")] | None = None
+    """Number plate, with or without its spaces and hyphens, in any case."""
+
+
 @router.get("", responses=answers(422))
 async def list_vehicles(context: Context, query: Annotated[VehicleQuery, Query()]) -> VehicleList:
     """Vehicles, in the order of their ids."""
     wanted = VehicleFilter(query.station, query.category)
+    request = page_request(query, str)
+    page = await context.database.read(partial(vehicles_page, wanted=wanted, request=request))
+    return VehicleList(items=[_out(vehicle) for vehicle in page.items], next=next_cursor(page))
+
+
+@router.post("/search", dependencies=[needs(Scope.NETWORK_READ)], responses=answers(400, 413, 422))
+async def search_vehicles(context: Context, query: VehicleSearch) -> VehicleList:
+    """Vehicles that fit every field given, in the order of their ids. By POST: a plate stands in no path or log."""
+    plate = None if query.plate is None else PLATE_SPACE.sub("", query.plate).upper()
+    wanted = VehicleFilter(query.station, query.category, name=query.name, plate=plate)
     request = page_request(query, str)
     page = await context.database.read(partial(vehicles_page, wanted=wanted, request=request))
     return VehicleList(items=[_out(vehicle) for vehicle in page.items], next=next_cursor(page))
@@ -118,6 +140,7 @@ def _out(vehicle: Vehicle) -> VehicleOut:
     return VehicleOut(
         id=vehicle.id,
         name=vehicle.name,
+        plate=vehicle.plate,
         category=vehicle.category,
         energy=vehicle.energy,
         home_station_id=vehicle.home_station_id,

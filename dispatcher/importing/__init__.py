@@ -18,7 +18,7 @@ what a file leaves out stays as it is.
   "badges": [{"id": "b-91xq", "member_id": "m-7f3k", "credential": "calypso:00000000075BCD15",
               "state": "active", "pin": "4711"}],
   "vehicles": [{"id": "v-28dm", "name": "Lilas 001", "category": "city", "energy": "electric",
-                "home_station_id": "gare", "life_cycle": "in_service"}],
+                "home_station_id": "gare", "life_cycle": "in_service", "plate": "AB123CD"}],
   "keys": [{"id": "k-55wc", "vehicle_id": "v-28dm", "home_cabinet_id": "gare-1", "home_slot": 1,
             "life_cycle": "in_service"}],
   "tags": [{"key_id": "k-55wc", "credential": "em4100:0100000001",
@@ -26,6 +26,6 @@ what a file leaves out stays as it is.
 }
 
 May be left out: public, life_cycle (in_service), standing and state (active), role (member), public_key (the
-box is not provisioned yet), organisation_id, pin (it stays as it is; null: the badge has none), valid_from and
-valid_until (always), and any list.
+box is not provisioned yet), organisation_id, plate, pin (it stays as it is; null: the badge has none), valid_from
+and valid_until (always), and any list.
 """

@@ -123,6 +123,8 @@ class VehicleRow(Identified):
     energy: Energy
     home_station_id: Id
     life_cycle: LifeCycle = "in_service"
+    plate: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$")] | None = None
+    """Number plate, capital letters and digits alone, such as `AB123CD`."""
 
 
 class KeyRow(Identified):

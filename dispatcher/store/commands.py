@@ -12,6 +12,7 @@ from contract.reasons import Reason
 from dispatcher.core.rules import BookingReason
 from dispatcher.store.incidents import open_incident
 from dispatcher.store.origin import origin_of, with_origin
+from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import command_counters, commands
 from dispatcher.store.unfounded import without_origin
 from dispatcher.store.upsert import upsert_all
@@ -84,6 +85,17 @@ def command_by_id(connection: Connection, cabinet_id: str, command_id: str) -> S
     """A command to this cabinet; None also for another's."""
     row = connection.execute(_ONE, {"command": command_id, "cabinet": cabinet_id}).mappings().one_or_none()
     return None if row is None else _read(row)
+
+
+def commands_page(
+    connection: Connection, cabinet_id: str, request: PageRequest, *, only_open: bool = False
+) -> Page[StoredCommand]:
+    """Commands to a cabinet in the order of their counters, which is that of their making."""
+    statement = select(commands).where(commands.c.cabinet_id == cabinet_id)
+    if only_open:
+        statement = statement.where(commands.c.answered_ms.is_(None))
+    rows = connection.execute(in_order(statement, [commands.c.counter], request)).mappings().all()
+    return cut([_read(row) for row in rows], request, lambda command: (command.counter,))
 
 
 def is_known(connection: Connection, cabinet_id: str, command_id: str | None) -> bool:

@@ -28,6 +28,7 @@ from dispatcher.core.ingest import (
 )
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
+from dispatcher.store.fact_feed import appending
 from dispatcher.store.incidents import open_incident
 from dispatcher.store.isolation import set_apart
 from dispatcher.store.ledger import (
@@ -72,6 +73,7 @@ class Intake:
 
     def take(self, connection: Connection, batches: Sequence[FactBatch]) -> Taken:
         """Take batches in the order in which they came."""
+        appending(connection)
         outcomes: Counter[FactOutcome] = Counter()
         acknowledged = [self._take_one(connection, batch, outcomes) for batch in batches]
         return Taken(tuple(acknowledged), outcomes)

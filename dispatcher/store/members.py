@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
 
 from dispatcher.core.rules import Person
 from dispatcher.store.origin import origin_of
@@ -22,6 +23,12 @@ class Badge:
     """What is read from it, such as `calypso`."""
     state: str
     revoked_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedBadge:
+    badge: Badge
+    member_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,25 @@ def member_by_id(connection: Connection, member_id: str) -> Member | None:
 
 def badges_of(connection: Connection, member_id: str) -> tuple[Badge, ...]:
     statement = select(badges).where(badges.c.member_id == member_id).order_by(badges.c.id)
-    return tuple(
-        Badge(row.id, row.ref, row.credential.partition(":")[0], row.state, row.revoked_ms)
-        for row in connection.execute(statement)
-    )
+    return tuple(_badge(row) for row in connection.execute(statement))
+
+
+def badge_by_id(connection: Connection, badge_id: str) -> OwnedBadge | None:
+    return _owned(connection, badges.c.id == badge_id)
+
+
+def badge_by(connection: Connection, *, credential: str | None, ref: str | None) -> OwnedBadge | None:
+    """The badge with this credential or, without one, with this reference."""
+    return _owned(connection, badges.c.ref == ref if credential is None else badges.c.credential == credential)
+
+
+def _owned(connection: Connection, which: ColumnElement[bool]) -> OwnedBadge | None:
+    row = connection.execute(select(badges).where(which)).one_or_none()
+    return None if row is None else OwnedBadge(_badge(row), row.member_id)
+
+
+def _badge(row: Row[Any]) -> Badge:
+    return Badge(row.id, row.ref, row.credential.partition(":")[0], row.state, row.revoked_ms)
 
 
 _NAMED = select(members).where(members.c.id.in_(bindparam("members", expanding=True)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
 from dispatcher.core.availability import Holding, KeyPlace, VehicleView
 from dispatcher.core.booking_states import BookingState
@@ -73,6 +73,7 @@ class Vehicle:
     energy: str
     home_station_id: str
     life_cycle: str
+    plate: str | None
     key: VehicleKey | None
     reading: Reading | None
     left_at: LeftAt | None
@@ -84,6 +85,10 @@ class VehicleFilter:
     category: str | None = None
     in_use: bool = False
     """True: without those that are retired."""
+    name: str | None = None
+    """Part of the name, in any case."""
+    plate: str | None = None
+    """Capital letters and digits alone."""
 
 
 _ONE = select(vehicles).where(vehicles.c.id == bindparam("vehicle"))
@@ -170,6 +175,10 @@ def _filtered(wanted: VehicleFilter) -> Select[Any]:
         statement = statement.where(vehicles.c.home_station_id == wanted.station_id)
     if wanted.category is not None:
         statement = statement.where(vehicles.c.category == wanted.category)
+    if wanted.name is not None:
+        statement = statement.where(func.lower(vehicles.c.name).contains(wanted.name.lower(), autoescape=True))
+    if wanted.plate is not None:
+        statement = statement.where(vehicles.c.plate == wanted.plate)
     if wanted.in_use:
         statement = statement.where(vehicles.c.life_cycle != "retired")
     return statement

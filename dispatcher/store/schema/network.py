@@ -66,8 +66,12 @@ vehicles = table(
     word("energy"),
     ref("home_station_id", "stations.id"),
     word("life_cycle"),
+    word("plate", nullable=True),
     one_of("life_cycle", LIFE_CYCLES),
+    Index(None, "home_station_id"),
+    Index(None, "plate"),
 )
+"""`plate`: capital letters and digits alone, as `AB123CD`."""
 keys = table(
     "keys",
     id_(),

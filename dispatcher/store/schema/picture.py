@@ -50,6 +50,9 @@ handovers = table(
     one_of("kind", HANDOVER_KINDS),
     Index(None, "booking_id"),
     Index(None, "key_id", "at_ms"),
+    Index(None, "vehicle_id", "at_ms"),
+    Index(None, "cabinet_id", "at_ms"),
+    Index(None, "at_ms"),
 )
 Index(
     "ix_handovers_known",
@@ -73,6 +76,8 @@ rentals = table(
     integer("energy_end_percent", nullable=True),
     Index(None, "booking_id"),
     Index(None, "key_id", "taken_ms"),
+    Index(None, "vehicle_id", "taken_ms"),
+    Index(None, "taken_ms"),
 )
 Index(
     "ix_rentals_known",
