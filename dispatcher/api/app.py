@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from dispatcher.api import (
+    audit,
     availability,
     badges,
     bookings,
@@ -24,6 +25,7 @@ from dispatcher.api import (
     rentals,
     stations,
     vehicles,
+    who_held,
 )
 from dispatcher.api.context import ApiContext
 from dispatcher.api.documentation import DESCRIPTION, document
@@ -52,6 +54,8 @@ PARTS = (
     commands,
     release_codes,
     incidents,
+    who_held,
+    audit,
 )
 """The resources, in the order in which the document tells them."""
 

@@ -14,6 +14,7 @@ from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.core.windows import to_utc
+from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.commands import (
     RELEASE_SLOT,
     CommandOutcome,
@@ -126,6 +127,8 @@ def _create(
         expires_ms=now_ms + wanted.expires_in_s * 1000,
     )
     insert_command(connection, command)
+    subject = f"{cabinet_id}/{wanted.slot}"
+    record(connection, now_ms, caller, AuditAction.SLOT_RELEASED, subject, reason=wanted.reason)
     return _out(command)
 
 

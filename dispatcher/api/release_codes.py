@@ -17,6 +17,7 @@ from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
 from dispatcher.core.windows import to_utc
+from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.commands import RELEASE_CODE, StoredCommand
 from dispatcher.store.ids import new_id
 from dispatcher.store.release_codes import TooManyCodes, insert_code, next_number, valid_until_ms
@@ -76,6 +77,8 @@ def _create(
         expires_ms=valid_until_ms(number),
     )
     insert_code(connection, command)
+    subject = f"{cabinet_id}/{wanted.slot}"
+    record(connection, now_ms, caller, AuditAction.RELEASE_CODE_MADE, subject, reason=wanted.reason)
     key = release_code_key(cabinet_digest_key(context.digest_secret, cabinet_id))
     return ReleaseCodeOut(
         command_id=command.id,

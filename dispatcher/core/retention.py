@@ -36,6 +36,9 @@ class Retention(BaseModel):
     """Days after its outcome for which an operator's command is kept, with author and reason."""
     audit_days: Annotated[int, Field(ge=30, le=1830)] = 365
     """Days for which the audit record is kept: who asked what about whom, and why."""
+    events_days: Annotated[int, Field(ge=1, le=366)] = 30
+    """Days for which events for others are kept, with their deliveries: what a receiver has not taken by then it
+    reads from the API. Default: a month, in which a receiver that broke is repaired."""
     backups_days: Annotated[int, Field(ge=1, le=29)] = 28
     """Days after which `dispatcher backup --prune` removes a backup. Fewer than the 30 days of a box's journal, so
     that the boxes can refill whatever is restored."""

@@ -43,9 +43,11 @@ from dispatcher.store.schema import (
     incidents,
     key_states,
     members,
+    outbox,
     refusals,
     rentals,
     vehicle_positions,
+    webhook_deliveries,
 )
 
 AT_ONCE = 200
@@ -265,6 +267,15 @@ LIMITS = (
         _remove(audit),
         "the token that asked, what about, case and reason",
         "the row goes",
+    ),
+    Limit(
+        "outbox",
+        outbox,
+        "events_days",
+        outbox.c.at_ms < _CUTOFF,
+        _remove(outbox, (webhook_deliveries, webhook_deliveries.c.sequence)),
+        "ids of members that an event names",
+        "the row goes with its deliveries",
     ),
     Limit(
         "badges",

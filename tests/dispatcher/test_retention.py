@@ -36,6 +36,7 @@ from dispatcher.store.schema import (
     key_states,
     members,
     metadata,
+    outbox,
     refusals,
     rentals,
     vehicle_positions,
@@ -82,6 +83,8 @@ NEVER: dict[str, str] = {
     "stations": "the network",
     "vehicle_readings": "the newest of each vehicle: no place, no person",
     "vehicles": "vehicles",
+    "webhook_deliveries": "gone with its event",
+    "webhooks": "where to tell others; the secret is sealed",
 }
 """Tables that need no limit, and why."""
 
@@ -288,6 +291,7 @@ OLD = [
         "vehicle_positions",
         {"vehicle_id": "car-1", "latitude": 1, "longitude": 2, "at_ms": NOW_MS},
     ),
+    (outbox, "outbox", {"kind": "k", "subject": "s", "at_ms": NOW_MS, "data": "{}"}),
     (held_badges, "held_badges", {"ref": "r", "member_id": "member-3", "until_ms": NOW_MS}),
     (held_names, "held_names", {"member_id": "member-3", "name": "Member 3", "until_ms": NOW_MS}),
 ]
