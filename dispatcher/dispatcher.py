@@ -25,6 +25,7 @@ from dispatcher.link.orders import Orders
 from dispatcher.link.publisher import Publisher
 from dispatcher.link.receiver import Receiver, subscriptions
 from dispatcher.link.report_requests import ASK_EVERY_US, ReportRequests
+from dispatcher.store.blocks import next_block_ms
 from dispatcher.store.database import Database
 from dispatcher.store.deadlines import next_due_ms
 from dispatcher.store.desired import DesiredMaker, was_marked
@@ -238,7 +239,9 @@ class _Done(NamedTuple):
 
 def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> _Done:
     awaited = run_timed(connection, rules, hearing, now_ms)
-    return _Done(awaited, was_marked(connection), next_due_ms(connection, rules, now_ms))
+    moments = (next_due_ms(connection, rules, now_ms), next_block_ms(connection, now_ms))
+    due_ms = min((at_ms for at_ms in moments if at_ms is not None), default=None)
+    return _Done(awaited, was_marked(connection), due_ms)
 
 
 def _look(connection: Connection, now_ms: int) -> tuple[dict[str, str], Figures]:

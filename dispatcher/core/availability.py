@@ -11,8 +11,11 @@ from dispatcher.core.windows import DAY_MS, Window, round_down, round_up
 
 SOON_MS = DAY_MS  # where a key is today says little of where it will be tomorrow
 
-FREE_LATER = frozenset(
-    {BookingReason.VEHICLE_NOT_FREE, BookingReason.IN_SERVICE_ORDER, BookingReason.VEHICLE_NOT_BACK}
+FREE_LATER = (
+    BookingReason.VEHICLE_NOT_FREE,
+    BookingReason.IN_SERVICE_ORDER,
+    BookingReason.VEHICLE_BLOCKED,
+    BookingReason.VEHICLE_NOT_BACK,
 )
 """Reasons that time alone ends."""
 
@@ -21,13 +24,13 @@ KeyPlace = Literal["in_slot", "taken", "missing", "elsewhere", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A booking that keeps a vehicle for its window."""
+    """A booking, an order or a block that keeps a vehicle for its window."""
 
     booking_id: str
     state: BookingState
     window: Window
-    is_order: bool = False
-    """A service order: the vehicle is out of service meanwhile."""
+    reason: BookingReason = BookingReason.VEHICLE_NOT_FREE
+    """What whoever wants the vehicle meanwhile is told; of several, the first of `FREE_LATER`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class NotFree:
 
 
 def is_free(holdings: Iterable[Holding], window: Window) -> bool:
-    """What the database's constraint says: no holding booking overlaps."""
+    """What the database's constraint and triggers say: nothing that holds the vehicle overlaps."""
     return not any(holding.state in HOLDING_STATES and holding.window.overlaps(window) for holding in holdings)
 
 
@@ -151,10 +154,9 @@ def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now
         return BookingReason.VEHICLE_NOT_IN_SERVICE
     if not vehicle.key_in_service:
         return BookingReason.KEY_NOT_IN_SERVICE
-    if not is_free([holding for holding in vehicle.holdings if not holding.is_order], window):
-        return BookingReason.VEHICLE_NOT_FREE
-    if not is_free(vehicle.holdings, window):
-        return BookingReason.IN_SERVICE_ORDER
+    in_the_way = {holding.reason for holding in vehicle.holdings if not is_free([holding], window)}
+    if in_the_way:
+        return min(in_the_way, key=FREE_LATER.index)
     if any(taken.overlaps(window) for taken in occupied(vehicle.holdings, now_ms)):
         return BookingReason.VEHICLE_NOT_BACK
     if window.start_ms < now_ms + rules.grid_ms and not _key_can_be_there(vehicle):

@@ -24,6 +24,7 @@ class IncidentKind(StrEnum):
     KEY_MISSING = "key_missing"
     KEY_OVERDUE = "key_overdue"
     SERVICE_ORDER_OVERDUE = "service_order_overdue"
+    BOOKING_BLOCKED = "booking_blocked"
     CABINET_SILENT = "cabinet_silent"
     CABINET_CLOCK_NOT_TRUSTED = "cabinet_clock_not_trusted"
     DESIRED_NOT_TAKEN = "desired_not_taken"
@@ -127,6 +128,15 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             Found.BY_STATE,
             "Ask who has the key (custody says who) whether it takes longer; move the end.",
             by_itself="Waits for the return, or a later end of the order; closes with either.",
+        ),
+        IncidentKind.BOOKING_BLOCKED: KindRule(
+            "warning",
+            Found.BY_STATE,
+            "Give the booking another vehicle or cancel it with its member; end the block if the vehicle is fit.",
+            by_itself=(
+                "The box does not hand out the vehicle's key under it; closes when it is planned anew or over, "
+                "or the block ends."
+            ),
         ),
         IncidentKind.CABINET_SILENT: KindRule(
             "urgent",

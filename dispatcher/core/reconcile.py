@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dispatcher.core.blocks import BookingHit, of_hit
 from dispatcher.core.booking_states import FINAL_STATES, BookingState
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.core.rules import FleetRules
@@ -85,6 +86,8 @@ class Picture:
     cabinets: tuple[CabinetView, ...]
     listening: bool
     """Whether we are connected to the broker: who does not listen cannot call others silent."""
+    hits: tuple[BookingHit, ...] = ()
+    """Bookings under blocks, that begin within the horizon."""
 
 
 def reconcile(picture: Picture, rules: FleetRules, now_ms: int) -> tuple[Discrepancy, ...]:
@@ -98,6 +101,7 @@ def reconcile(picture: Picture, rules: FleetRules, now_ms: int) -> tuple[Discrep
         found.extend(of_cabinet(cabinet, rules, listening=picture.listening))
         found.extend(of_clock(cabinet))
         found.extend(of_desired(cabinet))
+    found.extend(of_hit(hit) for hit in picture.hits)
     return tuple(found)
 
 

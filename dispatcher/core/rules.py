@@ -112,6 +112,7 @@ class BookingReason(StrEnum):
     UNKNOWN_STATION = "unknown_station"
     VEHICLE_NOT_FREE = "vehicle_not_free"
     VEHICLE_NOT_IN_SERVICE = "vehicle_not_in_service"
+    VEHICLE_BLOCKED = "vehicle_blocked"  # damaged, dirty, ...
     IN_SERVICE_ORDER = "in_service_order"  # at the garage, being cleaned, ...
     VEHICLE_NOT_BACK = "vehicle_not_back"  # its key is out past the end of a booking
     KEY_NOT_PRESENT = "key_not_present"  # the key is missing or elsewhere
@@ -123,6 +124,8 @@ class BookingReason(StrEnum):
     TAKE_BY_PASSED = "take_by_passed"
     SLOT_RELEASED = "slot_released"  # under this booking; what came of it is not known yet
     KEY_NOT_TAKEN = "key_not_taken"
+    BLOCK_BEGUN = "block_begun"
+    BLOCK_ENDED = "block_ended"
     NOT_DURING_ORDER = "not_during_order"  # its key was not out then, or it is yet to come
     KEY_STILL_OUT = "key_still_out"
     KEY_ALREADY_BACK = "key_already_back"

@@ -17,6 +17,7 @@ from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import booking_drivers, booking_history, bookings
 
 OVERLAP = "booking_overlap"  # what the triggers and the exclusion constraint of the migrations are called
+BLOCKED = "booking_blocked"  # what the triggers say of new time under a block
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def _row(connection: Connection, booking: Booking) -> dict[str, Any]:
 
 
 def _raise_unless_overlap(error: IntegrityError) -> None:
-    if OVERLAP not in str(error.orig):
+    said = str(error.orig)
+    if OVERLAP not in said and BLOCKED not in said:
         raise error
 
 

@@ -163,6 +163,11 @@ def some_are_open(kind: IncidentKind, cabinet_id: Any) -> Exists:
     )
 
 
+def some_are_open_of(kind: IncidentKind, subject: Any) -> Exists:
+    """The same, for a subject."""
+    return exists().where(incidents.c.closed_ms.is_(None), incidents.c.kind == kind, incidents.c.subject == subject)
+
+
 def all_incidents(connection: Connection) -> tuple[Incident, ...]:
     """Every incident ever opened, oldest first."""
     rows = connection.execute(select(incidents).order_by(incidents.c.id))

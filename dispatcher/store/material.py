@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select
 from contract.places import Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
+from dispatcher.store.blocked import blocked_later, in_force
 from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.schema import (
@@ -39,6 +40,7 @@ _FLEET = (
         vehicles.c.category.label("category"),
         stations.c.latitude,
         stations.c.longitude,
+        in_force().label("is_blocked"),
     )
     .join(vehicles, vehicles.c.id == keys.c.vehicle_id)
     .join(stations, stations.c.id == vehicles.c.home_station_id)
@@ -51,6 +53,7 @@ _HOLDING = (
         bookings.c.cabinet_id == bindparam("cabinet"),
         literally_in(bookings.c.state, LIVE_BOOKING_STATES),
         bookings.c.start_ms <= bindparam("until_ms"),
+        ~blocked_later(),
     )
     .order_by(bookings.c.start_ms, bookings.c.grant_id)
 )
@@ -78,7 +81,7 @@ def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
     One whose row has no origin has no home: it can be brought back, and a box presumes it nowhere.
     """
     tags = _Rows.of(connection.execute(_VALID_TAGS, {"now_ms": now_ms}).all())
-    return _fleet(origin_of(connection), tags, _Rows.of(connection.execute(_FLEET).all()))
+    return _fleet(origin_of(connection), tags, _Rows.of(connection.execute(_FLEET, {"now_ms": now_ms}).all()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def _fleet(origin: Origin, valid_tags: _Rows, fleet: _Rows) -> Fleet:
             home_cabinet_id=row.home_cabinet_id if sieve.passes(keys, row._mapping) else None,  # noqa: SLF001
             home_slot=row.home_slot,
             credentials=tuple(tags[row.id]),
-            blocked=row.vehicle_life_cycle != "in_service",
+            blocked=row.vehicle_life_cycle != "in_service" or row.is_blocked,
             category=row.category,
             home=Place(row.latitude, row.longitude),
         )

@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from contract.reasons import Reason
 from dispatcher.core.booking_states import BookingState
 from dispatcher.store.columns import literally_in
-from dispatcher.store.schema import bookings, refusals, slot_states
+from dispatcher.store.schema import blocks, bookings, refusals, slot_states
 
 RELEASE_FAILED = "release_failed"  # beside the contract's reasons, in the same column
 
@@ -31,7 +31,9 @@ MEMBERS_OWN = frozenset(
 
 
 def let_down() -> ColumnElement[bool]:
-    """Of a row of `bookings`: its key was still out with another member, or the station could not give it."""
+    """Of a row of `bookings`: its key was still out with another member, the vehicle blocked, or the station
+    could not give it.
+    """
     other = bookings.alias("other")
     away = exists(
         select(other.c.id).where(
@@ -46,7 +48,14 @@ def let_down() -> ColumnElement[bool]:
             refusals.c.grant_id == bookings.c.grant_id, ~literally_in(refusals.c.reason, sorted(MEMBERS_OWN))
         )
     )
-    return or_(away, refused)
+    blocked = exists(
+        select(blocks.c.id).where(
+            blocks.c.vehicle_id == bookings.c.vehicle_id,
+            blocks.c.start_ms < bookings.c.take_by_ms,
+            or_(blocks.c.ended_ms.is_(None), blocks.c.ended_ms > bookings.c.start_ms),
+        )
+    )
+    return or_(away, refused, blocked)
 
 
 def being_used(grant_id: ColumnElement[str] | str) -> ColumnElement[bool]:

@@ -12,6 +12,8 @@ from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.patience import Patience, Thing
 from dispatcher.core.reconcile import BookingView, CabinetView, Picture, reconcile
 from dispatcher.core.rules import FleetRules
+from dispatcher.core.windows import DAY_MS
+from dispatcher.store.blocks import begin_blocks, booking_hits
 from dispatcher.store.deadlines import PastDeadline, decide, past_deadlines
 from dispatcher.store.incidents import OpenIncident, close_aged, open_incidents, settle_among
 from dispatcher.store.keys import keys_in_doubt
@@ -61,11 +63,13 @@ def _reconcile(
     """Make the open incidents what the picture shows; whose word one of them waits for."""
     known = open_incidents(connection)
     overdue, waiting = _overdue(connection, rules, past, known)
+    begin_blocks(connection, now_ms)
     picture = Picture(
         keys=keys_in_doubt(connection),
         bookings=overdue,
         cabinets=_cabinets(connection, hearing, known, now_ms),
         listening=hearing.listening,
+        hits=booking_hits(connection, now_ms, now_ms + rules.grant_horizon_days * DAY_MS),
     )
     settle_among(connection, reconcile(picture, rules, now_ms), known, now_ms)
     close_aged(connection, known, now_ms)

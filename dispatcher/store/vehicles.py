@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
 
 from dispatcher.core.availability import Holding, KeyPlace, VehicleView
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
+from dispatcher.store.blocked import blocked_windows
 from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
@@ -149,11 +151,15 @@ def views(
 ) -> list[VehicleView]:
     """The vehicles with their present and coming holdings, one booking perhaps left out (the one changed)."""
     holdings = defaultdict(list)
-    which = {"vehicles": [vehicle.id for vehicle in found], "now_ms": now_ms}
+    ids = [vehicle.id for vehicle in found]
+    which = {"vehicles": ids, "now_ms": now_ms}
     for vehicle_id, booking_id, state, start_ms, end_ms, is_order in connection.execute(_HOLDINGS, which):
         if booking_id != without_booking:
-            window = Window(start_ms, end_ms)
-            holdings[vehicle_id].append(Holding(booking_id, BookingState(state), window, bool(is_order)))
+            reason = BookingReason.IN_SERVICE_ORDER if is_order else BookingReason.VEHICLE_NOT_FREE
+            holdings[vehicle_id].append(Holding(booking_id, BookingState(state), Window(start_ms, end_ms), reason))
+    for block_id, vehicle_id, window in blocked_windows(connection, ids, now_ms):
+        holding = Holding(block_id, BookingState.BOOKED, window, BookingReason.VEHICLE_BLOCKED)
+        holdings[vehicle_id].append(holding)
     return [_view(vehicle, tuple(holdings[vehicle.id])) for vehicle in found]
 
 

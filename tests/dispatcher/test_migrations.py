@@ -20,7 +20,7 @@ from dispatcher.store.migrate import (
 )
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
 
-ALL = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+ALL = tuple(f"{number:04}" for number in range(1, 12))
 
 
 def memory() -> Engine:

@@ -19,6 +19,7 @@ from dispatcher.store.schema.base import (
     metadata,
 )
 from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings, custody
+from dispatcher.store.schema.changes import changes
 from dispatcher.store.schema.decisions import desired_grants, desired_states, incident_history, incidents
 from dispatcher.store.schema.events import DELIVERY_STATES, WEBHOOK_STATES, outbox, webhook_deliveries, webhooks
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
@@ -45,9 +46,11 @@ from dispatcher.store.schema.picture import (
     vehicle_positions,
     vehicle_readings,
 )
+from dispatcher.store.schema.vehicles_out import BLOCK_KINDS, blocks
 
 __all__ = [
     "BADGE_STATES",
+    "BLOCK_KINDS",
     "BOOKING_STATES",
     "COMMAND_OUTCOMES",
     "DELIVERY_STATES",
@@ -63,11 +66,13 @@ __all__ = [
     "badge_pins",
     "badge_sightings",
     "badges",
+    "blocks",
     "booking_drivers",
     "booking_history",
     "bookings",
     "cabinet_links",
     "cabinets",
+    "changes",
     "command_counters",
     "commands",
     "cursors",
