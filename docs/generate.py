@@ -13,7 +13,7 @@ from contract.asyncapi import asyncapi_text
 from contract.schema import schemas
 from dispatcher.api.scopes import MEANING, Scope
 from dispatcher.config import DispatcherConfig
-from dispatcher.core.booking_states import state_diagram
+from dispatcher.core.booking_states import REFUSALS, BookingEvent, BookingState, state_diagram
 from dispatcher.core.retention import Retention
 from dispatcher.store.limits import LIMITS
 from runtime.config_reference import reference_table
@@ -35,6 +35,7 @@ expected. Nothing overrides the file.
 
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
+REFUSAL_COLUMNS = ("state", "what does not move it", "reason")
 FAULT_COLUMNS = ("fault", "what the agent does", "shown by")
 
 
@@ -43,8 +44,8 @@ def texts() -> dict[Path, str]:
     architecture = DOCS / "architecture.md"
     text = architecture.read_text(encoding="utf-8")
     text = _with_section(text, "slots", f"```mermaid\n{mermaid()}```\n")
-    text = _with_section(text, "bookings", f"```mermaid\n{state_diagram().rstrip()}\n```\n")
     privacy = DOCS / "privacy.md"
+    bookings = DOCS / "bookings.md"
     configuration = "\n".join(
         (
             CONFIGURATION_HEAD,
@@ -56,6 +57,7 @@ def texts() -> dict[Path, str]:
     )
     return {
         architecture: text,
+        bookings: _bookings(bookings.read_text(encoding="utf-8")),
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "api.md": _with_section((DOCS / "api.md").read_text(encoding="utf-8"), "scopes", _scopes()),
         DOCS / "configuration.md": configuration,
@@ -74,6 +76,19 @@ def _limits() -> str:
 
     rows = [(f"`{one.name}`", f"`{one.table.name}`", one.holds, days(one.setting), one.then) for one in LIMITS]
     return f"\n{_table(LIMIT_COLUMNS, rows)}\n"
+
+
+def _bookings(text: str) -> str:
+    """The life of a booking as its table says it: the moves as a diagram, the rest with its reasons."""
+    rows: list[tuple[str, ...]] = []
+    for state in BookingState:
+        reasons = {event: REFUSALS[state, event] for event in BookingEvent if (state, event) in REFUSALS}
+        for reason in dict.fromkeys(reasons.values()):
+            events = ", ".join(f"`{event}`" for event, why in reasons.items() if why is reason)
+            whole = len(reasons) == len(BookingEvent) and len(set(reasons.values())) == 1
+            rows.append((f"`{state}`", "every event" if whole else events, f"`{reason}`"))
+    text = _with_section(text, "states", f"```mermaid\n{state_diagram().rstrip()}\n```\n")
+    return _with_section(text, "refusals", f"\n{_table(REFUSAL_COLUMNS, rows)}\n")
 
 
 def _drivers(text: str) -> str:

@@ -22,8 +22,8 @@ def test_the_generated_documents_are_current() -> None:
 
 def test_a_stale_a_missing_and_a_foreign_file_are_each_named(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
-    architecture = tmp_path / "docs" / "architecture.md"
-    architecture.write_text(architecture.read_text().replace("key_taken", "key_stolen", 1))
+    bookings = tmp_path / "docs" / "bookings.md"
+    bookings.write_text(bookings.read_text().replace("key_taken", "key_stolen", 1))
     asyncapi = tmp_path / "docs" / "asyncapi.json"
     asyncapi.write_text(asyncapi.read_text().replace('"retain": true', '"retain": false', 1))
     drivers = tmp_path / "docs" / "drivers.md"
@@ -33,8 +33,8 @@ def test_a_stale_a_missing_and_a_foreign_file_are_each_named(tmp_path: Path) -> 
     done = check(tmp_path)
     assert done.returncode == 1
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
-        "docs/architecture.md",
         "docs/asyncapi.json",
+        "docs/bookings.md",
         "docs/configuration.md",
         "docs/drivers.md",
         "docs/schemas/hologram.schema.json",

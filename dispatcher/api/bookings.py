@@ -1,9 +1,7 @@
 """Bookings: made, read, listed, changed, cancelled. Each write is one transaction, the database says no."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from fastapi import Query, Response
 from sqlalchemy import Connection
@@ -17,40 +15,28 @@ from dispatcher.api.booking_models import (
     Extension,
     HistoryList,
     NewBooking,
-    booking_out,
-    changed_out,
     history_out,
 )
-from dispatcher.api.context import ApiContext, Caller, Context
-from dispatcher.api.problems import (
-    AlternativeVehicle,
-    ApiReason,
-    FieldFault,
-    Refusal,
-    not_found,
-    refusal_of,
-    vehicle_not_free,
-)
+from dispatcher.api.booking_writes import as_it_is, changed, outs, write
+from dispatcher.api.context import Caller, Context
+from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
-from dispatcher.api.values import Id, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.api.values import Id, PageQuery, next_cursor, page_request
 from dispatcher.core.windows import Window, to_ms
 from dispatcher.store.booking_desk import BookingDesk, locked
 from dispatcher.store.booking_requests import Declined, WantedBooking, WantedChange
 from dispatcher.store.bookings import Booking, BookingFilter, booking_by_id, bookings_page, history_page
-from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.paging import Page
 
 router = resource("bookings", read=Scope.BOOKINGS_READ, write=Scope.BOOKINGS_WRITE)
-
-Out = TypeVar("Out", bound=BookingOut)
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
 async def create_booking(context: Context, caller: Caller, wanted: NewBooking, response: Response) -> BookingOut:
     """Book a vehicle, or a category at a station: then a planned vehicle is chosen."""
     request = _wanted(wanted)
-    made = await _write(context, caller, lambda desk: desk.create(request), _as_it_is)
+    made = await write(context, caller, lambda desk: desk.create(request), as_it_is)
     response.headers["location"] = f"/api/v1/bookings/{made.id}"
     return made
 
@@ -71,7 +57,7 @@ async def list_bookings(context: Context, query: Annotated[BookingQuery, Query()
 
     def read(connection: Connection) -> tuple[Page[Booking], list[BookingOut]]:
         page = bookings_page(connection, wanted, request)
-        return page, _outs(connection, page.items, now_ms)
+        return page, outs(connection, page.items, now_ms)
 
     page, items = await context.database.read(read)
     return BookingList(items=items, next=next_cursor(page))
@@ -83,7 +69,7 @@ async def read_booking(context: Context, booking_id: Id) -> BookingOut:
 
     def read(connection: Connection) -> list[BookingOut]:
         booking = booking_by_id(connection, booking_id)
-        return [] if booking is None or booking.purpose is not None else _outs(connection, [booking], now_ms)
+        return [] if booking is None or booking.purpose is not None else outs(connection, [booking], now_ms)
 
     found = await context.database.read(read)
     if not found:
@@ -126,7 +112,7 @@ async def change_booking(
         booking = locked(desk.connection, booking_id)
         return None if booking is None else desk.change(booking, wanted)
 
-    return await _write(context, caller, work, _changed, booking_id)
+    return await write(context, caller, work, changed, booking_id)
 
 
 @router.post("/{booking_id}/extend", responses=answers(400, 404, 409, 413, 422))
@@ -143,7 +129,7 @@ async def extend_booking(
         booking = locked(desk.connection, booking_id)
         return None if booking is None else desk.extend(booking, end_ms)
 
-    return await _write(context, caller, work, _changed, booking_id)
+    return await write(context, caller, work, changed, booking_id)
 
 
 @router.post("/{booking_id}/cancel", responses=answers(404, 409, 422))
@@ -154,44 +140,7 @@ async def cancel_booking(context: Context, caller: Caller, booking_id: Id) -> Bo
         booking = locked(desk.connection, booking_id)
         return None if booking is None else desk.cancel(booking)
 
-    return await _write(context, caller, work, _as_it_is, booking_id)
-
-
-async def _write(
-    context: ApiContext,
-    caller: str,
-    work: Callable[[BookingDesk], Booking | Declined | None],
-    answer: Callable[[BookingDesk, Booking], Out],
-    booking_id: str = "",
-) -> Out:
-    """Run `work` in one transaction; the publisher is woken when something was written."""
-
-    def run(connection: Connection) -> Out | Declined | None:
-        now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
-        desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{caller}")
-        outcome = work(desk)
-        return answer(desk, outcome) if isinstance(outcome, Booking) else outcome
-
-    outcome = await context.database.write(run)
-    if outcome is None:
-        raise not_found("booking", booking_id)
-    if isinstance(outcome, Declined):
-        raise _refusal(outcome)
-    context.wake()
-    return outcome
-
-
-def _as_it_is(desk: BookingDesk, booking: Booking) -> BookingOut:
-    return _outs(desk.connection, [booking], desk.now_ms)[0]
-
-
-def _changed(desk: BookingDesk, booking: Booking) -> ChangedBookingOut:
-    return changed_out(_as_it_is(desk, booking), desk.latest_end_ms(booking))
-
-
-def _outs(connection: Connection, found: Sequence[Booking], now_ms: int) -> list[BookingOut]:
-    grants = grant_statuses(connection, found)
-    return [booking_out(booking, grants.get(booking.id), now_ms) for booking in found]
+    return await write(context, caller, work, as_it_is, booking_id)
 
 
 def _wanted(wanted: NewBooking) -> WantedBooking:
@@ -208,13 +157,4 @@ def _wanted(wanted: NewBooking) -> WantedBooking:
         organisation_id=wanted.organisation_id,
         driver_ids=tuple(sorted(set(wanted.driver_ids) - {wanted.member_id})),
         accept_unreachable=wanted.accept_unreachable,
-    )
-
-
-def _refusal(declined: Declined) -> Refusal:
-    return refusal_of(
-        declined.why,
-        not_free=[vehicle_not_free(verdict) for verdict in declined.not_free] or None,
-        alternatives=[AlternativeVehicle(**asdict(other)) for other in declined.alternatives] or None,
-        latest_end=instant_of(declined.latest_end_ms),
     )

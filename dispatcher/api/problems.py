@@ -89,6 +89,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.BLOCK_ENDED: (409, "The block was ended"),
         BookingReason.KEY_NOT_TAKEN: (409, "The key has not been taken"),
         BookingReason.NOT_DURING_ORDER: (422, "The instant lies outside the order"),
+        BookingReason.SAME_VEHICLE: (409, "The booking has that vehicle already"),
         BookingReason.KEY_STILL_OUT: (409, "The key is still out"),
         BookingReason.KEY_ALREADY_BACK: (409, "The key is already back"),
         BookingReason.BOOKING_COMPLETED: (409, "The booking is completed"),

@@ -41,7 +41,7 @@ MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.FLEET_WRITE: "change vehicles, keys, tags, slots and stations; place service orders and blocks",
         Scope.INCIDENTS_READ: "see incidents with their history",
         Scope.OPERATIONS: "release slots, make release codes, lock vehicles out, revoke badges everywhere,"
-        " and handle incidents",
+        " replace a booking's vehicle or end it by hand, and handle incidents",
         Scope.FACTS_READ: "see the ledger, handovers and rentals",
         Scope.REPORTS_READ: "see reports on use and on unmet demand",
         Scope.AUDIT_READ: "ask who held a vehicle at an instant, and read the audit records",

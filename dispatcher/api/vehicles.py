@@ -53,6 +53,8 @@ class KeyOut(Answer):
     since: datetime | None
     ordered_by: str | None
     """Who released it from afar, while it is out under an operator's command."""
+    held_by: str | None
+    """Who has it while it is `elsewhere`, in an operator's words."""
 
 
 class ReadingOut(Answer):
@@ -160,6 +162,7 @@ def _key_out(key: VehicleKey) -> KeyOut:
         identity=key.identity,
         since=instant_of(key.since_ms),
         ordered_by=key.ordered_by,
+        held_by=key.holder,
     )
 
 

@@ -28,6 +28,8 @@ class BookingEvent(StrEnum):
     HOLD_ELAPSED = "hold_elapsed"
     CANCELLED = "cancelled"
     NO_SHOW_DECLARED = "no_show_declared"
+    REPLACED = "replaced"  # an operator gave it another vehicle
+    COMPLETED_BY_OPERATOR = "completed_by_operator"  # wherever its key may be
 
 
 class TransitionReason(StrEnum):
@@ -64,6 +66,10 @@ TRANSITIONS: Mapping[tuple[BookingState, BookingEvent], BookingState] = MappingP
         (_S.RETURNED, _E.KEY_TAKEN): _S.ACTIVE,
         (_S.RETURNED, _E.SECOND_TAP): _S.COMPLETED,
         (_S.RETURNED, _E.HOLD_ELAPSED): _S.COMPLETED,
+        (_S.BOOKED, _E.REPLACED): _S.BOOKED,
+        (_S.RETURNED, _E.REPLACED): _S.RETURNED,  # the right goes on until its end, to another key
+        (_S.ACTIVE, _E.COMPLETED_BY_OPERATOR): _S.COMPLETED,
+        (_S.RETURNED, _E.COMPLETED_BY_OPERATOR): _S.COMPLETED,
     }
 )
 
@@ -73,11 +79,13 @@ REFUSALS: Mapping[tuple[BookingState, BookingEvent], TransitionReason] = Mapping
         (_S.BOOKED, _E.HANDED_BACK): _R.KEY_NOT_TAKEN,
         (_S.BOOKED, _E.SECOND_TAP): _R.KEY_NOT_TAKEN,
         (_S.BOOKED, _E.HOLD_ELAPSED): _R.KEY_NOT_TAKEN,
+        (_S.BOOKED, _E.COMPLETED_BY_OPERATOR): _R.KEY_NOT_TAKEN,
         (_S.ACTIVE, _E.KEY_TAKEN): _R.KEY_ALREADY_OUT,
         (_S.ACTIVE, _E.SECOND_TAP): _R.KEY_STILL_OUT,
         (_S.ACTIVE, _E.HOLD_ELAPSED): _R.KEY_STILL_OUT,
         (_S.ACTIVE, _E.CANCELLED): _R.KEY_STILL_OUT,
         (_S.ACTIVE, _E.NO_SHOW_DECLARED): _R.KEY_WAS_TAKEN,
+        (_S.ACTIVE, _E.REPLACED): _R.KEY_STILL_OUT,
         (_S.RETURNED, _E.KEY_RETURNED): _R.KEY_ALREADY_BACK,
         (_S.RETURNED, _E.HANDED_BACK): _R.KEY_ALREADY_BACK,
         (_S.RETURNED, _E.CANCELLED): _R.KEY_WAS_TAKEN,

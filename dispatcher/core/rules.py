@@ -6,7 +6,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dispatcher.core.booking_states import FINAL_STATES, REFUSALS, BookingEvent, BookingState
+from dispatcher.core.booking_states import (
+    FINAL_STATES,
+    REFUSALS,
+    BookingEvent,
+    BookingState,
+    TransitionRefused,
+    advance,
+)
 from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, utc_text
 
 Standing = Literal["active", "suspended", "licence_expired"]
@@ -127,6 +134,7 @@ class BookingReason(StrEnum):
     BLOCK_BEGUN = "block_begun"
     BLOCK_ENDED = "block_ended"
     NOT_DURING_ORDER = "not_during_order"  # its key was not out then, or it is yet to come
+    SAME_VEHICLE = "same_vehicle"  # as a replacement for itself
     KEY_STILL_OUT = "key_still_out"
     KEY_ALREADY_BACK = "key_already_back"
     BOOKING_COMPLETED = "booking_completed"
@@ -239,6 +247,36 @@ def check_cancel(booking: BookingTimes, now_ms: int) -> Refused | None:
     if booking.state is not BookingState.BOOKED:
         return _over(booking.state, "a booking whose key has not been taken")
     return _take_by_passed(booking) if now_ms >= booking.take_by_ms else None
+
+
+def check_replacement(booking: BookingTimes, now_ms: int) -> Refused | None:
+    """Whether an operator may give this booking another vehicle: also past `take_by`, never past the end."""
+    if not booking.has_origin:
+        expected = "a booking whose row this program wrote; this one can only be cancelled"
+        return Refused(BookingReason.ROW_WITHOUT_ORIGIN, "state", booking.state, expected)
+    refused = _by_the_table(booking.state, BookingEvent.REPLACED, "a booking whose key is not out")
+    if refused is None and now_ms >= booking.window.end_ms:
+        expected = f"later than now, {utc_text(now_ms)}"
+        return Refused(BookingReason.IN_THE_PAST, "end", utc_text(booking.window.end_ms), expected)
+    return refused
+
+
+def check_completion(booking: BookingTimes) -> Refused | None:
+    """Whether an operator may end this booking."""
+    expected = "a booking whose key was taken, and that is not over"
+    return _by_the_table(booking.state, BookingEvent.COMPLETED_BY_OPERATOR, expected)
+
+
+def replaced_take_by_ms(rules: FleetRules, booking: BookingTimes, now_ms: int) -> int:
+    """Whoever is given another vehicle has as long from now to take its key as from the start otherwise."""
+    return max(booking.take_by_ms, min(now_ms + rules.take_by_s * 1000, booking.window.end_ms))
+
+
+def _by_the_table(state: BookingState, event: BookingEvent, expected: str) -> Refused | None:
+    moved = advance(state, event)
+    if isinstance(moved, TransitionRefused):
+        return Refused(BookingReason(moved.reason), "state", state, expected)
+    return None
 
 
 def _shape(rules: FleetRules, window: Window) -> Refused | None:

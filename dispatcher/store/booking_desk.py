@@ -21,12 +21,14 @@ from dispatcher.core.rules import (
     take_by_ms,
 )
 from dispatcher.core.windows import Window, utc_text
-from dispatcher.store.alternatives import Asked, alternatives, silent_towards
+from dispatcher.store.alternatives import Asked, silent_towards
+from dispatcher.store.alternatives import alternatives as find_alternatives
 from dispatcher.store.booking_requests import (
     Alternative,
     Declined,
     WantedBooking,
     WantedChange,
+    WantedReplacement,
     none_free,
     refusal,
     unknown_vehicle,
@@ -56,7 +58,7 @@ class BookingDesk:
         refused = check_window(self.rules, wanted.window, self.now_ms) or self._check_people(wanted)
         if refused is not None:
             return Declined(refused)
-        candidates = self._candidates(wanted)
+        candidates = self.candidates(wanted)
         if isinstance(candidates, Refused):
             return Declined(candidates)
         silent = silent_towards(self.connection, self.rules, candidates, wanted.window.start_ms, self.now_ms)
@@ -69,13 +71,13 @@ class BookingDesk:
             if verdict is None:
                 booking = self._new(wanted, _by_id(candidates, view.vehicle_id))
                 if insert_booking(self.connection, booking):
-                    self._written(None, booking, "created", _summary(booking))
+                    self.written(None, booking, "created", summary_of(booking))
                     return booking
                 verdict = NotFree(view.vehicle_id, BookingReason.VEHICLE_NOT_FREE, None)
             not_free.append(verdict)
         asked = Asked(candidates[0].home_station_id, candidates[0].category, wanted.window)
         declined = none_free(wanted, tuple(not_free))
-        return replace(declined, alternatives=self._alternatives(asked, candidates))
+        return replace(declined, alternatives=self.alternatives(asked, candidates))
 
     def change(self, booking: Booking, wanted: WantedChange) -> Booking | Declined:
         """`booking` was read with its lock in this transaction."""
@@ -84,7 +86,7 @@ class BookingDesk:
             booking.end_ms if wanted.end_ms is None else wanted.end_ms,
         )
         other_vehicle = wanted.vehicle_id is not None and wanted.vehicle_id != booking.vehicle_id
-        refused = self._check_change(booking, window, other_vehicle=other_vehicle) or self._check_slot(booking)
+        refused = self._check_change(booking, window, other_vehicle=other_vehicle) or self.check_slot(booking)
         if refused is not None:
             return Declined(refused)
         changed = self._with_window(booking, window)
@@ -102,15 +104,15 @@ class BookingDesk:
         if not update_booking(self.connection, changed):
             return self._not_free(changed)
         changed = replace(changed, version=changed.version + 1)
-        detail = {"before": _summary(booking), "after": _summary(changed)}
-        self._written(booking.state, changed, "changed", detail)
+        detail = {"before": summary_of(booking), "after": summary_of(changed)}
+        self.written(booking.state, changed, "changed", detail)
         if changed.cabinet_id != booking.cabinet_id:
             mark_dirty(self.connection, booking.cabinet_id)
         return changed
 
     def extend(self, booking: Booking, end_ms: int) -> Booking | Declined:
         """A later end and nothing else. `booking` was read with its lock in this transaction."""
-        refused = check_extension(_times(booking), end_ms)
+        refused = check_extension(times_of(booking), end_ms)
         return Declined(refused) if refused is not None else self.change(booking, WantedChange(end_ms=end_ms))
 
     def latest_end_ms(self, booking: Booking) -> int:
@@ -118,16 +120,16 @@ class BookingDesk:
         return self._latest_end_ms(booking, self._view(booking))
 
     def cancel(self, booking: Booking) -> Booking | Declined:
-        """`booking` was read with its lock in this transaction."""
-        refused = check_cancel(_times(booking), self.now_ms) or self._check_slot(booking)
+        """`booking` was read with its lock in this transaction. Notice counts from the original start."""
+        refused = check_cancel(times_of(booking), self.now_ms) or self.check_slot(booking)
         if refused is not None:
             return Declined(refused)
         cancelled = replace(booking, state=BookingState.CANCELLED, ended_ms=self.now_ms, changed_ms=self.now_ms)
         done = update_booking(self.connection, cancelled)
         assert done, "a cancelled booking overlaps nothing"
         cancelled = replace(cancelled, version=cancelled.version + 1)
-        notice_s = (booking.start_ms - self.now_ms) // 1000
-        self._written(booking.state, cancelled, "cancelled", {"notice_s": notice_s})
+        notice_s = (booking.original_start_ms - self.now_ms) // 1000
+        self.written(booking.state, cancelled, "cancelled", {"notice_s": notice_s})
         return cancelled
 
     def _check_people(self, wanted: WantedBooking) -> Refused | None:
@@ -140,15 +142,15 @@ class BookingDesk:
         return check_people(found[wanted.member_id], drivers, wanted.organisation_id)
 
     def _check_change(self, booking: Booking, window: Window, *, other_vehicle: bool) -> Refused | None:
-        refused = check_change(self.rules, _times(booking), window, self.now_ms, other_vehicle=other_vehicle)
+        refused = check_change(self.rules, times_of(booking), window, self.now_ms, other_vehicle=other_vehicle)
         if refused is not None or (booking.window.contains(window) and not other_vehicle):
             return refused  # who gives time back needs no standing
         owner = people(self.connection, [booking.member_id])[booking.member_id]
         return check_people(owner, (), booking.organisation_id)
 
-    def _check_slot(self, booking: Booking) -> Refused | None:
+    def check_slot(self, booking: Booking) -> Refused | None:
         """Between the release of the slot and the fact of the take, the key may be in somebody's hand."""
-        if booking.state is not BookingState.BOOKED:
+        if booking.state is BookingState.ACTIVE:
             return None
         if not self.connection.execute(select(being_used(booking.grant_id))).scalar_one():
             return None
@@ -165,7 +167,7 @@ class BookingDesk:
             changed_ms=self.now_ms,
         )
 
-    def _candidates(self, wanted: WantedBooking) -> list[Vehicle] | Refused:
+    def candidates(self, wanted: WantedBooking | WantedReplacement) -> list[Vehicle] | Refused:
         if wanted.vehicle_id is not None:
             vehicle = vehicle_by_id(self.connection, wanted.vehicle_id)
             if vehicle is None:
@@ -219,16 +221,8 @@ class BookingDesk:
         verdict = judge(self.rules, view, booking.window, self.now_ms)
         if verdict is not None:
             return self._refused(verdict, vehicle, booking.window)
-        key = vehicle.key
-        assert key is not None, "a vehicle without a key in service is not bookable"
-        return replace(
-            booking,
-            vehicle_id=vehicle.id,
-            category=booking.category if booking.category == vehicle.category else None,
-            station_id=vehicle.home_station_id,
-            cabinet_id=key.home_cabinet_id,
-            key_id=key.key_id,
-        )
+        category = booking.category if booking.category == vehicle.category else None
+        return replace(bound_to(booking, vehicle), category=category)
 
     def _silent(self, booking: Booking) -> Declined | None:
         """Whether its new form would have to be told to a box soon that cannot be told."""
@@ -241,7 +235,7 @@ class BookingDesk:
 
     def _refused(self, verdict: NotFree, vehicle: Vehicle, window: Window) -> Declined:
         asked = Asked(vehicle.home_station_id, vehicle.category, window)
-        found = self._alternatives(asked, [vehicle])
+        found = self.alternatives(asked, [vehicle])
         return Declined(refusal(verdict, "vehicle_id"), (verdict,), alternatives=found)
 
     def _not_free(self, wanted: Booking) -> Declined:
@@ -269,10 +263,10 @@ class BookingDesk:
         horizon_end_ms = self.now_ms + self.rules.horizon_ms
         return latest_end_ms(view.holdings, booking.start_ms, horizon_end_ms, self.rules.grid_ms)
 
-    def _alternatives(self, asked: Asked, tried: Sequence[Vehicle]) -> tuple[Alternative, ...]:
-        return alternatives(self.connection, self.rules, asked, tried, self.now_ms)
+    def alternatives(self, asked: Asked, tried: Sequence[Vehicle]) -> tuple[Alternative, ...]:
+        return find_alternatives(self.connection, self.rules, asked, tried, self.now_ms)
 
-    def _written(self, before: BookingState | None, booking: Booking, what: str, detail: dict[str, Any]) -> None:
+    def written(self, before: BookingState | None, booking: Booking, what: str, detail: dict[str, Any]) -> None:
         add_history(self.connection, booking.id, self.now_ms, what, self.author, detail)
         tell_booking(self.connection, before, booking, what)
         mark_dirty(self.connection, booking.cabinet_id)
@@ -284,11 +278,24 @@ def locked(connection: Connection, booking_id: str) -> Booking | None:
     return found if found is not None and found.purpose is None else None
 
 
-def _times(booking: Booking) -> BookingTimes:
+def bound_to(booking: Booking, vehicle: Vehicle) -> Booking:
+    """The booking, of another vehicle, taken where that one's key lives."""
+    key = vehicle.key
+    assert key is not None, "a vehicle without a key in service is not bookable"
+    return replace(
+        booking,
+        vehicle_id=vehicle.id,
+        station_id=vehicle.home_station_id,
+        cabinet_id=key.home_cabinet_id,
+        key_id=key.key_id,
+    )
+
+
+def times_of(booking: Booking) -> BookingTimes:
     return BookingTimes(booking.state, booking.window, booking.take_by_ms, booking.has_origin)
 
 
-def _summary(booking: Booking) -> dict[str, Any]:
+def summary_of(booking: Booking) -> dict[str, Any]:
     """What a booking's history keeps: no person."""
     return {
         "vehicle_id": booking.vehicle_id,

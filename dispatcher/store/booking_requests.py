@@ -34,6 +34,18 @@ class WantedChange:
 
 
 @dataclass(frozen=True, slots=True)
+class WantedReplacement:
+    """What an operator gives instead: one vehicle, or any of a category at a station."""
+
+    reason: str
+    """For the history, where it stays: it names nobody."""
+    vehicle_id: str | None = None
+    category: str | None = None
+    station_id: str | None = None
+    """None: the station of the booking."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """A vehicle that could be booked instead."""
 

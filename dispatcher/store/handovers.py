@@ -222,6 +222,11 @@ def end_rental_of_key(connection: Connection, key_id: str, end: RentalEnd) -> No
     _close_rental(connection, _OPEN_OF_KEY, key_id, end)
 
 
+def end_rental_of_booking(connection: Connection, booking_id: str, end: RentalEnd) -> None:
+    """Close the newest rental of a booking that is open, if any is."""
+    _close_rental(connection, _OPEN_OF_BOOKING, booking_id, end)
+
+
 def _close_rental(connection: Connection, newest: Select[Any], of_this: str, end: RentalEnd) -> None:
     rental = connection.execute(newest, {"this": of_this}).one_or_none()
     if rental is None:

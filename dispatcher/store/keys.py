@@ -24,9 +24,9 @@ KEY_KINDS = (
 
 def set_key(connection: Connection, key_id: str, **columns: Any) -> None:
     """Write where a key is: `state`, `cabinet_id`, `slot`, `identity`, `grant_id`, `command_id`, `badge_ref`,
-    `since_ms`.
+    `since_ms`, and `holder`, who is known only until the next word of it.
     """
-    upsert(connection, key_states, {"key_id": key_id, **columns})
+    upsert(connection, key_states, {"key_id": key_id, "holder": None, **columns})
 
 
 def key_state(connection: Connection, key_id: str) -> Row[Any] | None:

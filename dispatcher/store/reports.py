@@ -169,7 +169,7 @@ def _slots_are_empty(at: _Applying, empty: Collection[int], known: Iterable[Row[
 
 
 def _move_key(at: _Applying, key_id: str, **columns: Any) -> None:
-    place = {
+    place: dict[str, Any] = {
         "cabinet_id": at.cabinet_id,
         "grant_id": None,
         "command_id": None,

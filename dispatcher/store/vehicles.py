@@ -45,6 +45,8 @@ class VehicleKey:
     since_ms: int | None
     ordered_by: str | None = None
     """Who gave the command under which it is out."""
+    holder: str | None = None
+    """Who has it while it is elsewhere, in an operator's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ _KEYS = (
         key_states.c.cabinet_id,
         key_states.c.identity,
         key_states.c.since_ms,
+        key_states.c.holder,
         commands.c.author,
     )
     .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
@@ -222,6 +225,7 @@ def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, Ve
                 identity=row["identity"],
                 since_ms=row["since_ms"],
                 ordered_by=row["author"],
+                holder=row["holder"],
             )
             found.setdefault(row["vehicle_id"], key)
     return found

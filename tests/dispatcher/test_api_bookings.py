@@ -472,3 +472,53 @@ async def test_the_history_tells_what_happened_and_which_program_asked(api: Api)
     assert {entry["author"] for entry in entries} == {"api/front-end"}
     assert entries[1]["detail"]["before"]["end"] == at(ONE_MS)
     assert entries[1]["detail"]["after"]["end"] == at(ONE_MS + HOUR_MS)
+
+
+# --- what operators do
+
+
+async def test_an_operator_gives_another_vehicle_with_a_reason_that_stays(api: Api) -> None:
+    booking = await api.book()
+    path = f"/bookings/{booking['id']}"
+    api.wakes.clear()
+    replaced = await api.post(f"{path}/replace", {"category": "city", "reason": "flat tyre"}, status=200)
+    assert (replaced["vehicle_id"], replaced["original_start"]) == ("v-city-2", booking["original_start"])
+    assert len(api.wakes) == 1
+    history = await api.get(f"{path}/history")
+    assert history["items"][-1]["what"] == "replaced"
+    assert history["items"][-1]["detail"]["reason"] == "flat tyre"
+    await api.book(member_id="m-brahim")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {},
+        {"vehicle_id": "v-city-2", "category": "city"},
+        {"vehicle_id": "v-city-2", "station_id": "gare"},
+        {"station_id": "gare"},
+    ],
+)
+async def test_a_replacement_is_a_vehicle_or_a_category(api: Api, what: dict[str, Any]) -> None:
+    booking = await api.book()
+    body = {"reason": "flat tyre", **what}
+    problem = await api.post(f"/bookings/{booking['id']}/replace", body, status=422)
+    assert _fields(problem) == ["vehicle_id"]
+
+
+async def test_what_operators_do_has_a_reason(api: Api) -> None:
+    booking = await api.book()
+    for call in ("replace", "complete"):
+        problem = await api.post(f"/bookings/{booking['id']}/{call}", {"reason": ""}, status=422)
+        assert _fields(problem) == ["reason"]
+
+
+async def test_an_operator_ends_a_booking_whose_key_is_with_somebody(api: Api) -> None:
+    booking = await api.book()
+    path = f"/bookings/{booking['id']}/complete"
+    early = await api.post(path, {"reason": "left at the garage"}, status=409)
+    assert early["reason"] == "key_not_taken"
+    set_booking(api.database, booking["id"], state="active", taken_ms=ELEVEN_MS)
+    set_key(api.database, "k-city-1", "taken")
+    completed = await api.post(path, {"reason": "left at the garage", "key_held_by": "Garage du Nord"}, status=200)
+    assert (completed["state"], completed["grant"]) == ("completed", None)

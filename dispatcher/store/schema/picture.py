@@ -1,6 +1,6 @@
 """Projections of the ledger: who has what, where."""
 
-from sqlalchemy import Column, Float, ForeignKey, Index, text
+from sqlalchemy import Column, Float, ForeignKey, Index, String, text
 
 from dispatcher.store.columns import BIG, flag, integer, ms, number, one_of, ref, word
 from dispatcher.store.schema.base import HANDOVER_KINDS, IDENTITIES, KEY_PLACES, table
@@ -29,10 +29,12 @@ key_states = table(
     word("badge_ref", nullable=True),
     ms("since_ms"),
     word("command_id", nullable=True),
+    Column("holder", String(100)),
     one_of("state", KEY_PLACES),
     one_of("identity", IDENTITIES),
 )
-"""`grant_id`, `command_id`: the right under which it is out."""
+"""`grant_id`, `command_id`: the right under which it is out. `holder`: who has it while it is elsewhere, in an
+operator's words; may be a person, and is gone with the next word of the key."""
 handovers = table(
     "handovers",
     Column("position", BIG, ForeignKey("facts.position"), primary_key=True, autoincrement=False),
