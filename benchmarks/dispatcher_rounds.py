@@ -20,6 +20,7 @@ from contract.facts import Identity, KeyTaken
 from contract.messages import SlotState
 from contract.topics import Author
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.rules import FleetRules
 from dispatcher.importing.files import read_document
 from dispatcher.link.courier import Courier
@@ -32,7 +33,7 @@ from dispatcher.store.ingest import Intake
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.reports import apply_reports
-from dispatcher.store.timed import Hearing, run_timed
+from dispatcher.store.timed import run_timed
 from runtime.executor import InlineExecutor
 from runtime.steps import LoopSteps
 from simulator.network.import_document import import_document

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from contract.envelope import Signer
 from contract.messages import DispatcherPresence
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.housekeeping import Housekeeping
@@ -33,7 +34,7 @@ from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
 from dispatcher.store.retention import rows_past
-from dispatcher.store.timed import Awaited, Hearing, run_timed
+from dispatcher.store.timed import Awaited, run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
 from runtime.rejects import Rejects

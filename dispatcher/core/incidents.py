@@ -1,4 +1,7 @@
-"""Every kind of incident in one table: how urgent it is, what finds it, and what a person can do."""
+"""Every kind of incident in one table: how urgent it is, what finds it, what the system and what a person can do.
+
+Longer than other files for that table: whoever adds a kind sees those that are near to it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,17 +28,25 @@ class IncidentKind(StrEnum):
     KEY_OVERDUE = "key_overdue"
     SERVICE_ORDER_OVERDUE = "service_order_overdue"
     BOOKING_BLOCKED = "booking_blocked"
+    BOOKING_ACTIVE_KEY_IN_SLOT = "booking_active_key_in_slot"
+    KEY_PROBABLY_IN_CAR = "key_probably_in_car"
+    SLOT_OPENED_NOTHING_TAKEN = "slot_opened_nothing_taken"
     CABINET_SILENT = "cabinet_silent"
+    CABINETS_SILENT_STORM = "cabinets_silent_storm"
     CABINET_CLOCK_NOT_TRUSTED = "cabinet_clock_not_trusted"
     DESIRED_NOT_TAKEN = "desired_not_taken"
+    FACTS_MISSING = "facts_missing"
     DEVICE_LOST = "device_lost"
     READER_TAMPERED = "reader_tampered"
+    READER_REPLACED = "reader_replaced"
     MAINS_LOST = "mains_lost"
     BATTERY_LOW = "battery_low"
     CABINET_TAMPERED = "cabinet_tampered"
     CABINET_OVERRIDE = "cabinet_override"
     INVENTORY_DUE = "inventory_due"
     LOCK_STUCK = "lock_stuck"
+    DOOR_LEFT_OPEN = "door_left_open"
+    CABINET_NEARLY_FULL = "cabinet_nearly_full"
     SLOT_OPENED_WITHOUT_DECISION = "slot_opened_without_decision"
     BADGE_AT_TWO_STATIONS = "badge_at_two_stations"
     PIN_GUESSING = "pin_guessing"
@@ -45,7 +56,10 @@ class IncidentKind(StrEnum):
     VEHICLE_NOT_PLUGGED_IN = "vehicle_not_plugged_in"
     VEHICLE_LOW_VOLTAGE = "vehicle_low_voltage"
     VEHICLE_LOW_ENERGY = "vehicle_low_energy"
+    VEHICLE_NOT_READY = "vehicle_not_ready"
+    VEHICLE_SILENT = "vehicle_silent"
     CAR_OUTSIDE_BAY = "car_outside_bay"
+    ODOMETER_WITHOUT_RENTAL = "odometer_without_rental"
     JOURNAL_NOT_DURABLE = "journal_not_durable"
     FACTS_CONFLICT = "facts_conflict"
     FACT_UNREADABLE = "fact_unreadable"
@@ -138,11 +152,51 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
                 "or the block ends."
             ),
         ),
+        IncidentKind.BOOKING_ACTIVE_KEY_IN_SLOT: KindRule(
+            "warning",
+            Found.BY_STATE,
+            (
+                "Look whether that key hangs there (its tag was not read); if so, have it read at the "
+                "return reader, or shown to you."
+            ),
+            by_itself=(
+                "Believes a tag that is read, and no key that is only presumed; closes when the booking "
+                "ends, or the key is seen elsewhere."
+            ),
+        ),
+        IncidentKind.KEY_PROBABLY_IN_CAR: KindRule(
+            "warning",
+            Found.BY_FACT,
+            ("Call the member: a slot was opened for the key and shut empty. Most find it in the car."),
+            by_itself=("The badge opens a slot again, as often as it asks; closes when the key hangs in a slot."),
+        ),
+        IncidentKind.SLOT_OPENED_NOTHING_TAKEN: KindRule(
+            "info",
+            Found.BY_FACT,
+            "Nothing, unless the member calls: then see whether the key can be taken off its hook.",
+            HOUR_MS,
+            by_itself=(
+                "Keeps the right as it was, so the badge opens it again; closes when the key is taken "
+                "there, or after an hour."
+            ),
+        ),
         IncidentKind.CABINET_SILENT: KindRule(
             "urgent",
             Found.BY_STATE,
             "Check power and uplink; members with a right on the box still get keys.",
             by_itself="Asks it for a word every 30 s, and decides no no-show there; closes with the first word.",
+        ),
+        IncidentKind.CABINETS_SILENT_STORM: KindRule(
+            "urgent",
+            Found.BY_STATE,
+            (
+                "Look for what they share: provider, broker, power. Members with a right on their box "
+                "still get keys."
+            ),
+            by_itself=(
+                "Opens no incident for each; asks all of them every 30 s. Closes when a few are left, "
+                "which get their own then."
+            ),
         ),
         IncidentKind.CABINET_CLOCK_NOT_TRUSTED: KindRule(
             "urgent",
@@ -159,6 +213,18 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "Restart the box; new bookings do not reach it, cancelled ones still open.",
             by_itself="Tells it again every 10 s; closes when the box says that it holds the version told.",
         ),
+        IncidentKind.FACTS_MISSING: KindRule(
+            "urgent",
+            Found.BY_STATE,
+            (
+                "Find out what its facts are lost on; until they come, no no-show and no overdue key is "
+                "declared there."
+            ),
+            by_itself=(
+                "Says with each batch from where on facts are missing, and the box sends them again; "
+                "closes when they are here."
+            ),
+        ),
         IncidentKind.DEVICE_LOST: KindRule(
             "urgent",
             Found.BY_FACT,
@@ -173,6 +239,15 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "Look at the reader: its housing was opened or it was taken off the wall.",
             by_itself=(
                 "Nothing is switched off: the reader still takes badges; closes when it says that it is shut."
+            ),
+        ),
+        IncidentKind.READER_REPLACED: KindRule(
+            "urgent",
+            Found.BY_FACT,
+            ("Look at the reader: another one answers in its place. Pair it only if you know who put it there."),
+            by_itself=(
+                "The box takes no badge from it, and tries the key of this place every few seconds; "
+                "closes when that is proved."
             ),
         ),
         IncidentKind.MAINS_LOST: KindRule(
@@ -219,6 +294,23 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "Help the member to another vehicle; have the lock of this slot repaired.",
             by_itself=(
                 "The box lit another slot where the grant allows it; closes when this slot opens, or its key moves."
+            ),
+        ),
+        IncidentKind.DOOR_LEFT_OPEN: KindRule(
+            "urgent",
+            Found.BY_STATE,
+            (
+                "Have somebody shut it: whoever passes can take the key that hangs there, and no key "
+                "can be returned into it."
+            ),
+            by_itself=("Releases no other slot for it; notes every key that goes. Closes when the slot is shut."),
+        ),
+        IncidentKind.CABINET_NEARLY_FULL: KindRule(
+            "warning",
+            Found.BY_STATE,
+            "Take a key home that lives elsewhere, before one that lives here finds no slot.",
+            by_itself=(
+                "Still opens the slots that are free, for whoever comes first; closes when one is to spare again."
             ),
         ),
         IncidentKind.SLOT_OPENED_WITHOUT_DECISION: KindRule(
@@ -280,11 +372,33 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "See whether its next booking needs more than it has; have it charged or filled.",
             by_itself="Closes when it has been charged or filled.",
         ),
+        IncidentKind.VEHICLE_NOT_READY: KindRule(
+            "warning",
+            Found.BY_STATE,
+            ("Have it charged or filled before the booking begins, or offer the member another vehicle."),
+            by_itself=("Keeps the booking; closes when it charges, has enough, or the booking has begun or gone."),
+        ),
+        IncidentKind.VEHICLE_SILENT: KindRule(
+            "warning",
+            Found.BY_STATE,
+            ("Look whether the tracker has power: start with vehicles that have just been in a workshop."),
+            by_itself=(
+                "Keys go in and out as ever, without odometer, energy and bay; closes with the first "
+                "word of the tracker."
+            ),
+        ),
         IncidentKind.CAR_OUTSIDE_BAY: KindRule(
             "warning",
             Found.BY_FACT,
             "Tell the next driver where it stands (the vehicle shows it until its key is taken), or have it moved.",
             by_itself="Shows where it stands to whoever drives it next; closes when its key is taken.",
+        ),
+        IncidentKind.ODOMETER_WITHOUT_RENTAL: KindRule(
+            "warning",
+            Found.BY_FACT,
+            ("Find out who drove it: ask the workshop, look for a spare key, and compare with `return_doubtful`."),
+            7 * DAY_MS,
+            by_itself="Counts the kilometres for no rental; closes after seven days.",
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
             "warning",

@@ -5,89 +5,18 @@ applied; `dispatcher.core.incidents` says which kinds those are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from dispatcher.core.blocks import BookingHit, of_hit
+from dispatcher.core.blocks import of_hit
 from dispatcher.core.booking_states import FINAL_STATES, BookingState
 from dispatcher.core.incidents import Discrepancy, IncidentKind
+from dispatcher.core.picture import BookingView, CabinetView, DoorView, KeyView, NeedView, Picture, TrackerView
 from dispatcher.core.rules import FleetRules
-from dispatcher.core.windows import utc_text
+from dispatcher.core.silence import of_silences
+from dispatcher.core.windows import HOUR_MS, utc_text
 
-REPORT_EVERY_S = 600  # the contract: an agent that is well says its whole state at least this often
 CLOCK_PATIENCE_S = 300  # a box asks for the time every second and has it in seconds: a boot is over long before
 DESIRED_PATIENCE_S = 120  # it is told again every 10 s: twelve times in vain are no accident
-
-
-@dataclass(frozen=True, slots=True)
-class BookingView:
-    """A booking as far as a key out under its grant is judged."""
-
-    booking_id: str
-    cabinet_id: str
-    vehicle_id: str
-    key_id: str
-    state: BookingState
-    end_ms: int
-    is_order: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class KeyView:
-    """A key with its home, where it is, and the right under which it went. Home None: not of this fleet."""
-
-    key_id: str
-    vehicle_id: str | None
-    home: tuple[str, int] | None
-    """Cabinet and slot."""
-    state: Literal["in_slot", "taken", "missing", "elsewhere"]
-    place: tuple[str | None, int | None]
-    """Where it hangs, or hung last."""
-    grant_id: str | None = None
-    booking: BookingView | None = None
-    command_id: str | None = None
-    ordered_by: str | None = None
-    """Who gave the command; None: it is none of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class CabinetView:
-    """What was heard of a cabinet."""
-
-    cabinet_id: str
-    online: bool | None
-    """What its newest presence says; None: there never was one."""
-    heard: bool
-    """Whether anything came from it since this program listens."""
-    offline_s: float
-    """How long it has been offline as far as we could hear, by the wall clock."""
-    quiet_s: float
-    """How long nothing came while we were listening, by the line clock: networks run on that one."""
-    open_already: frozenset[IncidentKind] = frozenset()
-    """Its incidents: a word from the cabinet closes them, a restart of ours does not."""
-    untrusted_s: float | None = None
-    """How long nobody has vouched for its clock, while we could hear it; None: somebody does."""
-    told_version: int = 0
-    """Of our desired state; 0: there is none yet."""
-    held_version: int | None = None
-    """As its newest report says; None: there never was one."""
-    unlike_s: float = 0.0
-    """How long it has held this very version, which is not ours, while we could hear it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """All that may disagree."""
-
-    keys: tuple[KeyView, ...]
-    """At least those that do not hang at home."""
-    bookings: tuple[BookingView, ...]
-    """At least those whose key is out."""
-    cabinets: tuple[CabinetView, ...]
-    listening: bool
-    """Whether we are connected to the broker: who does not listen cannot call others silent."""
-    hits: tuple[BookingHit, ...] = ()
-    """Bookings under blocks, that begin within the horizon."""
+FACTS_PATIENCE_S = 300  # a batch is sent again after 20 s at most: fifteen times without a step are no accident
 
 
 def reconcile(picture: Picture, rules: FleetRules, now_ms: int) -> tuple[Discrepancy, ...]:
@@ -97,10 +26,20 @@ def reconcile(picture: Picture, rules: FleetRules, now_ms: int) -> tuple[Discrep
         found.extend(of_key(key))
     for booking in picture.bookings:
         found.extend(of_booking(booking, rules, now_ms))
+    for booking in picture.hanging:
+        found.extend(of_key_that_hangs(booking))
+    found.extend(of_silences(picture, rules))
     for cabinet in picture.cabinets:
-        found.extend(of_cabinet(cabinet, rules, listening=picture.listening))
         found.extend(of_clock(cabinet))
         found.extend(of_desired(cabinet))
+        found.extend(of_facts(cabinet))
+        found.extend(of_slots(cabinet))
+    for door in picture.doors:
+        found.extend(of_door(door, rules))
+    for tracker in picture.trackers:
+        found.extend(of_tracker(tracker, rules))
+    for need in picture.needs:
+        found.extend(of_need(need, rules, now_ms))
     found.extend(of_hit(hit) for hit in picture.hits)
     return tuple(found)
 
@@ -149,27 +88,18 @@ def of_booking(booking: BookingView, rules: FleetRules, now_ms: int) -> Iterator
         )
 
 
-def of_cabinet(cabinet: CabinetView, rules: FleetRules, *, listening: bool) -> Iterator[Discrepancy]:
-    """Whether a cabinet is silent. While we do not listen, that stays as it was."""
-    if _is_silent(cabinet, rules) if listening else IncidentKind.CABINET_SILENT in cabinet.open_already:
+def of_key_that_hangs(booking: BookingView) -> Iterator[Discrepancy]:
+    """A booking that runs, and whose key hangs in a slot: the return was lost, or was never told."""
+    if booking.state is BookingState.ACTIVE and booking.hangs_in is not None:
         yield Discrepancy(
-            IncidentKind.CABINET_SILENT,
-            cabinet.cabinet_id,
-            expected=f"offline for at most {rules.cabinet_silent_s} s, a report every {REPORT_EVERY_S} s",
-            seen={True: "online, but without a report", False: "offline", None: "never heard"}[cabinet.online],
-            cabinet_id=cabinet.cabinet_id,
+            IncidentKind.BOOKING_ACTIVE_KEY_IN_SLOT,
+            booking.booking_id,
+            expected="its key out, or the booking returned",
+            seen=f"key {booking.key_id} hangs in {_place(booking.hangs_in)}",
+            cabinet_id=booking.hangs_in[0],
+            vehicle_id=booking.vehicle_id,
+            booking_id=booking.booking_id,
         )
-
-
-def _is_silent(cabinet: CabinetView, rules: FleetRules) -> bool:
-    without_report = cabinet.quiet_s > rules.cabinet_silent_s + REPORT_EVERY_S
-    if cabinet.online and cabinet.heard:
-        return without_report
-    if IncidentKind.CABINET_SILENT in cabinet.open_already:
-        return True
-    if cabinet.online is None:
-        return cabinet.quiet_s > rules.cabinet_silent_s
-    return without_report if cabinet.online else cabinet.offline_s > rules.cabinet_silent_s
 
 
 def of_clock(cabinet: CabinetView) -> Iterator[Discrepancy]:
@@ -201,6 +131,78 @@ def of_desired(cabinet: CabinetView) -> Iterator[Discrepancy]:
             seen=f"it holds {'an older' if held < told else 'a newer'} one, {held}",
             cabinet_id=cabinet.cabinet_id,
         )
+
+
+def of_facts(cabinet: CabinetView) -> Iterator[Discrepancy]:
+    """Whether facts are missing that a cabinet has noted. While it is not heard, that stays as it was."""
+    if cabinet.told_seq <= cabinet.known_seq:
+        return
+    open_already = IncidentKind.FACTS_MISSING in cabinet.open_already
+    if open_already or cabinet.stuck_s > FACTS_PATIENCE_S:
+        yield Discrepancy(
+            IncidentKind.FACTS_MISSING,
+            cabinet.cabinet_id,
+            expected=f"each fact within {FACTS_PATIENCE_S} s of the report that includes it",
+            seen=f"it noted {cabinet.told_seq} facts, the ledger goes on from {cabinet.known_seq} no more",
+            cabinet_id=cabinet.cabinet_id,
+        )
+
+
+def of_slots(cabinet: CabinetView) -> Iterator[Discrepancy]:
+    """Whether a cabinet will have no slot left once every key that lives there is back."""
+    all_known = cabinet.slots > 0 and cabinet.slots_known == cabinet.slots
+    if all_known and cabinet.hanging + cabinet.due_back >= cabinet.slots:
+        yield Discrepancy(
+            IncidentKind.CABINET_NEARLY_FULL,
+            cabinet.cabinet_id,
+            expected=f"one of {cabinet.slots} slots free when all keys are back",
+            seen=f"{cabinet.hanging} keys hang there, {cabinet.due_back} are due back",
+            cabinet_id=cabinet.cabinet_id,
+        )
+
+
+def of_door(door: DoorView, rules: FleetRules) -> Iterator[Discrepancy]:
+    """Whether a slot was left open. While nobody can see it, that stays as it was."""
+    left_open = door.open_ms > rules.door_open_s * 1000 and door.is_seen
+    if left_open or door.open_already:
+        yield Discrepancy(
+            IncidentKind.DOOR_LEFT_OPEN,
+            f"{door.cabinet_id}/{door.slot}",
+            expected=f"shut within {rules.door_open_s} s",
+            seen=f"{_place((door.cabinet_id, door.slot))} stands open",
+            cabinet_id=door.cabinet_id,
+        )
+
+
+def of_tracker(tracker: TrackerView, rules: FleetRules) -> Iterator[Discrepancy]:
+    """Whether a vehicle is silent that has spoken before. While its cabinet is not heard, that stays as it was."""
+    is_silent = tracker.quiet_ms > rules.vehicle_silent_h * HOUR_MS
+    if is_silent and (tracker.is_heard or tracker.open_already):
+        yield Discrepancy(
+            IncidentKind.VEHICLE_SILENT,
+            tracker.vehicle_id,
+            expected=f"a word of its tracker every {rules.vehicle_silent_h} h",
+            seen="none",
+            cabinet_id=tracker.cabinet_id,
+            vehicle_id=tracker.vehicle_id,
+        )
+
+
+def of_need(need: NeedView, rules: FleetRules, now_ms: int) -> Iterator[Discrepancy]:
+    """Whether a vehicle has too little energy for a booking that begins soon."""
+    needed = rules.energy_for(need.category, need.end_ms - need.start_ms)
+    may_be_full_by_then = need.charging and now_ms < need.start_ms
+    if needed is None or need.energy_percent >= needed or may_be_full_by_then:
+        return
+    yield Discrepancy(
+        IncidentKind.VEHICLE_NOT_READY,
+        need.booking_id,
+        expected=f"{needed} % for its booking at {utc_text(need.start_ms)}",
+        seen=f"it has {need.energy_percent} %",
+        cabinet_id=need.cabinet_id,
+        vehicle_id=need.vehicle_id,
+        booking_id=need.booking_id,
+    )
 
 
 def _about_key(key: KeyView, kind: IncidentKind, expected: str, seen: str) -> Discrepancy:

@@ -14,8 +14,9 @@ from dispatcher.core.booking_states import (
     TransitionRefused,
     advance,
 )
-from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, utc_text
+from dispatcher.core.windows import DAY_MS, HOUR_MS, MINUTE_MS, Window, utc_text
 
+Category = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Standing = Literal["active", "suspended", "licence_expired"]
 Role = Literal["member", "staff", "third_party"]
 """Staff and third parties hold service orders; members and staff book."""
@@ -73,6 +74,21 @@ class FleetRules(BaseModel):
     """Percent of tank or traction battery below which a vehicle is named. Default: some 30 km of a small electric
     car. 0: never."""
 
+    energy_percent_per_hour: dict[Category, Annotated[int, Field(ge=0, le=100)]] = {}
+    """By category, the percent of its energy that an hour of a booking takes. A vehicle that has less than its next
+    booking needs is named. Default: nothing is expected of any."""
+    energy_lead_min: Annotated[int, Field(ge=0, le=1440)] = 60
+    """Minutes before a booking from which its vehicle should have the energy for it. Default: time to charge, or to
+    offer the member another one."""
+    vehicle_silent_h: Annotated[int, Field(ge=1, le=720)] = 24
+    """Hours without a word of its tracker after which a vehicle is named. Default: parked ones speak once an hour,
+    and a day in an underground car park is no reason to call anybody."""
+    door_open_s: Annotated[int, Field(ge=30, le=3600)] = 180
+    """Seconds after which a slot that stands open was left open. Default: a slow person with a bag, twice over."""
+    storm_cabinets: Annotated[int, Field(ge=2, le=1000)] = 5
+    """More cabinets than these, or than a third of all where that is less, that fall silent together are one
+    incident. Default: an uplink's provider or a broker fails for many, a power cut for two or three."""
+
     @model_validator(mode="after")
     def _grid_fits(self) -> Self:
         if 60 % self.booking_grid_min:
@@ -86,6 +102,13 @@ class FleetRules(BaseModel):
                 f"take_by_s {self.take_by_s}: expected more than {self.booking_grid_min * 60}, the booking grid"
             )
         return self
+
+    def energy_for(self, category: str, length_ms: int) -> int | None:
+        """Percent that a booking of this length needs, with what must be left; None: nothing is expected."""
+        an_hour = self.energy_percent_per_hour.get(category)
+        if an_hour is None:
+            return None
+        return min(100, self.low_energy_percent + -(-an_hour * length_ms // HOUR_MS))
 
     @property
     def grid_ms(self) -> int:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.patience import Patience
-from dispatcher.store.timed import Hearing
 from runtime.clocks import Clock, LineClock
 
 

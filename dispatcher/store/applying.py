@@ -1,6 +1,8 @@
 """What a handler of facts is given beside the fact, and the slots that most of them touch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
@@ -31,6 +33,12 @@ _DOUBTED_SLOTS, _DOUBTED_KEYS = (
     .values(identity="presumed")
     for table, still_there in ((slot_states, ()), (key_states, (key_states.c.state == "in_slot",)))
 )
+
+
+RELEASE_OVER: Mapping[str, None] = MappingProxyType(
+    {"opened_for": None, "opened_purpose": None, "opened_key": None}
+)
+"""Columns of a slot whose release is done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Applying:
     def forget_releases(self) -> None:
         """Nobody can say any more what came of them: the journal that would is lost."""
         statement = update(slot_states).where(slot_states.c.cabinet_id == self.cabinet_id)
-        self.connection.execute(statement.values(opened_for=None))
+        self.connection.execute(statement.values(RELEASE_OVER))
 
     def tell_booking(self, booking: Booking, event: BookingEvent, at_ms: int) -> bool:
         """Move a booking for this fact; False where its state does not allow it."""

@@ -6,7 +6,9 @@ from contract.messages import Reported
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.store.incidents import close_incident, open_subjects
 
-KIND = IncidentKind.DEVICE_LOST
+READER_REPLACED = "reader_replaced"  # why an OSDP reader is lost that answers with another key, or the public one
+KINDS_OF_LOSS = (IncidentKind.DEVICE_LOST, IncidentKind.READER_REPLACED)
+"""What is over when the device itself answers."""
 
 
 def close_answering(connection: Connection, reported: Reported, now_ms: int) -> None:
@@ -16,5 +18,6 @@ def close_answering(connection: Connection, reported: Reported, now_ms: int) -> 
     nothing to tell of.
     """
     answering = {f"{reported.cabinet}/{state.device}" for state in reported.devices if state.online}
-    for subject in sorted(open_subjects(connection, KIND, reported.cabinet) & answering):
-        close_incident(connection, KIND, subject, now_ms)
+    for kind in KINDS_OF_LOSS:
+        for subject in sorted(open_subjects(connection, kind, reported.cabinet) & answering):
+            close_incident(connection, kind, subject, now_ms)

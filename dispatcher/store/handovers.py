@@ -8,11 +8,12 @@ from contract.facts import KeyReturned, KeyTaken, VehicleReading
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.core.rental_ends import at_return, at_take
-from dispatcher.store.applying import Applying
+from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
+from dispatcher.store.odometers import compare_odometer
 from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
 from dispatcher.store.release_codes import command_of_code
@@ -36,8 +37,9 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     if _is_told_take(at, fact):
         _tells_again(at, fact, "taken")
         return
-    at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, opened_for=None)
-    close_incident(at.connection, IncidentKind.LOCK_STUCK, at.subject(fact.slot), at.received_ms)
+    at.set_slot(fact.slot, fact.at_ms, key_present=False, key_id=None, identity=None, **RELEASE_OVER)
+    for kind in (IncidentKind.LOCK_STUCK, IncidentKind.SLOT_OPENED_NOTHING_TAKEN):
+        close_incident(at.connection, kind, at.subject(fact.slot), at.received_ms)
     command_id = fact.command or command_of_code(at.connection, at.cabinet_id, fact.code)
     booking = booking_of_grant(at.connection, fact.grant)
     if booking is not None:
@@ -52,6 +54,7 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": command_id, **who})
     _start_rental(at, fact, who)
     if vehicle_id is not None:
+        compare_odometer(at, vehicle_id, fact)
         vehicle_left(at, vehicle_id)
         close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, vehicle_id, at.received_ms)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
@@ -135,6 +138,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
     _end_rental(at, fact, who["booking_id"])
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     if fact.key is not None:
+        close_incident(at.connection, IncidentKind.KEY_PROBABLY_IN_CAR, fact.key, at.received_ms)
         at.forget_key_elsewhere(fact.key, fact.slot)
         set_key(at.connection, fact.key, state="in_slot", grant_id=None, command_id=None, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)

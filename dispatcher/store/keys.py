@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, false, func, or_, selec
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
-from dispatcher.core.reconcile import BookingView, KeyView, of_key
+from dispatcher.core.picture import BookingView, KeyView
+from dispatcher.core.reconcile import of_key
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import settle
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys

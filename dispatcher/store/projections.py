@@ -4,6 +4,7 @@ A handler never fails for what a fact names: an unknown key, grant or badge is k
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -38,10 +39,12 @@ from contract.facts import (
 from contract.messages import ReplyOutcome
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
-from dispatcher.store.applying import Applying
+from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import keep_outcome
+from dispatcher.store.devices import KINDS_OF_LOSS, READER_REPLACED
 from dispatcher.store.handovers import key_returned, key_taken
+from dispatcher.store.in_vain import in_vain
 from dispatcher.store.incidents import close_incident, close_of_cabinet, open_incident, open_subjects
 from dispatcher.store.links import heard_of_clock
 from dispatcher.store.release_codes import code_used
@@ -67,8 +70,11 @@ def _pin_asked(at: Applying, fact: PinAsked) -> None:
 def _access_granted(at: Applying, fact: AccessGranted) -> None:
     """Until this release is over, nobody declares that the right under it was not used."""
     badge_shown(at, fact)
+    what_for = {"opened_purpose": fact.purpose, "opened_key": fact.key}
     if fact.grant is not None:
-        at.set_slot(fact.slot, fact.at_ms, opened_for=fact.grant)
+        at.set_slot(fact.slot, fact.at_ms, opened_for=fact.grant, **what_for)
+    else:
+        at.set_slot(fact.slot, fact.at_ms, **what_for)
     if fact.code is not None:
         code_used(at.connection, at.cabinet_id, fact.code, at.received_ms)
 
@@ -140,12 +146,14 @@ def _opened_without_decision(at: Applying, fact: DoorOpened) -> None:
 
 
 def _door_closed(at: Applying, fact: DoorClosed) -> None:
-    at.set_slot(fact.slot, fact.at_ms, door_open=False, opened_for=None)
+    if not fact.seen_late:
+        in_vain(at, fact)
+    at.set_slot(fact.slot, fact.at_ms, door_open=False, **RELEASE_OVER)
     close_incident(at.connection, IncidentKind.SLOT_OPENED_WITHOUT_DECISION, at.subject(fact.slot), at.received_ms)
 
 
 def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
-    at.set_slot(fact.slot, fact.at_ms, opened_for=None)
+    at.set_slot(fact.slot, fact.at_ms, **RELEASE_OVER)
     _keep_refusal(at, fact, RELEASE_FAILED, None)
     discrepancy = Discrepancy(
         IncidentKind.LOCK_STUCK,
@@ -159,7 +167,7 @@ def _release_failed(at: Applying, fact: ReleaseFailed) -> None:
 
 def _release_dropped(at: Applying, fact: ReleaseDropped) -> None:
     """Nobody waits for what comes of it any more."""
-    at.set_slot(fact.slot, fact.at_ms, opened_for=None)
+    at.set_slot(fact.slot, fact.at_ms, **RELEASE_OVER)
 
 
 def _cabinet_input_changed(at: Applying, fact: CabinetInputChanged) -> None:
@@ -204,10 +212,19 @@ def _device_lost(at: Applying, fact: DeviceLost) -> None:
         cabinet_id=at.cabinet_id,
     )
     open_incident(at.connection, discrepancy, at.received_ms)
+    if fact.why == READER_REPLACED:
+        replaced = replace(
+            discrepancy,
+            kind=IncidentKind.READER_REPLACED,
+            expected=f"{fact.device} proves that it has the key of this place",
+            seen="what answers has another key, or none",
+        )
+        open_incident(at.connection, replaced, at.received_ms)
 
 
 def _device_back(at: Applying, fact: DeviceBack) -> None:
-    close_incident(at.connection, IncidentKind.DEVICE_LOST, at.subject(fact.device), at.received_ms)
+    for kind in KINDS_OF_LOSS:
+        close_incident(at.connection, kind, at.subject(fact.device), at.received_ms)
 
 
 def _facts_not_durable(at: Applying, fact: FactsNotDurable) -> None:
@@ -228,7 +245,7 @@ def _agent_started(at: Applying, _fact: AgentStarted) -> None:
 
     What it had released before may stand open, its key in somebody's hand: that ends with what it sees.
     """
-    for kind in (IncidentKind.DEVICE_LOST, IncidentKind.FACT_UNREADABLE):
+    for kind in (*KINDS_OF_LOSS, IncidentKind.FACT_UNREADABLE):
         close_of_cabinet(at.connection, kind, at.cabinet_id, at.received_ms)
     heard_of_clock(at.connection, at.cabinet_id, trusted=False)  # who vouched for it before has to say so again
 

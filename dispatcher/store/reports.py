@@ -14,6 +14,7 @@ from contract.messages import Reported, SlotState
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.applying import RELEASE_OVER
 from dispatcher.store.booking_events import Happening, apply_event, booking_of_grant
 from dispatcher.store.devices import close_answering
 from dispatcher.store.handovers import RentalEnd, end_rental_of_key
@@ -121,7 +122,7 @@ def _keep_slots(at: _Applying, seen: Sequence[SlotState]) -> None:
             "identity": slot.identity if slot.key is not None else None,
         }
         if slot.door_open is False:
-            columns["opened_for"] = None  # whatever it was released for is over
+            columns |= RELEASE_OVER  # whatever it was released for is over
         before = known.get(slot.slot)
         if before is None or any(before[name] != value for name, value in columns.items()):
             row = {"cabinet_id": at.cabinet_id, "slot": slot.slot, "changed_ms": at.at_ms, **columns}
@@ -177,4 +178,6 @@ def _move_key(at: _Applying, key_id: str, **columns: Any) -> None:
         "since_ms": at.at_ms,
     }
     set_key(at.connection, key_id, **place, **columns)
+    if columns["state"] == "in_slot":
+        close_incident(at.connection, IncidentKind.KEY_PROBABLY_IN_CAR, key_id, at.now_ms)
     settle_key(at.connection, key_id, at.now_ms)

@@ -27,9 +27,14 @@ OF_A_START: Final = {
     "slot_opened_without_decision": SEEING,
     "unidentified_key_out": SEEING,
     "desired_not_taken": HEARING,
+    "facts_missing": HEARING,
+    "door_left_open": SEEING,
+    "slot_opened_nothing_taken": SEEING,
 }
 """Incidents that a kill may be the reason of."""
-ABOUT_KEYS: Final = frozenset({"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot"})
+ABOUT_KEYS: Final = frozenset(
+    {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_probably_in_car"}
+)
 
 
 class KillExcuses:
@@ -128,7 +133,7 @@ class KillExcuses:
     def explains_incident(self, kind: str, subject: str, opened_ms: int) -> bool:
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
-        if kind == "key_overdue":
+        if kind in {"key_overdue", "booking_active_key_in_slot"}:
             return self.is_disturbed(self._key_of_booking.get(subject, ""))
         touches, opened_us = OF_A_START.get(kind), self._at_us(opened_ms)
         if touches is None:

@@ -24,6 +24,7 @@ from simulator.verdict.replay import (
     stays_elsewhere,
 )
 from simulator.verdict.rights import Judge
+from simulator.verdict.slots import LEFT_OPEN, is_shown, left_open
 from simulator.verdict.vehicles import is_told, wrong_words
 from simulator.world.moment import Moment
 from simulator.world.record import What, WorldRecord
@@ -137,8 +138,8 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
     for incident in judge.evidence.incidents:
         explained = judge.excuses.explains_incident(incident.kind, incident.subject, incident.opened_ms)
         explained = explained or (incident.kind == HANDED_BACK and _may_be_unused(judge, record, incident))
-        explained = explained or is_told(judge, incident)
-        if incident.kind not in {WRONG_SLOT, WRONG_STATION, OVERDUE} and not explained:
+        explained = explained or is_told(judge, incident) or is_shown(judge, record, incident)
+        if incident.kind not in {WRONG_SLOT, WRONG_STATION, OVERDUE, LEFT_OPEN} and not explained:
             yield f"incident {incident.kind} of {incident.subject}, nothing explains it: {incident.seen}"
     stays = [
         stay
@@ -151,6 +152,8 @@ def _wrong_incidents(judge: Judge, record: WorldRecord, end: Moment) -> Iterator
         yield from _compare_incidents(judge, end, kind, spans)
     spans = [span for cabinet in judge.network.cabinets for span in _overdue_spans(judge, record, cabinet, end)]
     yield from _compare_incidents(judge, end, OVERDUE, spans)
+    spans = [span for cabinet in judge.network.cabinets for span in _left_open_spans(judge, record, cabinet, end)]
+    yield from _compare_incidents(judge, end, LEFT_OPEN, spans)
 
 
 def _may_be_unused(judge: Judge, record: WorldRecord, incident: Incident) -> bool:
@@ -193,6 +196,12 @@ class Span:
 def _stay_span(stay: Stay) -> Span:
     until_ms = stay.until.at_ms if stay.until is not None else None
     return Span(stay.key, stay.since.at_ms, until_ms, stay.cabinet, stay.key)
+
+
+def _left_open_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment) -> Iterator[Span]:
+    after_ms = judge.rules.door_open_s * 1000
+    for door in left_open(record.of(cabinet), after_ms, end.at_ms):
+        yield Span(f"{cabinet}/{door.slot}", door.since_ms, door.until_ms, cabinet, key="")
 
 
 def _overdue_spans(judge: Judge, record: WorldRecord, cabinet: str, end: Moment) -> Iterator[Span]:

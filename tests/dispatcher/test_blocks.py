@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from contract.facts import DeviceBack
 from dispatcher.core.blocks import BlockKind
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.orders import Purpose
 from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
@@ -22,7 +23,7 @@ from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.order_desk import OrderDesk, WantedOrder
 from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import bookings, members
-from dispatcher.store.timed import Hearing, run_timed
+from dispatcher.store.timed import run_timed
 from tests.dispatcher.origin_bench import Bench
 from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, booking, incidents, stored
 

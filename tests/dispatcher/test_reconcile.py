@@ -8,25 +8,18 @@ from sqlalchemy import update
 
 from contract.facts import AgentStarted, ClockTrustChanged, Identity, KeyReturned, KeyTaken
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import KINDS, IncidentKind
 from dispatcher.core.patience import Patience
-from dispatcher.core.reconcile import (
-    CLOCK_PATIENCE_S,
-    DESIRED_PATIENCE_S,
-    REPORT_EVERY_S,
-    BookingView,
-    CabinetView,
-    KeyView,
-    Picture,
-    of_desired,
-    reconcile,
-)
+from dispatcher.core.picture import BookingView, CabinetView, KeyView, Picture
+from dispatcher.core.reconcile import CLOCK_PATIENCE_S, DESIRED_PATIENCE_S, of_desired, reconcile
+from dispatcher.core.silence import REPORT_EVERY_S
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker, mark_unknown_dirty, told
 from dispatcher.store.incidents import all_incidents, open_subjects
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.schema import cabinets
-from dispatcher.store.timed import Hearing, run_timed
+from dispatcher.store.timed import run_timed
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import dispatcher_signer
 from tests.dispatcher.small_fleet import (

@@ -7,13 +7,14 @@ from sqlalchemy import insert, update
 
 from contract.facts import DeviceBack, Identity, KeyReturned, KeyTaken
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.orders import Purpose
 from dispatcher.core.windows import Window
 from dispatcher.store.bookings import Booking, history_page
 from dispatcher.store.order_desk import OrderDesk, WantedOrder
 from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import bookings, members, vehicles
-from dispatcher.store.timed import Hearing, run_timed
+from dispatcher.store.timed import run_timed
 from tests.dispatcher.origin_bench import Bench, booking_columns
 from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, incidents, stored
 

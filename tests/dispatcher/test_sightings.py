@@ -7,12 +7,13 @@ from sqlalchemy import select, update
 
 from contract.facts import AccessGranted, AccessRefused, Purpose
 from contract.reasons import Reason
+from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.windows import DAY_MS
 from dispatcher.store.database import Database
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.schema import badge_sightings, stations
-from dispatcher.store.timed import Hearing, run_timed
+from dispatcher.store.timed import run_timed
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import (
     CABINET,

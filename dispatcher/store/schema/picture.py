@@ -15,9 +15,18 @@ slot_states = table(
     word("identity", nullable=True),
     word("opened_for", nullable=True),
     ms("changed_ms"),
+    word("opened_purpose", nullable=True),
+    word("opened_key", nullable=True),
     one_of("identity", IDENTITIES),
+    Index(
+        "ix_slot_states_open",
+        "cabinet_id",
+        sqlite_where=text("door_open = 1"),
+        postgresql_where=text("door_open"),
+    ),
 )
-"""`opened_for`: the grant under which the slot was released, until its key is out or the slot was seen shut."""
+"""`opened_for`: the grant under which the slot was released, until its key is out or the slot was seen shut.
+`opened_purpose`, `opened_key`: what it was released for last, and for which key."""
 key_states = table(
     "key_states",
     word("key_id", primary_key=True),

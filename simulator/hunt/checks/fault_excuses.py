@@ -38,6 +38,12 @@ EXPLAINED_BY: Final = {
     "unidentified_key_out": SEEING | {Touches.THEFT, Touches.MEMORY},
     "desired_not_taken": HEARING,
     "row_without_origin": frozenset({Touches.THEFT}),
+    "cabinets_silent_storm": HEARING,
+    "facts_missing": HEARING | {Touches.MEMORY},
+    "reader_replaced": frozenset({Touches.READERS, Touches.THEFT}),
+    "door_left_open": SEEING | {Touches.THEFT, Touches.MEMORY, Touches.CLOCK},
+    "slot_opened_nothing_taken": SEEING | {Touches.MEMORY},
+    "cabinet_nearly_full": SEEING | {Touches.MEMORY},
     "reader_tampered": frozenset({Touches.READERS, Touches.THEFT}),
     "journal_not_durable": frozenset({Touches.BOX}),
 }
@@ -46,7 +52,14 @@ OF_CLONES: Final = frozenset({"facts_conflict", "device_lost"})
 """What a copy of a box says of itself: other facts under the same numbers, and that it sees no cabinet."""
 BY_HAND: Final = {"slot_opened_without_decision": What.DOOR_OPENED, "unidentified_key_out": What.KEY_REMOVED}
 ABOUT_KEYS: Final = frozenset(
-    {"key_missing", "key_out_without_right", "wrong_key_taken", "key_in_wrong_slot", "key_at_wrong_station"}
+    {
+        "key_missing",
+        "key_out_without_right",
+        "wrong_key_taken",
+        "key_in_wrong_slot",
+        "key_at_wrong_station",
+        "key_probably_in_car",
+    }
 )
 
 
@@ -123,7 +136,7 @@ class FaultExcuses:
             return self._was_at_two_stations(subject, opened_us)
         if kind in ABOUT_KEYS:
             return self.is_disturbed(subject)
-        if kind == "key_overdue":
+        if kind in {"key_overdue", "booking_active_key_in_slot"}:
             return self.is_disturbed(self._key_of_booking.get(subject, ""))
         touches = EXPLAINED_BY.get(kind)
         if touches is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from dispatcher.core.silence import storm_members
 from simulator.hunt.scenario import Run
 from simulator.network.wiring import BADGE_READER, RETURN_READER
 from simulator.verdict.evidence import Incident
@@ -21,7 +22,7 @@ CLEAN: Final = frozenset({Touches.WAY, Touches.BOX, Touches.CENTRE, Touches.READ
 CLOSED_BY_THEMSELVES: Final = frozenset(
     {
         "cabinet_silent", "device_lost", "facts_conflict", "cabinet_clock_not_trusted", "desired_not_taken",
-        "reader_tampered", "journal_not_durable",
+        "reader_tampered", "journal_not_durable", "cabinets_silent_storm", "facts_missing", "reader_replaced",
     }
 )  # fmt: skip
 """Where no person is needed: closed when the fault is over."""
@@ -125,12 +126,26 @@ def _opened_once(run: Run, spell: Spell, kind: str, subject: str, incidents: tup
         and clock.at_us(incident.opened_ms) <= spell.until_us + told_us
         and (incident.closed_ms is None or clock.at_us(incident.closed_ms) >= spell.from_us)
     ]
+    if not while_it_lasts and kind == "cabinet_silent" and _in_storm(run, spell, subject, incidents):
+        return
     if len(while_it_lasts) != 1:
         yield f"{spell}: incident {kind} of {subject} was open {len(while_it_lasts)} times, expected once"
         return
     closed_ms = while_it_lasts[0].closed_ms
     if closed_ms is None or clock.at_us(closed_ms) > spell.until_us + 60 * SECOND_US:
         yield f"{spell}: incident {kind} of {subject} was not closed within a minute of its end"
+
+
+def _in_storm(run: Run, spell: Spell, cabinet: str, incidents: tuple[Incident, ...]) -> bool:
+    """Whether one incident names it among others that fell silent with it."""
+    clock = run.world.stage.clock
+    return any(
+        incident.kind == "cabinets_silent_storm"
+        and cabinet in storm_members(incident.seen)
+        and clock.at_us(incident.opened_ms) <= spell.until_us
+        and (incident.closed_ms is None or clock.at_us(incident.closed_ms) >= spell.from_us)
+        for incident in incidents
+    )
 
 
 def _opened_twice_at_once(incidents: tuple[Incident, ...]) -> Iterator[str]:
