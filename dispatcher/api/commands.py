@@ -1,6 +1,9 @@
 """Operators' commands to a cabinet: a slot released from afar, with author and reason."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -34,16 +37,23 @@ EXPIRES_MIN_S = 10  # one resend: a shorter one could be lost with a single mess
 EXPIRES_MAX_S = 600  # somebody stands there and waits: what opens later than this surprises
 EXPIRES_DEFAULT_S = 60
 REASON_CHARACTERS_MAX = 200
+WAIT_MAX_S = 10  # somebody is on the phone: after this the release code is the better word
+LOOK_S = 0.1  # a box that is there answers within a second
+
+Wait = Annotated[int, Field(ge=0, le=WAIT_MAX_S)]
+ReasonText = Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
 
 
 class NewCommand(Body):
     """Release one slot, whatever hangs in it."""
 
     slot: Slot
-    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    reason: ReasonText
     """Why, for whoever asks later. No names: the command is kept."""
     expires_in_s: Annotated[int, Field(ge=EXPIRES_MIN_S, le=EXPIRES_MAX_S)] = EXPIRES_DEFAULT_S
     """Seconds after which the box does not carry it out any more."""
+    wait_s: Wait = 0
+    """Seconds that the answer waits for what the box says."""
 
 
 class CommandOut(Answer):
@@ -51,6 +61,8 @@ class CommandOut(Answer):
     cabinet_id: str
     action: str
     slot: int | None
+    booking_id: str | None
+    """Whose key it hands out; null: whatever hangs in the slot."""
     author: str
     """The name of the token that it was given with."""
     reason: str
@@ -79,10 +91,15 @@ async def create_command(
     context: Context, caller: Caller, cabinet_id: Id, wanted: NewCommand, response: Response
 ) -> CommandOut:
     """Have a slot released. It is sent at once, and again until the box answers or its time is over."""
-    made = await context.database.write(lambda connection: _create(connection, context, caller, cabinet_id, wanted))
+
+    def work(connection: Connection) -> StoredCommand:
+        order = Order(cabinet_id, wanted.slot, wanted.reason)
+        return give_command(connection, context, caller, order, wanted.expires_in_s)
+
+    made = await context.database.write(work)
     context.wake()
-    response.headers["location"] = f"/api/v1/cabinets/{cabinet_id}/commands/{made.id}"
-    return made
+    response.headers["location"] = location_of(made)
+    return command_out(await answered(context, made, wanted.wait_s))
 
 
 @router.get("/{cabinet_id}/commands", responses=answers(404, 422))
@@ -98,7 +115,7 @@ async def list_commands(context: Context, cabinet_id: Id, query: Annotated[Comma
     page = await context.database.read(read)
     if page is None:
         raise not_found("cabinet", cabinet_id)
-    return CommandList(items=[_out(command) for command in page.items], next=next_cursor(page))
+    return CommandList(items=[command_out(command) for command in page.items], next=next_cursor(page))
 
 
 @router.get("/{cabinet_id}/commands/{command_id}", responses=answers(404, 422))
@@ -107,29 +124,64 @@ async def read_command(context: Context, cabinet_id: Id, command_id: Id) -> Comm
     found = await context.database.read(lambda connection: command_by_id(connection, cabinet_id, command_id))
     if found is None:
         raise not_found("command", command_id)
-    return _out(found)
+    return command_out(found)
 
 
-def _create(
-    connection: Connection, context: ApiContext, caller: str, cabinet_id: str, wanted: NewCommand
-) -> CommandOut:
-    check_slot(connection, cabinet_id, wanted.slot)
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which slot is to open, and why."""
+
+    cabinet_id: str
+    slot: int
+    reason: str
+    booking_id: str | None = None
+    """Whose key it is for."""
+
+
+def location_of(command: StoredCommand) -> str:
+    return f"/api/v1/cabinets/{command.cabinet_id}/commands/{command.id}"
+
+
+async def answered(context: ApiContext, command: StoredCommand, wait_s: int) -> StoredCommand:
+    """The command once its outcome is final, or as it is after `wait_s`."""
+    for _ in range(round(wait_s / LOOK_S)):
+        await asyncio.sleep(LOOK_S)
+        found = await context.database.read(
+            partial(command_by_id, cabinet_id=command.cabinet_id, command_id=command.id)
+        )
+        assert found is not None, "commands are kept for longer than anybody waits"
+        command = found
+        if command.answered_ms is not None:
+            break
+    return command
+
+
+def give_command(
+    connection: Connection, context: ApiContext, caller: str, order: Order, expires_in_s: int
+) -> StoredCommand:
+    """Write a command to release a slot, with its audit record.
+
+    Raises:
+        Refusal: no box could carry it out.
+    """
+    check_slot(connection, order.cabinet_id, order.slot)
     now_ms = context.clock.now_ms()  # here, so that counters follow one another as transactions do
     command = StoredCommand(
         id=new_id(context.random_bytes),
-        cabinet_id=cabinet_id,
-        slot=wanted.slot,
-        counter=next_counter(connection, cabinet_id, now_ms),
+        cabinet_id=order.cabinet_id,
+        slot=order.slot,
+        counter=next_counter(connection, order.cabinet_id, now_ms),
         action=RELEASE_SLOT,
         author=caller,
-        reason=wanted.reason,
+        reason=order.reason,
         issued_ms=now_ms,
-        expires_ms=now_ms + wanted.expires_in_s * 1000,
+        expires_ms=now_ms + expires_in_s * 1000,
+        booking_id=order.booking_id,
     )
     insert_command(connection, command)
-    subject = f"{cabinet_id}/{wanted.slot}"
-    record(connection, now_ms, caller, AuditAction.SLOT_RELEASED, subject, reason=wanted.reason)
-    return _out(command)
+    subject = f"{order.cabinet_id}/{order.slot}"
+    record(connection, now_ms, caller, AuditAction.SLOT_RELEASED, subject, reason=order.reason)
+    return command
 
 
 def check_slot(connection: Connection, cabinet_id: str, slot: int) -> None:
@@ -147,12 +199,13 @@ def check_slot(connection: Connection, cabinet_id: str, slot: int) -> None:
         raise Refusal(ApiReason.INVALID_REQUEST, f"slot is {slot}; expected {expected}", [fault])
 
 
-def _out(command: StoredCommand) -> CommandOut:
+def command_out(command: StoredCommand) -> CommandOut:
     return CommandOut(
         id=command.id,
         cabinet_id=command.cabinet_id,
         action=command.action,
         slot=command.slot,
+        booking_id=command.booking_id,
         author=command.author,
         reason=command.reason,
         issued_at=to_utc(command.issued_ms),

@@ -1,16 +1,14 @@
 """Offline release codes: what the hotline reads out to a member whose box has no network."""
 
 from datetime import datetime
-from typing import Annotated
 
 from fastapi import Response
-from pydantic import Field
 from sqlalchemy import Connection
 
 from contract.credentials import cabinet_digest_key
 from contract.release_codes import release_code, release_code_key
 from contract.values import Slot
-from dispatcher.api.commands import REASON_CHARACTERS_MAX, check_slot
+from dispatcher.api.commands import Order, ReasonText, check_slot
 from dispatcher.api.context import ApiContext, Caller, Context
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.resources import answers, resource
@@ -29,7 +27,7 @@ class NewReleaseCode(Body):
     """Let a member open one slot, whatever hangs in it."""
 
     slot: Slot
-    reason: Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX)]
+    reason: ReasonText
     """Why, for whoever asks later. No names: the order is kept."""
 
 
@@ -51,15 +49,20 @@ async def create_release_code(
     context: Context, caller: Caller, cabinet_id: Id, wanted: NewReleaseCode, response: Response
 ) -> ReleaseCodeOut:
     """Make a code for one slot. Nothing is sent: the member carries it, and it opens once."""
-    made = await context.database.write(lambda connection: _create(connection, context, caller, cabinet_id, wanted))
+    order = Order(cabinet_id, wanted.slot, wanted.reason)
+    made = await context.database.write(lambda connection: make_code(connection, context, caller, order))
     response.headers["location"] = f"/api/v1/cabinets/{cabinet_id}/commands/{made.command_id}"
     return made
 
 
-def _create(
-    connection: Connection, context: ApiContext, caller: str, cabinet_id: str, wanted: NewReleaseCode
-) -> ReleaseCodeOut:
-    check_slot(connection, cabinet_id, wanted.slot)
+def make_code(connection: Connection, context: ApiContext, caller: str, order: Order) -> ReleaseCodeOut:
+    """Write a code's order, with its audit record.
+
+    Raises:
+        Refusal: no box could take it, or there are too many.
+    """
+    cabinet_id, slot = order.cabinet_id, order.slot
+    check_slot(connection, cabinet_id, slot)
     now_ms = context.clock.now_ms()  # here, so that numbers follow one another as transactions do
     try:
         number = next_number(connection, cabinet_id, now_ms)
@@ -68,24 +71,25 @@ def _create(
     command = StoredCommand(
         id=new_id(context.random_bytes),
         cabinet_id=cabinet_id,
-        slot=wanted.slot,
+        slot=slot,
         counter=number,
         action=RELEASE_CODE,
         author=caller,
-        reason=wanted.reason,
+        reason=order.reason,
         issued_ms=now_ms,
         expires_ms=valid_until_ms(number),
+        booking_id=order.booking_id,
     )
     insert_code(connection, command)
-    subject = f"{cabinet_id}/{wanted.slot}"
-    record(connection, now_ms, caller, AuditAction.RELEASE_CODE_MADE, subject, reason=wanted.reason)
+    subject = f"{cabinet_id}/{slot}"
+    record(connection, now_ms, caller, AuditAction.RELEASE_CODE_MADE, subject, reason=order.reason)
     key = release_code_key(cabinet_digest_key(context.digest_secret, cabinet_id))
     return ReleaseCodeOut(
         command_id=command.id,
         cabinet_id=cabinet_id,
-        slot=wanted.slot,
-        code=release_code(key, wanted.slot, number),
+        slot=slot,
+        code=release_code(key, slot, number),
         author=caller,
-        reason=wanted.reason,
+        reason=order.reason,
         valid_until=to_utc(command.expires_ms),
     )

@@ -13,7 +13,7 @@ from dispatcher.core.rules import BookingReason
 from dispatcher.store.incidents import open_incident
 from dispatcher.store.origin import origin_of, with_origin
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
-from dispatcher.store.schema import command_counters, commands
+from dispatcher.store.schema import bookings, command_counters, commands
 from dispatcher.store.unfounded import without_origin
 from dispatcher.store.upsert import upsert_all
 
@@ -51,6 +51,8 @@ class StoredCommand:
     outcome_reason: str | None = None
     answered_ms: int | None = None
     """When its outcome was final; None: it is open."""
+    booking_id: str | None = None
+    """Whose key it hands out; None: whatever hangs in the slot, for nobody's booking."""
 
 
 _LAST_COUNTERS = (
@@ -96,6 +98,15 @@ def commands_page(
         statement = statement.where(commands.c.answered_ms.is_(None))
     rows = connection.execute(in_order(statement, [commands.c.counter], request)).mappings().all()
     return cut([_read(row) for row in rows], request, lambda command: (command.counter,))
+
+
+def grant_of_command(connection: Connection, cabinet_id: str, command_id: str, key_id: str | None) -> str | None:
+    """The grant of the booking whose key a command, or a release code, hands out.
+
+    None where it names no booking, is none of ours, or another key than the booking's came out.
+    """
+    row = connection.execute(_GRANT, {"command": command_id, "cabinet": cabinet_id}).one_or_none()
+    return row.grant_id if row is not None and key_id in {None, row.key_id} else None
 
 
 def is_known(connection: Connection, cabinet_id: str, command_id: str | None) -> bool:
@@ -178,6 +189,11 @@ def _update(connection: Connection, command_id: str, **values: Any) -> None:
 
 
 _ONE = select(commands).where(commands.c.id == bindparam("command"), commands.c.cabinet_id == bindparam("cabinet"))
+_GRANT = (
+    select(bookings.c.grant_id, bookings.c.key_id)
+    .join(commands, commands.c.booking_id == bookings.c.id)
+    .where(commands.c.id == bindparam("command"), commands.c.cabinet_id == bindparam("cabinet"))
+)
 _OPEN = (  # made once: this is asked whenever anything was written
     select(commands).where(commands.c.answered_ms.is_(None)).order_by(commands.c.cabinet_id, commands.c.counter)
 )

@@ -10,7 +10,7 @@ from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.core.rental_ends import at_return, at_take
 from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
-from dispatcher.store.commands import is_known
+from dispatcher.store.commands import grant_of_command, is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
 from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
 from dispatcher.store.odometers import compare_odometer
@@ -41,7 +41,10 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     for kind in (IncidentKind.LOCK_STUCK, IncidentKind.SLOT_OPENED_NOTHING_TAKEN):
         close_incident(at.connection, kind, at.subject(fact.slot), at.received_ms)
     command_id = fact.command or command_of_code(at.connection, at.cabinet_id, fact.code)
-    booking = booking_of_grant(at.connection, fact.grant)
+    grant_id = fact.grant
+    if grant_id is None and command_id is not None:
+        grant_id = grant_of_command(at.connection, at.cabinet_id, command_id, fact.key)
+    booking = booking_of_grant(at.connection, grant_id)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_TAKEN, fact.at_ms)
     vehicle_id = vehicle_of_key(at.connection, fact.key)
@@ -60,9 +63,9 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
     if returned_ms is not None:
-        _is_back_already(at, fact, returned_ms)
+        _is_back_already(at, fact, grant_id, returned_ms)
     elif fact.key is not None:
-        right = {"grant_id": fact.grant, "command_id": command_id}
+        right = {"grant_id": grant_id, "command_id": command_id}
         set_key(at.connection, fact.key, state="taken", **right, **_place(at, fact))
         settle_key(at.connection, fact.key, at.received_ms)
     elif fact.grant is None and not is_known(at.connection, at.cabinet_id, command_id):
@@ -95,8 +98,8 @@ def _back_elsewhere_ms(at: Applying, fact: KeyTaken) -> int | None:
     return int(known.since_ms) if known.since_ms > fact.at_ms else None
 
 
-def _is_back_already(at: Applying, fact: KeyTaken, returned_ms: int) -> None:
-    booking = booking_of_grant(at.connection, fact.grant)
+def _is_back_already(at: Applying, fact: KeyTaken, grant_id: str | None, returned_ms: int) -> None:
+    booking = booking_of_grant(at.connection, grant_id)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_RETURNED, returned_ms)
     assert fact.key is not None, "one that is known elsewhere has a name"

@@ -17,6 +17,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.schema import cabinet_links, key_states
+from dispatcher.store.upsert import upsert
 from runtime.executor import InlineExecutor
 from tests.dispatcher.small_fleet import ORIGIN
 
@@ -173,16 +174,19 @@ def set_booking(database: Database, booking_id: str, **columns: Any) -> None:
     assert database.write_now(work)
 
 
-def set_key(database: Database, key_id: str, state: str, cabinet_id: str | None = "gare-1") -> None:
+def set_key(
+    database: Database, key_id: str, state: str, cabinet_id: str | None = "gare-1", *, slot: int = 1
+) -> None:
+    """Where a key is, whatever was known of it before."""
     row = {
         "key_id": key_id,
         "state": state,
         "cabinet_id": cabinet_id,
-        "slot": 1,
+        "slot": slot,
         "identity": "read",
         "since_ms": NOW_MS,
     }
-    database.write_now(lambda connection: connection.execute(insert(key_states).values(row)))
+    database.write_now(lambda connection: upsert(connection, key_states, row))
 
 
 def set_link(database: Database, cabinet_id: str, **columns: Any) -> None:

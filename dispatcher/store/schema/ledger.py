@@ -87,11 +87,13 @@ commands = table(
     word("outcome", nullable=True),
     word("outcome_reason", nullable=True),
     ms("answered_ms", nullable=True),
+    ref("booking_id", "bookings.id", nullable=True),
     origin(),
     one_of("outcome", COMMAND_OUTCOMES),
     UniqueConstraint("cabinet_id", "counter"),
 )
-"""`answered_ms`: when its outcome was final; a command without it is open, and is sent again and again."""
+"""`answered_ms`: when its outcome was final; a command without it is open, and is sent again and again.
+`booking_id`: whose key it hands out; that booking then starts as if its own grant had opened the slot."""
 Index(
     "ix_commands_open",
     commands.c.cabinet_id,
