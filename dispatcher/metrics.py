@@ -117,6 +117,8 @@ class DispatcherCollector(Collector):
         for (method, route, status), count in self._api.requests.items():
             requests.add_metric([method, route, str(status)], count)
         yield requests
+        replays = "Answers told again under an Idempotency-Key, with nothing done"
+        yield _counter("api_replays", replays, self._api.replays)
         faulty = "Versions of the tokens file that could not be used"
         yield _counter("api_faulty_token_files", faulty, self._api.faulty_token_files)
         yield _counters("api_refusals", "Problems answered, by reason", "reason", self._api.refusals)

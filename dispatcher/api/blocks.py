@@ -5,15 +5,16 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import Field
 from sqlalchemy import Connection
 
-from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.context import Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found, refusal_of
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.api.writing import Change, Location, Write, Writer
 from dispatcher.core.blocks import BlockKind
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import Refused
@@ -102,7 +103,7 @@ class BlockList(Listing):
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_block(context: Context, caller: Caller, wanted: NewBlock, response: Response) -> BlockDetailOut:
+async def create_block(writer: Write, wanted: NewBlock) -> BlockDetailOut:
     """Take a vehicle out of service. New bookings are refused; the answer names those that are there already."""
 
     def work(desk: BlockDesk) -> Block | Refused:
@@ -116,9 +117,7 @@ async def create_block(context: Context, caller: Caller, wanted: NewBlock, respo
             )
         )
 
-    made = await _write(context, caller, None, work)
-    response.headers["location"] = f"/api/v1/blocks/{made.id}"
-    return made
+    return await _write(writer, None, work, location=lambda made: f"/api/v1/blocks/{made.id}")
 
 
 @router.get("", responses=answers(422))
@@ -145,20 +144,20 @@ async def read_block(context: Context, block_id: Id) -> BlockDetailOut:
     return found
 
 
-@router.patch("/{block_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_block(context: Context, caller: Caller, block_id: Id, change: BlockPatch) -> BlockDetailOut:
+@router.patch("/{block_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_block(writer: Change, block_id: Id, change: BlockPatch) -> BlockDetailOut:
     """Say what is wrong, or when it will be over."""
     different = _different(change)
     if not different:
         fault = FieldFault(field="body", expected="at least one of kind, start, expected_end, note")
         raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
-    return await _write_one(context, caller, block_id, change.reason, lambda desk, it: desk.change(it, different))
+    return await _write_one(writer, block_id, change.reason, lambda desk, it: desk.change(it, different))
 
 
-@router.post("/{block_id}/end", responses=answers(400, 404, 409, 413, 422))
-async def end_block(context: Context, caller: Caller, block_id: Id, ending: BlockEnding) -> BlockDetailOut:
+@router.post("/{block_id}/end", responses=answers(400, 404, 409, 412, 413, 422))
+async def end_block(writer: Change, block_id: Id, ending: BlockEnding) -> BlockDetailOut:
     """The vehicle is fit: it can be booked again, and bookings that waited get their right back."""
-    return await _write_one(context, caller, block_id, ending.reason, lambda desk, it: desk.end(it))
+    return await _write_one(writer, block_id, ending.reason, lambda desk, it: desk.end(it))
 
 
 def _different(change: BlockPatch) -> dict[str, Any]:
@@ -177,35 +176,35 @@ def _different(change: BlockPatch) -> dict[str, Any]:
 
 
 async def _write_one(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     block_id: str,
     reason: str | None,
     work: Callable[[BlockDesk, Block], Block | Refused],
 ) -> BlockDetailOut:
     def one(desk: BlockDesk) -> Block | Refused | None:
-        block = block_by_id(desk.connection, block_id, lock=True)
+        block = writer.expected(block_by_id(desk.connection, block_id, lock=True))
         return None if block is None else work(desk, block)
 
-    return await _write(context, caller, reason, one, block_id)
+    return await _write(writer, reason, one, block_id)
 
 
 async def _write(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     reason: str | None,
     work: Callable[[BlockDesk], Block | Refused | None],
     block_id: str = "",
+    location: Location | None = None,
 ) -> BlockDetailOut:
     """Run `work` in one transaction; the publisher is woken."""
+    context = writer.context
 
     def run(connection: Connection) -> BlockDetailOut | Refused | None:
         now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
-        desk = BlockDesk(connection, Author(f"api/{caller}", now_ms, reason), context.random_bytes)
+        desk = BlockDesk(connection, Author(f"api/{writer.caller}", now_ms, reason), context.random_bytes)
         outcome = work(desk)
         return _detail(connection, outcome, now_ms) if isinstance(outcome, Block) else outcome
 
-    outcome = await context.database.write(run)
+    outcome = await writer(run, location)
     if outcome is None:
         raise not_found("block", block_id)
     if isinstance(outcome, Refused):

@@ -6,11 +6,11 @@ from pydantic import Field
 
 from dispatcher.api.booking_models import BookingOut
 from dispatcher.api.booking_writes import as_it_is, write
-from dispatcher.api.context import Caller, Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Category, Id
+from dispatcher.api.writing import Change
 from dispatcher.store.booking_desk import BookingDesk, locked
 from dispatcher.store.booking_requests import Declined, WantedReplacement
 from dispatcher.store.bookings import Booking
@@ -42,8 +42,8 @@ class Completion(Body):
     """Who has the key, where it is out, such as a garage; forgotten once the key is heard of again."""
 
 
-@router.post("/{booking_id}/replace", responses=answers(400, 404, 409, 413, 422))
-async def replace_vehicle(context: Context, caller: Caller, booking_id: Id, replacement: Replacement) -> BookingOut:
+@router.post("/{booking_id}/replace", responses=answers(400, 404, 409, 412, 413, 422))
+async def replace_vehicle(writer: Change, booking_id: Id, replacement: Replacement) -> BookingOut:
     """Give a booking whose key is not out another vehicle for the same window, also after its start.
 
     A booking that had its key back, or handed back, may take the other vehicle until its end.
@@ -57,23 +57,23 @@ async def replace_vehicle(context: Context, caller: Caller, booking_id: Id, repl
     )
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
-        booking = locked(desk.connection, booking_id)
+        booking = writer.expected(locked(desk.connection, booking_id))
         return None if booking is None else OperatorsDesk(desk).replace(booking, wanted)
 
-    return await write(context, caller, work, as_it_is, booking_id)
+    return await write(writer, work, as_it_is, booking_id)
 
 
-@router.post("/{booking_id}/complete", responses=answers(400, 404, 409, 413, 422))
-async def complete_booking(context: Context, caller: Caller, booking_id: Id, completion: Completion) -> BookingOut:
+@router.post("/{booking_id}/complete", responses=answers(400, 404, 409, 412, 413, 422))
+async def complete_booking(writer: Change, booking_id: Id, completion: Completion) -> BookingOut:
     """End a booking whose key was taken: the member left it with somebody, or the cabinet is full.
 
     A key that is out under it counts as `elsewhere` from now on.
     """
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
-        booking = locked(desk.connection, booking_id)
+        booking = writer.expected(locked(desk.connection, booking_id))
         if booking is None:
             return None
         return OperatorsDesk(desk).complete(booking, completion.reason, completion.key_held_by)
 
-    return await write(context, caller, work, as_it_is, booking_id)
+    return await write(writer, work, as_it_is, booking_id)

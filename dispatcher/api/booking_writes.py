@@ -7,9 +7,9 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from dispatcher.api.booking_models import BookingOut, ChangedBookingOut, booking_out, changed_out
-from dispatcher.api.context import ApiContext
 from dispatcher.api.problems import AlternativeVehicle, Refusal, not_found, refusal_of, vehicle_not_free
 from dispatcher.api.values import instant_of
+from dispatcher.api.writing import Location, Writer
 from dispatcher.store.booking_desk import BookingDesk
 from dispatcher.store.booking_requests import Declined
 from dispatcher.store.bookings import Booking
@@ -19,21 +19,22 @@ Out = TypeVar("Out", bound=BookingOut)
 
 
 async def write(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     work: Callable[[BookingDesk], Booking | Declined | None],
     answer: Callable[[BookingDesk, Booking], Out],
     booking_id: str = "",
+    location: Location | None = None,
 ) -> Out:
     """Run `work` in one transaction; the publisher is woken when something was written."""
+    context = writer.context
 
     def run(connection: Connection) -> Out | Declined | None:
         now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
-        desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{caller}")
+        desk = BookingDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{writer.caller}")
         outcome = work(desk)
         return answer(desk, outcome) if isinstance(outcome, Booking) else outcome
 
-    outcome = await context.database.write(run)
+    outcome = await writer(run, location)
     if outcome is None:
         raise not_found("booking", booking_id)
     if isinstance(outcome, Declined):

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query
 from sqlalchemy import Connection
 
 from dispatcher.api.booking_models import (
@@ -18,11 +18,12 @@ from dispatcher.api.booking_models import (
     history_out,
 )
 from dispatcher.api.booking_writes import as_it_is, changed, outs, write
-from dispatcher.api.context import Caller, Context
+from dispatcher.api.context import Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Id, PageQuery, next_cursor, page_request
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.windows import Window, to_ms
 from dispatcher.store.booking_desk import BookingDesk, locked
 from dispatcher.store.booking_requests import Declined, WantedBooking, WantedChange
@@ -33,12 +34,15 @@ router = resource("bookings", read=Scope.BOOKINGS_READ, write=Scope.BOOKINGS_WRI
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_booking(context: Context, caller: Caller, wanted: NewBooking, response: Response) -> BookingOut:
+async def create_booking(writer: Write, wanted: NewBooking) -> BookingOut:
     """Book a vehicle, or a category at a station: then a planned vehicle is chosen."""
     request = _wanted(wanted)
-    made = await write(context, caller, lambda desk: desk.create(request), as_it_is)
-    response.headers["location"] = f"/api/v1/bookings/{made.id}"
-    return made
+    return await write(
+        writer,
+        lambda desk: desk.create(request),
+        as_it_is,
+        location=lambda made: f"/api/v1/bookings/{made.id}",
+    )
 
 
 @router.get("", responses=answers(422))
@@ -89,10 +93,8 @@ async def read_booking_history(
     return HistoryList(items=[history_out(entry) for entry in page.items], next=next_cursor(page))
 
 
-@router.patch("/{booking_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_booking(
-    context: Context, caller: Caller, booking_id: Id, change: BookingChange
-) -> ChangedBookingOut:
+@router.patch("/{booking_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_booking(writer: Change, booking_id: Id, change: BookingChange) -> ChangedBookingOut:
     """Move, shorten or extend a booking, or give it another vehicle.
 
     Once the key is taken only the end can be changed. The answer names the latest possible end, also where
@@ -109,16 +111,14 @@ async def change_booking(
         raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
-        booking = locked(desk.connection, booking_id)
+        booking = writer.expected(locked(desk.connection, booking_id))
         return None if booking is None else desk.change(booking, wanted)
 
-    return await write(context, caller, work, changed, booking_id)
+    return await write(writer, work, changed, booking_id)
 
 
-@router.post("/{booking_id}/extend", responses=answers(400, 404, 409, 413, 422))
-async def extend_booking(
-    context: Context, caller: Caller, booking_id: Id, extension: Extension
-) -> ChangedBookingOut:
+@router.post("/{booking_id}/extend", responses=answers(400, 404, 409, 412, 413, 422))
+async def extend_booking(writer: Change, booking_id: Id, extension: Extension) -> ChangedBookingOut:
     """Give a booking a later end, up to the next booking of its vehicle; also while the key is out.
 
     The box need not be reached for it: a return needs no right.
@@ -126,21 +126,21 @@ async def extend_booking(
     end_ms = to_ms(extension.end)
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
-        booking = locked(desk.connection, booking_id)
+        booking = writer.expected(locked(desk.connection, booking_id))
         return None if booking is None else desk.extend(booking, end_ms)
 
-    return await write(context, caller, work, changed, booking_id)
+    return await write(writer, work, changed, booking_id)
 
 
-@router.post("/{booking_id}/cancel", responses=answers(404, 409, 422))
-async def cancel_booking(context: Context, caller: Caller, booking_id: Id) -> BookingOut:
+@router.post("/{booking_id}/cancel", responses=answers(404, 409, 412, 422))
+async def cancel_booking(writer: Change, booking_id: Id) -> BookingOut:
     """Cancel a booking whose key has not been taken. It stays readable, with its history."""
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
-        booking = locked(desk.connection, booking_id)
+        booking = writer.expected(locked(desk.connection, booking_id))
         return None if booking is None else desk.cancel(booking)
 
-    return await write(context, caller, work, as_it_is, booking_id)
+    return await write(writer, work, as_it_is, booking_id)
 
 
 def _wanted(wanted: NewBooking) -> WantedBooking:

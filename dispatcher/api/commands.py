@@ -6,16 +6,17 @@ from datetime import datetime
 from functools import partial
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import Field
 from sqlalchemy import Connection
 
 from contract.values import Slot
-from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.api.writing import Write
 from dispatcher.core.windows import to_utc
 from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.commands import (
@@ -87,19 +88,20 @@ class CommandList(Listing):
 
 
 @router.post("/{cabinet_id}/commands", status_code=201, responses=answers(400, 404, 409, 413, 422))
-async def create_command(
-    context: Context, caller: Caller, cabinet_id: Id, wanted: NewCommand, response: Response
-) -> CommandOut:
-    """Have a slot released. It is sent at once, and again until the box answers or its time is over."""
+async def create_command(write: Write, cabinet_id: Id, wanted: NewCommand) -> CommandOut:
+    """Have a slot released. It is sent at once, and again until the box answers or its time is over.
 
-    def work(connection: Connection) -> StoredCommand:
+    Asked again under its `Idempotency-Key`, it is told as it was given, without an outcome.
+    """
+
+    def work(connection: Connection) -> CommandOut:
         order = Order(cabinet_id, wanted.slot, wanted.reason)
-        return give_command(connection, context, caller, order, wanted.expires_in_s)
+        given = give_command(connection, write.context, write.caller, order, wanted.expires_in_s)
+        return command_out(given)
 
-    made = await context.database.write(work)
-    context.wake()
-    response.headers["location"] = location_of(made)
-    return command_out(await answered(context, made, wanted.wait_s))
+    made = await write(work, location_of)
+    write.context.wake()
+    return await answered(write.context, made, wanted.wait_s)
 
 
 @router.get("/{cabinet_id}/commands", responses=answers(404, 422))
@@ -138,11 +140,11 @@ class Order:
     """Whose key it is for."""
 
 
-def location_of(command: StoredCommand) -> str:
+def location_of(command: CommandOut) -> str:
     return f"/api/v1/cabinets/{command.cabinet_id}/commands/{command.id}"
 
 
-async def answered(context: ApiContext, command: StoredCommand, wait_s: int) -> StoredCommand:
+async def answered(context: ApiContext, command: CommandOut, wait_s: int) -> CommandOut:
     """The command once its outcome is final, or as it is after `wait_s`."""
     for _ in range(round(wait_s / LOOK_S)):
         await asyncio.sleep(LOOK_S)
@@ -150,8 +152,8 @@ async def answered(context: ApiContext, command: StoredCommand, wait_s: int) -> 
             partial(command_by_id, cabinet_id=command.cabinet_id, command_id=command.id)
         )
         assert found is not None, "commands are kept for longer than anybody waits"
-        command = found
-        if command.answered_ms is not None:
+        command = command_out(found)
+        if command.answered_at is not None:
             break
     return command
 

@@ -26,6 +26,8 @@ class ApiContext:
     wake: Callable[[], None]
     """Called after a write that changed rights: the publisher looks at once instead of at its next round."""
     counters: ApiCounters = field(default_factory=ApiCounters)
+    running: set[str] = field(default_factory=set)
+    """Requests with an `Idempotency-Key` that this process is at; who else has the database is told by that."""
 
 
 async def _context(request: Request) -> ApiContext:

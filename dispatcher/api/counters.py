@@ -18,5 +18,7 @@ class ApiCounters:
     """By method, route template and status."""
     refusals: Counter[str] = field(default_factory=Counter)
     """By `reason` of the problem answered."""
+    replays: int = 0
+    """Answers told again, under an `Idempotency-Key`."""
     faulty_token_files: int = 0
     """Versions of the tokens file that could not be used: the one before stayed in force."""

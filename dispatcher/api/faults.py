@@ -6,15 +6,17 @@ from types import MappingProxyType
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from dispatcher.api.context import ApiContext
+from dispatcher.api.etags import tagged
 from dispatcher.api.gate import BODY_BYTES_MAX, ROUTE
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal
+from dispatcher.api.writing import REPLAYED, Replay
 from dispatcher.expectations import expectation
 from dispatcher.instants import TIME_WITHOUT_OFFSET
 from runtime.redaction import is_secret_name
@@ -37,6 +39,7 @@ log = structlog.get_logger()
 
 def add_fault_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(Replay, _on_replay)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OperationalError, _on_storage)
@@ -46,6 +49,15 @@ def add_fault_handlers(app: FastAPI) -> None:
 async def _on_refusal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Refusal)
     return _answer(request, error)
+
+
+async def _on_replay(request: Request, error: Exception) -> Response:
+    """No fault, but the same way out: the endpoint is left as soon as it is known that all was done before."""
+    assert isinstance(error, Replay)
+    _context(request).counters.replays += 1
+    headers = {**error.answer.headers, REPLAYED: "true"}
+    response = Response(error.answer.body, error.answer.status, headers, "application/json")
+    return tagged(response, None) if "etag" in headers else response
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -73,9 +85,7 @@ async def _on_mistake(request: Request, _error: Exception) -> JSONResponse:
 
 
 def _answer(request: Request, refusal: Refusal) -> JSONResponse:
-    context = request.app.state.context
-    assert isinstance(context, ApiContext)
-    context.counters.refusals[refusal.problem.reason] += 1
+    _context(request).counters.refusals[refusal.problem.reason] += 1
     log.info(
         "api_refused",
         reason=refusal.problem.reason,
@@ -84,6 +94,12 @@ def _answer(request: Request, refusal: Refusal) -> JSONResponse:
         caller=getattr(request.state, "caller", None),
     )
     return refusal.response()
+
+
+def _context(request: Request) -> ApiContext:
+    context = request.app.state.context
+    assert isinstance(context, ApiContext)
+    return context
 
 
 def _route(request: Request) -> str | None:

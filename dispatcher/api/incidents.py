@@ -9,11 +9,12 @@ from fastapi import Query
 from pydantic import Field
 from sqlalchemy import Connection
 
-from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.context import Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
+from dispatcher.api.writing import Write, Writer
 from dispatcher.core.incidents import KINDS, IncidentKind, Severity, runbook
 from dispatcher.core.windows import to_utc
 from dispatcher.store.incident_desk import (
@@ -118,35 +119,31 @@ async def read_incident(context: Context, incident_id: Id) -> IncidentDetailOut:
 
 
 @router.post("/{incident_id}/acknowledge", responses=answers(404, 422))
-async def acknowledge_incident(context: Context, caller: Caller, incident_id: Id) -> IncidentDetailOut:
+async def acknowledge_incident(write: Write, incident_id: Id) -> IncidentDetailOut:
     """Say that somebody has seen it. It stays open until what it names is over."""
-    return await _change(context, incident_id, partial(acknowledge, ref=incident_id, author=caller))
+    return await _change(write, incident_id, partial(acknowledge, ref=incident_id, author=write.caller))
 
 
 @router.post("/{incident_id}/assign", responses=answers(400, 404, 413, 422))
-async def assign_incident(
-    context: Context, caller: Caller, incident_id: Id, wanted: Assignment
-) -> IncidentDetailOut:
+async def assign_incident(write: Write, incident_id: Id, wanted: Assignment) -> IncidentDetailOut:
     """Say who looks after it."""
-    work = partial(assign, ref=incident_id, assignee=wanted.assignee, author=caller)
-    return await _change(context, incident_id, work)
+    work = partial(assign, ref=incident_id, assignee=wanted.assignee, author=write.caller)
+    return await _change(write, incident_id, work)
 
 
 @router.post("/{incident_id}/comments", status_code=201, responses=answers(400, 404, 413, 422))
-async def comment_on_incident(
-    context: Context, caller: Caller, incident_id: Id, wanted: NewComment
-) -> IncidentDetailOut:
+async def comment_on_incident(write: Write, incident_id: Id, wanted: NewComment) -> IncidentDetailOut:
     """Write into its history, open or closed."""
-    return await _change(context, incident_id, partial(comment, ref=incident_id, text=wanted.text, author=caller))
+    return await _change(
+        write, incident_id, partial(comment, ref=incident_id, text=wanted.text, author=write.caller)
+    )
 
 
-async def _change(
-    context: ApiContext, incident_id: str, work: Callable[..., IncidentDetail | None]
-) -> IncidentDetailOut:
-    def change(connection: Connection) -> IncidentDetail | None:
-        return work(connection, now_ms=context.clock.now_ms())
+async def _change(write: Writer, incident_id: str, work: Callable[..., IncidentDetail | None]) -> IncidentDetailOut:
+    def change(connection: Connection) -> IncidentDetailOut:
+        return _out(incident_id, work(connection, now_ms=write.context.clock.now_ms()))
 
-    return _out(incident_id, await context.database.write(change))
+    return await write(change)
 
 
 def _out(incident_id: str, found: IncidentDetail | None) -> IncidentDetailOut:

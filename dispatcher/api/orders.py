@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query
 from sqlalchemy import Connection
 
 from dispatcher.api.booking_models import HistoryList, history_out
-from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.context import Context
 from dispatcher.api.order_models import (
     CustodyList,
     Ending,
@@ -25,6 +25,7 @@ from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found, r
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Id, PageQuery, next_cursor, page_request
+from dispatcher.api.writing import Change, Location, Write, Writer
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import BookingReason, Refused
 from dispatcher.core.windows import Window, to_ms, utc_text
@@ -40,7 +41,7 @@ router = resource("orders", read=Scope.FLEET_READ, write=Scope.FLEET_WRITE)
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_order(context: Context, caller: Caller, wanted: NewOrder, response: Response) -> OrderOut:
+async def create_order(writer: Write, wanted: NewOrder) -> OrderOut:
     """Hold a vehicle for a purpose. Bookings and orders exclude each other; blocks do not stop an order."""
 
     def work(desk: OrderDesk) -> Booking | Declined:
@@ -56,9 +57,7 @@ async def create_order(context: Context, caller: Caller, wanted: NewOrder, respo
             )
         )
 
-    made = await _write(context, caller, work)
-    response.headers["location"] = f"/api/v1/orders/{made.id}"
-    return made
+    return await _write(writer, work, location=_path)
 
 
 @router.get("", responses=answers(422))
@@ -109,8 +108,8 @@ async def read_order_history(context: Context, order_id: Id, query: Annotated[Pa
     return HistoryList(items=[history_out(entry) for entry in page.items], next=next_cursor(page))
 
 
-@router.patch("/{order_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_order(context: Context, caller: Caller, order_id: Id, change: OrderPatch) -> OrderOut:
+@router.patch("/{order_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_order(writer: Change, order_id: Id, change: OrderPatch) -> OrderOut:
     """Move, shorten or extend an order, or say that it is for something else."""
     wanted = OrderChange(
         start_ms=None if change.start is None else to_ms(change.start),
@@ -120,19 +119,19 @@ async def change_order(context: Context, caller: Caller, order_id: Id, change: O
     if wanted == OrderChange():
         fault = FieldFault(field="body", expected="at least one of start, end, purpose")
         raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
-    return await _write_one(context, caller, order_id, lambda desk, order: desk.change(order, wanted))
+    return await _write_one(writer, order_id, lambda desk, order: desk.change(order, wanted))
 
 
-@router.post("/{order_id}/cancel", responses=answers(400, 404, 409, 413, 422))
-async def cancel_order(context: Context, caller: Caller, order_id: Id, ending: Ending) -> OrderOut:
+@router.post("/{order_id}/cancel", responses=answers(400, 404, 409, 412, 413, 422))
+async def cancel_order(writer: Change, order_id: Id, ending: Ending) -> OrderOut:
     """Cancel an order whose key has not been taken."""
-    return await _write_one(context, caller, order_id, lambda desk, order: desk.cancel(order, ending.reason))
+    return await _write_one(writer, order_id, lambda desk, order: desk.cancel(order, ending.reason))
 
 
-@router.post("/{order_id}/complete", responses=answers(400, 404, 409, 413, 422))
-async def complete_order(context: Context, caller: Caller, order_id: Id, ending: Ending) -> OrderOut:
+@router.post("/{order_id}/complete", responses=answers(400, 404, 409, 412, 413, 422))
+async def complete_order(writer: Change, order_id: Id, ending: Ending) -> OrderOut:
     """End an order whose key is back before its end: members can book the rest."""
-    return await _write_one(context, caller, order_id, lambda desk, order: desk.complete(order, ending.reason))
+    return await _write_one(writer, order_id, lambda desk, order: desk.complete(order, ending.reason))
 
 
 @router.get("/{order_id}/custody", responses=answers(404, 422))
@@ -149,7 +148,7 @@ async def read_custody(context: Context, order_id: Id) -> CustodyList:
 
 
 @router.post("/{order_id}/custody", status_code=201, responses=answers(400, 404, 409, 413, 422))
-async def declare_custody(context: Context, caller: Caller, order_id: Id, wanted: NewCustody) -> CustodyList:
+async def declare_custody(writer: Write, order_id: Id, wanted: NewCustody) -> CustodyList:
     """Say that the key of an order was handed on: who has it answers for the vehicle."""
     if (wanted.to_member_id is None) == (wanted.to_name is None):
         fault = FieldFault(field="to_member_id", expected="either to_member_id or to_name")
@@ -159,22 +158,26 @@ async def declare_custody(context: Context, caller: Caller, order_id: Id, wanted
         order = locked_order(connection, order_id)
         if order is None:
             return None
-        now_ms = context.clock.now_ms()
+        now_ms = writer.context.clock.now_ms()
         at_ms = now_ms if wanted.at is None else to_ms(wanted.at)
         refused = _check_custody(connection, order, wanted, at_ms, now_ms)
         if refused is not None:
             return refused
         giver = holder_at(connection, order_id, at_ms) or Holder()
         taker = Holder(wanted.to_member_id, wanted.to_name)
-        hand_on(connection, order, at_ms, giver, taker, f"api/{caller}", wanted.note)
+        hand_on(connection, order, at_ms, giver, taker, f"api/{writer.caller}", wanted.note)
         return _custody(connection, order_id)
 
-    outcome = await context.database.write(write)
+    outcome = await writer(write)
     if outcome is None:
         raise not_found("order", order_id)
     if isinstance(outcome, Refused):
         raise refusal_of(outcome)
     return outcome
+
+
+def _path(made: OrderOut) -> str:
+    return f"/api/v1/orders/{made.id}"
 
 
 def _check_custody(
@@ -196,30 +199,31 @@ def _custody(connection: Connection, order_id: str) -> CustodyList:
 
 
 async def _write_one(
-    context: ApiContext, caller: str, order_id: str, work: Callable[[OrderDesk, Booking], Booking | Declined]
+    writer: Writer, order_id: str, work: Callable[[OrderDesk, Booking], Booking | Declined]
 ) -> OrderOut:
     def one(desk: OrderDesk) -> Booking | Declined | None:
-        order = locked_order(desk.connection, order_id)
+        order = writer.expected(locked_order(desk.connection, order_id))
         return None if order is None else work(desk, order)
 
-    return await _write(context, caller, one, order_id)
+    return await _write(writer, one, order_id)
 
 
 async def _write(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     work: Callable[[OrderDesk], Booking | Declined | None],
     order_id: str = "",
+    location: Location | None = None,
 ) -> OrderOut:
     """Run `work` in one transaction; the publisher is woken when something was written."""
+    context = writer.context
 
     def run(connection: Connection) -> OrderOut | Declined | None:
         now_ms = context.clock.now_ms()  # here, so that instants follow one another as transactions do
-        desk = OrderDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{caller}")
+        desk = OrderDesk(connection, context.rules, now_ms, context.random_bytes, f"api/{writer.caller}")
         outcome = work(desk)
         return _outs(connection, [outcome], now_ms)[0] if isinstance(outcome, Booking) else outcome
 
-    outcome = await context.database.write(run)
+    outcome = await writer(run, location)
     if outcome is None:
         raise not_found("order", order_id)
     if isinstance(outcome, Declined):

@@ -33,6 +33,10 @@ class ApiReason(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    REQUEST_IN_PROGRESS = "request_in_progress"
+    VERSION_CHANGED = "version_changed"
+    TOO_MANY_REQUESTS = "too_many_requests"
     INTERNAL_ERROR = "internal_error"
     STORAGE_UNAVAILABLE = "storage_unavailable"
     CABINET_NOT_IN_SERVICE = "cabinet_not_in_service"
@@ -54,6 +58,10 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.NOT_FOUND: (404, "There is no such thing"),
         ApiReason.METHOD_NOT_ALLOWED: (405, "This resource does not know that method"),
         ApiReason.BODY_TOO_LARGE: (413, "The body is too large"),
+        ApiReason.IDEMPOTENCY_KEY_REUSED: (422, "The Idempotency-Key belongs to another request"),
+        ApiReason.REQUEST_IN_PROGRESS: (409, "The request is being answered already"),
+        ApiReason.VERSION_CHANGED: (412, "It was changed since it was read"),
+        ApiReason.TOO_MANY_REQUESTS: (429, "There are too many requests"),
         ApiReason.INTERNAL_ERROR: (500, "The dispatcher made a mistake"),
         ApiReason.STORAGE_UNAVAILABLE: (503, "The database does not answer"),
         ApiReason.CABINET_NOT_IN_SERVICE: (409, "The cabinet is not in service"),

@@ -2,18 +2,18 @@
 
 from datetime import datetime
 
-from fastapi import Response
 from sqlalchemy import Connection
 
 from contract.credentials import cabinet_digest_key
 from contract.release_codes import release_code, release_code_key
 from contract.values import Slot
 from dispatcher.api.commands import Order, ReasonText, check_slot
-from dispatcher.api.context import ApiContext, Caller, Context
+from dispatcher.api.context import ApiContext
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
+from dispatcher.api.writing import Write
 from dispatcher.core.windows import to_utc
 from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.commands import RELEASE_CODE, StoredCommand
@@ -37,7 +37,8 @@ class ReleaseCodeOut(Answer):
     cabinet_id: str
     slot: int
     code: str
-    """Eight digits, told this once: keyed in at the cabinet's badge reader, without a badge."""
+    """Eight digits, keyed in at the cabinet's badge reader, without a badge. They are told once, and again only
+    under the same `Idempotency-Key`."""
     author: str
     reason: str
     valid_until: datetime
@@ -45,14 +46,14 @@ class ReleaseCodeOut(Answer):
 
 
 @router.post("/{cabinet_id}/release-codes", status_code=201, responses=answers(400, 404, 409, 413, 422))
-async def create_release_code(
-    context: Context, caller: Caller, cabinet_id: Id, wanted: NewReleaseCode, response: Response
-) -> ReleaseCodeOut:
+async def create_release_code(write: Write, cabinet_id: Id, wanted: NewReleaseCode) -> ReleaseCodeOut:
     """Make a code for one slot. Nothing is sent: the member carries it, and it opens once."""
     order = Order(cabinet_id, wanted.slot, wanted.reason)
-    made = await context.database.write(lambda connection: make_code(connection, context, caller, order))
-    response.headers["location"] = f"/api/v1/cabinets/{cabinet_id}/commands/{made.command_id}"
-    return made
+    return await write(lambda connection: make_code(connection, write.context, write.caller, order), path_of_code)
+
+
+def path_of_code(made: ReleaseCodeOut) -> str:
+    return f"/api/v1/cabinets/{made.cabinet_id}/commands/{made.command_id}"
 
 
 def make_code(connection: Connection, context: ApiContext, caller: str, order: Order) -> ReleaseCodeOut:

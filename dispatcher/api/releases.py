@@ -1,6 +1,5 @@
 """The hotline's release: the key of one booking, for its member who stands at the cabinet."""
 
-from fastapi import Response
 from sqlalchemy import Connection
 
 from dispatcher.api.commands import (
@@ -15,15 +14,15 @@ from dispatcher.api.commands import (
     give_command,
     location_of,
 )
-from dispatcher.api.context import Caller, Context
 from dispatcher.api.problems import not_found, refusal_of
-from dispatcher.api.release_codes import ReleaseCodeOut, make_code
+from dispatcher.api.release_codes import ReleaseCodeOut, make_code, path_of_code
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
+from dispatcher.api.writing import Write
 from dispatcher.core.rules import Refused
 from dispatcher.store.bookings import booking_by_id
-from dispatcher.store.commands import CommandOutcome, StoredCommand
+from dispatcher.store.commands import CommandOutcome
 from dispatcher.store.releases import slot_of_booking
 
 router = resource("bookings", write=Scope.OPERATIONS)
@@ -51,41 +50,41 @@ class ReleaseOut(CommandOut):
 
 
 @router.post("/{booking_id}/release", status_code=201, responses=answers(400, 404, 409, 413, 422))
-async def release_booking(
-    context: Context, caller: Caller, booking_id: Id, wanted: NewRelease, response: Response
-) -> ReleaseOut:
+async def release_booking(write: Write, booking_id: Id, wanted: NewRelease) -> ReleaseOut:
     """Open the slot in which the key of a booking hangs, and say within ten seconds what became of it.
 
     The booking starts with it, as if the member's own badge had opened the slot. Times are not asked: too early or
-    too late, it is for the author to decide, and to say why.
+    too late, it is for the author to decide, and to say why. Asked again under its `Idempotency-Key`, it is told as
+    it was given, without an outcome.
     """
 
-    def work(connection: Connection) -> StoredCommand:
-        return give_command(
-            connection, context, caller, _order(connection, booking_id, wanted.reason), EXPIRES_DEFAULT_S
-        )
+    def work(connection: Connection) -> ReleaseOut:
+        order = _order(connection, booking_id, wanted.reason)
+        given = give_command(connection, write.context, write.caller, order, EXPIRES_DEFAULT_S)
+        return _out(booking_id, command_out(given))
 
-    made = await context.database.write(work)
-    context.wake()
-    response.headers["location"] = location_of(made)
-    found = await answered(context, made, wanted.wait_s)
-    opened = found.outcome is CommandOutcome.COMPLETED
-    code = None if opened else f"/api/v1/bookings/{booking_id}/release-code"
-    return ReleaseOut(**dict(command_out(found)), release_code=code)
+    made = await write(work, location_of)
+    write.context.wake()
+    return _out(booking_id, await answered(write.context, made, wanted.wait_s))
 
 
 @router.post("/{booking_id}/release-code", status_code=201, responses=answers(400, 404, 409, 413, 422))
 async def create_release_code_of_booking(
-    context: Context, caller: Caller, booking_id: Id, wanted: NewReleaseCodeOfBooking, response: Response
+    write: Write, booking_id: Id, wanted: NewReleaseCodeOfBooking
 ) -> ReleaseCodeOut:
     """Make a code for the slot in which the key of a booking hangs. The booking starts when it is used."""
 
     def work(connection: Connection) -> ReleaseCodeOut:
-        return make_code(connection, context, caller, _order(connection, booking_id, wanted.reason))
+        return make_code(connection, write.context, write.caller, _order(connection, booking_id, wanted.reason))
 
-    made = await context.database.write(work)
-    response.headers["location"] = f"/api/v1/cabinets/{made.cabinet_id}/commands/{made.command_id}"
-    return made
+    return await write(work, path_of_code)
+
+
+def _out(booking_id: str, command: CommandOut) -> ReleaseOut:
+    opened = command.outcome is CommandOutcome.COMPLETED
+    code = None if opened else f"/api/v1/bookings/{booking_id}/release-code"
+    of_command = {name: getattr(command, name) for name in CommandOut.model_fields}
+    return ReleaseOut(**of_command, release_code=code)
 
 
 def _order(connection: Connection, booking_id: str, reason: str) -> Order:

@@ -12,13 +12,16 @@ What declares nothing is closed to everybody (`dispatcher.api.gate`), and a test
 exist yet is added to `dispatcher.api.scopes`, with its meaning.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from fastapi.params import Depends
+from fastapi.routing import APIRoute
 
+from dispatcher.api.etags import tagged, version_tag
 from dispatcher.api.problems import Problem
 from dispatcher.api.scopes import Scope, declared, needs
 
@@ -31,6 +34,25 @@ def answers(*statuses: int) -> Responses:
     return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in sorted(statuses)}
 
 
+class ResourceRoute(APIRoute):
+    """An endpoint whose answers carry a tag (`dispatcher.api.etags`)."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+        has_versions = "version" in getattr(self.response_model, "model_fields", ())
+
+        async def with_tag(request: Request) -> Response:
+            response = await handler(request)
+            is_read = request.method == "GET"
+            if response.status_code >= HTTPStatus.MULTIPLE_CHOICES or not (is_read or "etag" in response.headers):
+                return response
+            if is_read and has_versions:
+                response.headers["etag"] = version_tag(json.loads(bytes(response.body))["version"])
+            return tagged(response, request.headers.get("if-none-match") if is_read else None)
+
+        return with_tag
+
+
 class ResourceRouter(APIRouter):
     """A router whose routes declare the scope that they need."""
 
@@ -40,6 +62,7 @@ class ResourceRouter(APIRouter):
             tags=[name],
             responses=answers(401, 403, 503),
             redirect_slashes=False,  # a path has one spelling
+            route_class=ResourceRoute,
         )
         self._read = read
         self._write = write

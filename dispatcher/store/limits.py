@@ -46,6 +46,7 @@ from dispatcher.store.schema import (
     outbox,
     refusals,
     rentals,
+    stored_answers,
     vehicle_positions,
     webhook_deliveries,
 )
@@ -276,6 +277,15 @@ LIMITS = (
         _remove(outbox, (webhook_deliveries, webhook_deliveries.c.sequence)),
         "ids of members that an event names",
         "the row goes with its deliveries",
+    ),
+    Limit(
+        "stored_answers",
+        stored_answers,
+        None,
+        stored_answers.c.expires_ms <= _CUTOFF,
+        _remove(stored_answers),
+        "an answer of the API, sealed, for who asks again under its `Idempotency-Key`",
+        "the row goes a day after it was written",
     ),
     Limit(
         "badges",

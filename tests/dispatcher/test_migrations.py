@@ -20,7 +20,7 @@ from dispatcher.store.migrate import (
 )
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
 
-ALL = tuple(f"{number:04}" for number in range(1, 14))
+ALL = tuple(f"{number:04}" for number in range(1, 16))
 
 
 def memory() -> Engine:

@@ -4,6 +4,7 @@ Times are integers, unix milliseconds, in columns named `*_ms`. Ids that arrive 
 badge references) carry no foreign key: a fact is kept whatever it names.
 """
 
+from dispatcher.store.schema.api import stored_answers
 from dispatcher.store.schema.base import (
     BADGE_STATES,
     BOOKING_STATES,
@@ -98,6 +99,7 @@ __all__ = [
     "rentals",
     "slot_states",
     "stations",
+    "stored_answers",
     "vehicle_positions",
     "vehicle_readings",
     "vehicles",

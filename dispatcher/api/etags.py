@@ -1,0 +1,57 @@
+"""Tags of answers: what changed since it was read is not changed past the reader, what did not is not sent again.
+
+A tag is `"v3-0f3a9c21"`: the version of the thing, where it has one, and a digest of the answer. The digest is
+there because an answer can change while the thing does not: a booking's `grant` is `pending`, then `on_box`.
+`If-None-Match` compares the whole tag; `If-Match` the version alone, so that a caller may also write `"v3"`.
+"""
+
+import hashlib
+import re
+from typing import Annotated
+
+from fastapi import Header, Response
+
+DIGEST_BYTES = 8  # of one thing's few answers, by nobody who would gain by two alike
+TAG_CHARACTERS_MAX = 1000  # some 30 tags
+TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+VERSION = re.compile(r"v(\d{1,18})(?:-[0-9a-f]*)?")
+ANY = "*"
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=TAG_CHARACTERS_MAX,
+        description="The `etag` of the answer that the change is made from, or `*`. Is another version there by"
+        " now: 412. Absent: it is changed whatever happened meanwhile.",
+    ),
+]
+
+
+def version_tag(version: int) -> str:
+    return f'"v{version}"'
+
+
+def matches(if_match: str, version: int) -> bool:
+    """Whether the header names this version of a thing."""
+    if if_match.strip() == ANY:
+        return True
+    named = (VERSION.fullmatch(tag) for tag in TAG.findall(if_match))
+    return any(found is not None and int(found[1]) == version for found in named)
+
+
+def tagged(response: Response, if_none_match: str | None) -> Response:
+    """The response with its whole tag; one without a body where the caller has just this answer."""
+    digest = hashlib.blake2b(bytes(response.body), digest_size=DIGEST_BYTES).hexdigest()
+    version = response.headers.get("etag", "").strip('"')
+    tag = f'"{version}-{digest}"' if version else f'"{digest}"'
+    response.headers["etag"] = tag
+    if if_none_match is None or not _names(if_none_match, tag):
+        return response
+    kept = {name: response.headers[name] for name in ("etag", "location") if name in response.headers}
+    return Response(status_code=304, headers=kept)
+
+
+def _names(if_none_match: str, tag: str) -> bool:
+    """By weak comparison (RFC 9110, section 13.1.2): a `W/` does not matter."""
+    return if_none_match.strip() == ANY or tag.strip('"') in TAG.findall(if_none_match)

@@ -1,0 +1,107 @@
+"""Tags: what changed since it was read is not changed past the reader, what did not is not sent again."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from starlette.responses import Response
+
+from dispatcher.api.etags import matches, tagged
+from tests.dispatcher.api_client import Api, running_api
+from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, at
+
+LATER = {"end": at(ELEVEN_MS + 3 * HOUR_MS)}
+
+
+@pytest_asyncio.fixture
+async def api() -> AsyncIterator[Api]:
+    async with running_api() as api:
+        yield api
+
+
+async def ask(api: Api, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await api.http.request(method, f"/api/v1{path}", json=body, headers=named)
+
+
+async def test_a_change_from_the_version_that_was_read_is_done(api: Api) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    tag = (await ask(api, "GET", path)).headers["etag"]
+    assert tag.startswith('"v1-')
+    changed = await ask(api, "PATCH", path, LATER, if_match=tag)
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    assert changed.headers["etag"].startswith('"v2-')
+    assert (await ask(api, "POST", f"{path}/cancel", if_match=changed.headers["etag"])).status_code == 200
+
+
+@pytest.mark.parametrize("tag", ['"v1"', '"v1-0123456789abcdef"', 'W/"v1"', '"v3", "v1"', '"other"', "v2", '""'])
+async def test_a_change_from_another_version_is_refused_and_changes_nothing(api: Api, tag: str) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    before = await api.patch(path, LATER)
+    for method, end, body in (("PATCH", "", {"end": at(ELEVEN_MS + HOUR_MS)}), ("POST", "/cancel", None)):
+        refused = await ask(api, method, f"{path}{end}", body, if_match=tag)
+        assert (refused.status_code, refused.json()["reason"]) == (412, "version_changed")
+        assert refused.json()["detail"].endswith('expected "v2", its version now')
+    after = await api.get(path)
+    assert (after["version"], after["end"], after["state"]) == (2, before["end"], "booked")
+
+
+@pytest.mark.parametrize("headers", [{}, {"if_match": "*"}])
+async def test_who_names_no_version_changes_whatever_is_there(api: Api, headers: dict[str, str]) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    await api.patch(path, LATER)
+    assert (await ask(api, "POST", f"{path}/cancel", **headers)).status_code == 200
+
+
+async def test_a_request_that_was_done_is_told_again_though_its_version_has_passed(api: Api) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    asked = {"if_match": '"v1"', "idempotency_key": "k1"}
+    first = await ask(api, "PATCH", path, LATER, **asked)
+    again = await ask(api, "PATCH", path, LATER, **asked)
+    assert again.status_code == 200
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+
+
+async def test_what_the_caller_has_is_not_sent_again(api: Api) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    first = await ask(api, "GET", path)
+    again = await ask(api, "GET", path, if_none_match=first.headers["etag"])
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    await api.patch(path, LATER)
+    assert (await ask(api, "GET", path, if_none_match=first.headers["etag"])).status_code == 200
+
+
+async def test_an_answer_that_changed_without_a_new_version_is_sent(api: Api) -> None:
+    path = f"/bookings/{(await api.book())['id']}"
+    first = await ask(api, "GET", path)
+    api.clock.at_ms = ELEVEN_MS + 3 * HOUR_MS
+    api.database.write_now(lambda connection: connection.exec_driver_sql("UPDATE bookings SET state = 'active'"))
+    late = await ask(api, "GET", path, if_none_match=first.headers["etag"])
+    assert (late.status_code, late.json()["overdue"], late.json()["version"]) == (200, True, 1)
+
+
+@pytest.mark.parametrize("path", ["/stations/gare", "/vehicles/v-city-1", "/members/m-alix", "/vehicles"])
+async def test_every_answer_to_a_get_has_a_tag(api: Api, path: str) -> None:
+    first = await ask(api, "GET", path)
+    assert (await ask(api, "GET", path, if_none_match=f'"x", W/{first.headers["etag"]}')).status_code == 304
+    assert (await ask(api, "GET", path, if_none_match="*")).status_code == 304
+    assert (await ask(api, "GET", path, if_none_match='"x"')).status_code == 200
+
+
+async def test_a_refusal_has_no_tag(api: Api) -> None:
+    refused = await ask(api, "GET", "/bookings/none", if_none_match="*")
+    assert (refused.status_code, "etag" in refused.headers) == (404, False)
+
+
+@pytest.mark.parametrize(
+    ("header", "does"),
+    [('"v12"', True), ('"v12-ab"', True), ('"v1", "v12"', True), (" * ", True), ('"v1"', False), ("v12", False)],
+)
+def test_a_version_is_named_by_any_of_several_tags(header: str, *, does: bool) -> None:
+    assert matches(header, 12) is does
+
+
+def test_two_answers_have_two_tags_and_one_answer_has_one() -> None:
+    tags = [tagged(Response(body), None).headers["etag"] for body in (b"a", b"b", b"a")]
+    assert tags[0] == tags[2] != tags[1]
