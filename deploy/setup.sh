@@ -34,6 +34,8 @@ if [ "$wanted" = dev ]; then
     missing=""
     PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto >/dev/null 2>&1 || missing="$missing mosquitto"
     command -v mosquitto_sub >/dev/null 2>&1 || missing="$missing mosquitto-clients"
+    [ -n "$(find /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || command -v initdb >/dev/null 2>&1 ||
+        missing="$missing postgresql"
     command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
     command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
     # shellcheck disable=SC2086  # a list of package names

@@ -22,18 +22,18 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from sqlalchemy import Connection, select
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
-from dispatcher.config import DispatcherConfig, load_config, read_digest_secret, read_origin
+from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
 from dispatcher.importing.faults import ImportRefused
 from dispatcher.importing.files import read_files
 from dispatcher.new_keys import write_new_keys
-from dispatcher.store.database import Database
+from dispatcher.store.database import Database, in_one_line
 from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import WrongSchema, migrate, pending
 from dispatcher.store.origin import Origin
+from dispatcher.store.postgresql import UnfitServer
 from dispatcher.store.schema import cabinets
 from dispatcher.store.vouching import OtherOrigin, Vouched, check_origin, vouch
 from dispatcher.token_commands import add_token_commands
@@ -60,12 +60,12 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     command: Command = options.run
     try:
         command(options, clock or SystemClock())
-    except (ConfigError, WrongSchema) as error:
+    except (ConfigError, WrongSchema, UnfitServer) as error:
         return _fail(str(error))
     except ImportRefused as refused:
         return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
     except DBAPIError as error:
-        return _fail(f"the database refuses: {error.orig}")
+        return _fail(f"the database refuses: {in_one_line(error)}")
     return 0
 
 
@@ -109,7 +109,7 @@ def _serve(options: argparse.Namespace, clock: Clock) -> None:
 
 
 def _migrate(options: argparse.Namespace, _clock: Clock) -> None:
-    done = migrate(load_config(options.config).database.url)
+    done = migrate(read_database_url(load_config(options.config).database))
     _say(f"applied {', '.join(done)}" if done else "nothing to do: the database is up to date")
 
 
@@ -187,10 +187,10 @@ def _write(config: DispatcherConfig, work: Callable[[Connection], T]) -> T:
 
 
 def _open_database(config: DispatcherConfig, origin: Origin | None = None) -> Database:
-    url = config.database.url
-    file = make_url(url).database
-    if not file or not Path(file).exists() or pending(url):
-        raise ConfigError(f"{file}: the database is not there or not up to date: run `dispatcher migrate`")
+    url = read_database_url(config.database)
+    no_file = url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists()
+    if no_file or pending(url):
+        raise ConfigError(f"{url.database}: the database is not there or not up to date: run `dispatcher migrate`")
     return Database(url, InlineExecutor(), origin=origin)
 
 

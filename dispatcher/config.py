@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import Field, ValidationInfo, field_validator, model_validator
+from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -17,7 +18,7 @@ from contract.values import OpaqueId
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
-from runtime.addresses import require_loopback_or_secured
+from runtime.addresses import is_loopback, require_loopback_or_secured
 from runtime.config import ConfigError, Settings, load_toml
 from runtime.logs import LogFormat, LogLevel
 from runtime.mqtt_settings import MqttSettings
@@ -28,23 +29,53 @@ class DatabaseSettings(Settings):
     """Where bookings and the ledger are kept."""
 
     url: str
-    """SQLAlchemy URL, such as `sqlite:////var/lib/carshare/dispatcher.db`; with three slashes the path starts
-    at the folder of the configuration file."""
+    """SQLAlchemy URL. Of PostgreSQL 15 or newer, without a password:
+    `postgresql+psycopg://carshare@127.0.0.1/carshare`, or
+    `postgresql+psycopg://carshare@/carshare?host=/var/run/postgresql` for a socket; another machine needs
+    `?sslmode=verify-full`. Of an SQLite file: `sqlite:////var/lib/carshare/dispatcher.db`; with three slashes
+    the path starts at the folder of the configuration file."""
+    password_file: LocalFile | None = None
+    """File with the password of PostgreSQL's role, in one line. Without it libpq's own ways are left: none on a
+    socket, `PGPASSWORD` or `~/.pgpass`."""
 
     @field_validator("url")
     @classmethod
-    def _of_a_file(cls, text: str, info: ValidationInfo) -> str:
-        expected = "expected an SQLAlchemy URL of an SQLite file, such as sqlite:///dispatcher.db"
+    def _of_a_kind_that_we_know(cls, text: str, info: ValidationInfo) -> str:
+        expected = (
+            "expected an SQLAlchemy URL such as sqlite:///dispatcher.db"
+            " or postgresql+psycopg://carshare@127.0.0.1/carshare"
+        )
         try:
             url = make_url(text)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the second: a port that is no number
             raise ValueError(expected) from None
+        if url.drivername == "postgresql+psycopg" and url.database:
+            return _of_a_server(url)
         if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
             raise ValueError(expected)
         file = Path((info.context or {}).get(FOLDER, ".")) / url.database
         if not file.parent.is_dir():
             raise ValueError(f"expected a file in a folder that exists; there is none at {file.parent}")
         return url.set(database=str(file)).render_as_string(hide_password=False)
+
+    @model_validator(mode="after")
+    def _a_password_has_its_use(self) -> Self:
+        if self.password_file is not None and make_url(self.url).get_backend_name() == "sqlite":
+            raise ValueError("password_file: expected only with a url of PostgreSQL; SQLite has no password")
+        return self
+
+
+def _of_a_server(url: URL) -> str:
+    """What is said to the server, and the password before all, is read by nobody on the way."""
+    if url.password is not None or "password" in url.query:
+        raise ValueError("expected no password in the URL: write it into a file and name that as password_file")
+    query = url.normalized_query
+    hosts = [url.host or "", *query.get("host", ()), *query.get("hostaddr", ())]
+    names = [name for text in hosts for name in text.split(",")]
+    elsewhere = [name for name in names if name and not name.startswith("/") and not is_loopback(name)]
+    if elsewhere and query.get("sslmode") not in (("verify-full",), ("verify-ca",)):
+        raise ValueError(f"expected sslmode=verify-full after the ?, since {elsewhere[0]} is another machine")
+    return url.render_as_string()
 
 
 class HttpSettings(Settings):
@@ -127,6 +158,20 @@ class DispatcherKeys:
 def load_config(path: Path) -> DispatcherConfig:
     """Read the configuration. Raises `ConfigError`."""
     return load_toml(path, DispatcherConfig)
+
+
+def read_database_url(settings: DatabaseSettings) -> URL:
+    """The URL with its password; printing it shows none. Raises `ConfigError`."""
+    url = make_url(settings.url)
+    if settings.password_file is None:
+        return url
+    try:
+        password = _read(settings.password_file).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{settings.password_file}: (secret, not shown): expected UTF-8") from None
+    if not password or "\n" in password or "\0" in password:
+        raise ConfigError(f"{settings.password_file}: (secret, not shown): expected one line with the password")
+    return url.set(password=password)
 
 
 def read_keys(settings: KeySettings) -> DispatcherKeys:

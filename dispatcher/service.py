@@ -7,17 +7,19 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
+from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
 from dispatcher.api.token_file import TokenFile
-from dispatcher.config import DispatcherConfig, read_keys
+from dispatcher.config import DispatcherConfig, read_database_url, read_keys
 from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
 from dispatcher.metrics import monitored
-from dispatcher.store.database import Database
+from dispatcher.store.database import Database, in_one_line
 from dispatcher.store.migrate import WrongSchema, make_ready
 from dispatcher.store.origin import Origin
+from dispatcher.store.postgresql import UnfitServer
 from dispatcher.store.vouching import OtherOrigin, check_origin
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
@@ -58,7 +60,7 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     """A dispatcher on its database and the real MQTT link; `stack` closes what was opened."""
     keys = read_keys(config.keys)
     line_clock = SystemLineClock()
-    database = await _open_database(config.database.url, keys.origin, stack)
+    database = await _open_database(read_database_url(config.database), keys.origin, stack)
     setup = Setup(
         config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules, config.retention
     )
@@ -91,7 +93,7 @@ async def serve_http(
     )
 
 
-async def _open_database(url: str, origin: Origin, stack: AsyncExitStack) -> Database:
+async def _open_database(url: URL, origin: Origin, stack: AsyncExitStack) -> Database:
     writer, reader = ThreadExecutor("database-writer"), ThreadExecutor("database-reader")
     database = Database(url, writer, reader, origin=origin)
     stack.callback(database.close)
@@ -102,10 +104,11 @@ async def _open_database(url: str, origin: Origin, stack: AsyncExitStack) -> Dat
         await database.write(check_origin)
     except OtherOrigin as error:
         raise ConfigError(f"keys.origin_key_file: {error}") from None
-    except WrongSchema as error:
+    except (WrongSchema, UnfitServer) as error:
         raise ConfigError(f"database.url: {error}") from None
     except DatabaseError as error:
-        raise ConfigError(f"database.url = {url!r}: cannot be used: {error.orig}") from None
+        shown = url.render_as_string()
+        raise ConfigError(f"database.url = {shown!r}: cannot be used: {in_one_line(error)}") from None
     return database
 
 

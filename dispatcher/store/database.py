@@ -1,4 +1,4 @@
-"""The one door to SQL: transactions run through an executor, on SQLite or (from a later issue) PostgreSQL.
+"""The one door to SQL: transactions run through an executor, on SQLite or PostgreSQL.
 
 Store functions are synchronous, take a `Connection`, and run inside the transaction of their caller.
 """
@@ -9,20 +9,21 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
-from dispatcher.store.isolation import IS_HOPEFUL, DoneAgain
+from dispatcher.store.isolation import IS_HOPEFUL, IS_WRITING, DoneAgain
 from dispatcher.store.origin import EXECUTION_OPTION, Origin
+from dispatcher.store.postgresql import postgresql_engine
 from runtime.executor import Executor
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 10_000  # half the agents' resend time: a writer that waits longer is answered by a resend
-_WRITING = "writing"
 
 registry.register("sqlite.transactional", __name__, "TransactionalSqlite")
 
@@ -38,7 +39,7 @@ class TransactionalSqlite(SQLiteDialect_pysqlite):
 
     def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
         cursor = dbapi_connection.cursor()
-        cursor.execute("BEGIN IMMEDIATE" if dbapi_connection.info.get(_WRITING) else "BEGIN")
+        cursor.execute("BEGIN IMMEDIATE" if dbapi_connection.info.get(IS_WRITING) else "BEGIN")
         cursor.close()
 
 
@@ -52,12 +53,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterator[None]:
     """Where `is_hopeful`, who opens it does all of it again after `DoneAgain`."""
-    connection.info[_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
+    connection.info[IS_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
     try:
         with connection.begin():
             yield
     finally:
-        connection.info[_WRITING] = connection.info[IS_HOPEFUL] = False
+        connection.info[IS_WRITING] = connection.info[IS_HOPEFUL] = False
 
 
 Connect = Callable[[], AbstractContextManager[Connection]]
@@ -69,7 +70,7 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL; `sqlite://` is a database in memory, for an inline executor.
-        writer: runs writes; one thread is right, since SQLite has one writer.
+        writer: runs writes; one thread is right, since writers take turns.
         reader: runs reads, so that none queues behind a write; the writer where absent.
         origin: carried by every connection (`origin_of`); without it no right is read or written here.
     """
@@ -78,7 +79,7 @@ class Database:
     """From the engine's pool; a simulator lends its only one, which costs less."""
 
     def __init__(
-        self, url: str, writer: Executor, reader: Executor | None = None, *, origin: Origin | None = None
+        self, url: str | URL, writer: Executor, reader: Executor | None = None, *, origin: Origin | None = None
     ) -> None:
         self.engine = open_engine(url).execution_options(**{EXECUTION_OPTION: origin})
         self.connect = self.engine.connect
@@ -122,16 +123,22 @@ class Database:
         self.engine.dispose()
 
 
-def open_engine(url: str) -> Engine:
-    """An engine with the transactions and durability that the ledger needs."""
+def in_one_line(error: DBAPIError) -> str:
+    """What the database says, without the place in the manual that psycopg and SQLAlchemy add."""
+    return " ".join(str(error.orig).split())
+
+
+def open_engine(url: str | URL) -> Engine:
+    """An engine with the transactions and durability that the ledger needs. Its errors quote no row."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        return postgresql_engine(parsed)
     parsed = parsed.set(drivername="sqlite+transactional")
     if parsed.database in (None, "", ":memory:"):
-        engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        one = {"check_same_thread": False}
+        engine = create_engine(parsed, poolclass=StaticPool, connect_args=one, hide_parameters=True)
     else:
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 

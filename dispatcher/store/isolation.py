@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 log = structlog.get_logger()
 
 
+IS_WRITING = "writing"
+"""In `Connection.info`: its transactions begin with the writers' lock."""
 IS_HOPEFUL = "hopeful"
 """In `Connection.info`: whoever opened the transaction does all of it again where `DoneAgain` is raised."""
 

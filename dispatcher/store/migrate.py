@@ -7,9 +7,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import URL, Connection, Engine, inspect
 
 from dispatcher.store.database import open_engine, writing
+from dispatcher.store.postgresql import check_server, prepare_to_migrate
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -18,12 +19,17 @@ class WrongSchema(Exception):
     """The database is not what this program works on; the text says what to do."""
 
 
-def migrate(url: str) -> tuple[str, ...]:
-    """Apply what is pending at `url`; the ids of the migrations applied, oldest first."""
+def migrate(url: str | URL) -> tuple[str, ...]:
+    """Apply what is pending at `url`; the ids of the migrations applied, oldest first.
+
+    Raises:
+        WrongSchema: a newer program migrated it.
+        UnfitServer: the server is too old, or lacks what the tables need.
+    """
     return _with_engine(url, migrate_engine)
 
 
-def pending(url: str) -> tuple[str, ...]:
+def pending(url: str | URL) -> tuple[str, ...]:
     """The ids of the migrations not yet applied at `url`, oldest first.
 
     Raises:
@@ -37,6 +43,8 @@ def migrate_engine(engine: Engine) -> tuple[str, ...]:
     with writing(engine) as connection:
         todo = _pending(connection)
         if todo:
+            if engine.dialect.name == "postgresql":
+                prepare_to_migrate(connection)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -53,7 +61,9 @@ def make_ready(engine: Engine) -> None:
 
     Raises:
         WrongSchema: migrations are pending on a database with content, or a newer program migrated it.
+        UnfitServer: the server is too old, or lacks what the tables need.
     """
+    check_server(engine)
     with engine.connect() as connection:
         todo = _pending(connection)
         empty = not inspect(connection).get_table_names()
@@ -64,9 +74,10 @@ def make_ready(engine: Engine) -> None:
     migrate_engine(engine)
 
 
-def _with_engine(url: str, work: Callable[[Engine], tuple[str, ...]]) -> tuple[str, ...]:
+def _with_engine(url: str | URL, work: Callable[[Engine], tuple[str, ...]]) -> tuple[str, ...]:
     engine = open_engine(url)
     try:
+        check_server(engine)
         return work(engine)
     finally:
         engine.dispose()

@@ -38,7 +38,8 @@ def _upsert(dialect: str, table: Table, changed: tuple[str, ...]) -> Insert:
 
 @cache
 def _insert_absent(dialect: str, table: Table) -> Insert:
-    return _insert(dialect, table).on_conflict_do_nothing()
+    # without the option PostgreSQL's driver does not say how many rows there were
+    return _insert(dialect, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def _insert(dialect: str, table: Table) -> Insert:

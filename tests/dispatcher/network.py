@@ -1,7 +1,7 @@
-"""A small network for tests: two stations, four vehicles, six people, on a real SQLite database in memory."""
+"""A small network for tests: two stations, four vehicles, six people, on a real database."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -19,6 +19,7 @@ from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.schema import cabinet_links, key_states
 from dispatcher.store.upsert import upsert
 from runtime.executor import InlineExecutor
+from tests.dispatcher.backends import Fill, backend, postgresql_database
 from tests.dispatcher.small_fleet import ORIGIN
 
 HOUR_MS = 60 * MINUTE_MS
@@ -110,28 +111,43 @@ class TestClock:
 
 @contextmanager
 def empty_database() -> Iterator[Database]:
-    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
-    migrate_engine(database.engine)
-    try:
+    """A migrated database, of the kind that the test runs on."""
+    with closing(_made(None)) as database:
         yield database
-    finally:
-        database.close()
 
 
 @contextmanager
 def network_database() -> Iterator[Database]:
-    with empty_database() as database:
-        import_document(database, NETWORK)
+    with closing(_made(_network)) as database:
         yield database
+
+
+def _made(fill: Fill | None) -> Database:
+    if backend() == "postgresql":
+        return postgresql_database(fill, ORIGIN)
+    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    migrate_engine(database.engine)
+    if fill is not None:
+        database.write_now(fill)
+    return database
+
+
+def _network(connection: Connection) -> None:
+    _import(connection, NETWORK)
 
 
 def import_document(
     database: Database, document: Mapping[str, Any], now_ms: int = NOW_MS, seed: int = 1
 ) -> ImportReport:
+    return database.write_now(lambda connection: _import(connection, document, now_ms, seed))
+
+
+def _import(
+    connection: Connection, document: Mapping[str, Any], now_ms: int = NOW_MS, seed: int = 1
+) -> ImportReport:
     rows, faults = read_document(document, "network.json")
     assert not faults, faults
-    random_bytes = Random(f"{seed}/import").randbytes
-    return database.write_now(lambda connection: import_rows(connection, rows, now_ms, random_bytes))
+    return import_rows(connection, rows, now_ms, Random(f"{seed}/import").randbytes)
 
 
 def booking_row(booking_id: str, start_ms: int, end_ms: int, **changes: Any) -> Booking:

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert
@@ -17,7 +18,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.deadlines import decide, past_deadlines
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.ingest import Intake, Taken
-from dispatcher.store.migrate import migrate_engine
+from dispatcher.store.migrate import migrate, migrate_engine
 from dispatcher.store.origin import Origin, with_origin
 from dispatcher.store.schema import (
     badges,
@@ -31,6 +32,7 @@ from dispatcher.store.schema import (
 )
 from runtime.executor import InlineExecutor
 from tests.contract.keys import public_text
+from tests.dispatcher.backends import backend, postgresql_copy, postgresql_database, postgresql_url
 
 NOW_MS = 1_790_000_100_000  # on the booking grid of 15 minutes
 MINUTE = 60_000
@@ -60,16 +62,49 @@ def counted_bytes() -> Callable[[int], bytes]:
     return next_bytes
 
 
-def new_database(url: str = "sqlite://") -> Database:
-    """A migrated database that holds the small fleet."""
-    database = Database(url, InlineExecutor(), origin=ORIGIN)
-    source, target = _template().engine.raw_connection(), database.engine.raw_connection()
-    assert isinstance(source.driver_connection, sqlite3.Connection)
-    assert isinstance(target.driver_connection, sqlite3.Connection)
-    source.driver_connection.backup(target.driver_connection)
-    source.close()
-    target.close()
+def new_database(url: str | None = None) -> Database:
+    """A migrated database that holds the small fleet, of the kind that the test runs on; at `url`, where named."""
+    if url is None and backend() == "postgresql":
+        return postgresql_database(fill, ORIGIN)
+    database = Database(url or "sqlite://", InlineExecutor(), origin=ORIGIN)
+    _copy(_template(), database)
     return database
+
+
+def fleet_url(folder: Path) -> str:
+    """The same for whoever opens it himself, any number of them: a file in `folder` where it is SQLite."""
+    if backend() == "postgresql":
+        return postgresql_url(fill, ORIGIN)
+    url = f"sqlite:///{folder}/d.sqlite"
+    new_database(url).close()
+    return url
+
+
+def empty_url(folder: Path) -> str:
+    """As `fleet_url`, with nothing in the tables."""
+    if backend() == "postgresql":
+        return postgresql_url(None, ORIGIN)
+    url = f"sqlite:///{folder}/d.sqlite"
+    migrate(url)
+    return url
+
+
+def copy_of(database: Database) -> Database:
+    """A second database with the same content: a backup."""
+    if backend() == "postgresql":
+        return postgresql_copy(database, ORIGIN)
+    copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    _copy(database, copy)
+    return copy
+
+
+def _copy(source: Database, target: Database) -> None:
+    read, write = source.engine.raw_connection(), target.engine.raw_connection()
+    assert isinstance(read.driver_connection, sqlite3.Connection)
+    assert isinstance(write.driver_connection, sqlite3.Connection)
+    read.driver_connection.backup(write.driver_connection)
+    read.close()
+    write.close()
 
 
 @cache

@@ -20,8 +20,9 @@ from dispatcher.store.incident_history import HISTORY_MAX
 from dispatcher.store.incidents import Incident, all_incidents, close_incident, open_incident
 from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.paging import PageRequest
+from tests.dispatcher.backends import bare_engine
 from tests.dispatcher.small_fleet import CABINET, MINUTE, NOW_MS, new_database
-from tests.dispatcher.test_migrations import memory, migrate_to
+from tests.dispatcher.test_migrations import migrate_to
 
 KIND = IncidentKind.DEVICE_LOST
 SUBJECT = f"{CABINET}/badge-reader"
@@ -162,7 +163,7 @@ def test_a_list_has_the_newest_first_and_goes_on_where_it_ended() -> None:
 
 
 def test_incidents_from_before_there_were_names_get_one() -> None:
-    engine = memory()
+    engine = bare_engine()
     migrate_to(engine, "0005")
     row = (
         "INSERT INTO incidents (kind, subject, severity, opened_ms, updated_ms, expected, seen)"

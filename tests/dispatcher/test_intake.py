@@ -147,7 +147,10 @@ async def test_a_message_that_breaks_the_store_does_not_stop_the_others() -> Non
 def _delete_row(database: Database, statement: Any) -> None:
     """Behind the program's back, as nobody should."""
     with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        is_sqlite = connection.dialect.name == "sqlite"
+        connection.exec_driver_sql(
+            "PRAGMA defer_foreign_keys = ON" if is_sqlite else "SET LOCAL session_replication_role = replica"
+        )
         connection.exec_driver_sql("DELETE FROM keys WHERE home_cabinet_id = 'cab-b'")
         connection.exec_driver_sql("DELETE FROM key_tags WHERE key_id = 'key-3'")
         connection.exec_driver_sql("DELETE FROM desired_states WHERE cabinet_id = 'cab-b'")

@@ -6,9 +6,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import URL, Engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from dispatcher.core.booking_states import HOLDING_STATES, BookingState
-from dispatcher.store.database import open_engine
 from dispatcher.store.migrate import (
     WrongSchema,
     _config,
@@ -19,12 +19,9 @@ from dispatcher.store.migrate import (
     pending_of_engine,
 )
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
+from tests.dispatcher.backends import bare_engine
 
 ALL = tuple(f"{number:04}" for number in range(1, 16))
-
-
-def memory() -> Engine:
-    return open_engine("sqlite://")
 
 
 def migrate_to(engine: Engine, revision: str) -> None:
@@ -36,7 +33,7 @@ def migrate_to(engine: Engine, revision: str) -> None:
 
 
 def test_an_empty_database_becomes_what_the_program_works_on() -> None:
-    engine = memory()
+    engine = bare_engine()
     assert pending_of_engine(engine) == ALL
     assert migrate_engine(engine) == ALL
     assert pending_of_engine(engine) == ()
@@ -45,9 +42,12 @@ def test_an_empty_database_becomes_what_the_program_works_on() -> None:
 
 
 def test_migrations_make_the_constraints_and_indexes_of_the_schema() -> None:
-    migrated, created = memory(), memory()
+    migrated, created = bare_engine(), bare_engine()
     migrate_engine(migrated)
     metadata.create_all(created)
+    if migrated.dialect.name == "postgresql":  # SQLAlchemy knows no exclusion constraint that says when it holds
+        with migrated.begin() as connection:
+            connection.execute(text("ALTER TABLE bookings DROP CONSTRAINT booking_overlap"))
     seen, wanted = inspect(migrated), inspect(created)
     for table in metadata.tables:
         for what in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
@@ -66,13 +66,13 @@ def _flat(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_migrating_twice_does_nothing_the_second_time() -> None:
-    engine = memory()
+    engine = bare_engine()
     migrate_engine(engine)
     assert migrate_engine(engine) == ()
 
 
 def test_rows_from_before_origins_are_kept_and_have_none() -> None:
-    engine = memory()
+    engine = bare_engine()
     migrate_to(engine, "0001")
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO members (id, name, standing) VALUES ('m', 'M', 'active')"))
@@ -81,6 +81,7 @@ def test_rows_from_before_origins_are_kept_and_have_none() -> None:
         assert connection.execute(text("SELECT id, standing, origin FROM members")).all() == [("m", "active", None)]
 
 
+@pytest.mark.only_sqlite
 def test_a_database_in_a_folder_with_strange_characters_is_migrated(tmp_path: Path) -> None:
     folder = tmp_path / "a b%20c"
     folder.mkdir()
@@ -91,23 +92,23 @@ def test_a_database_in_a_folder_with_strange_characters_is_migrated(tmp_path: Pa
 
 
 def test_a_failed_migration_leaves_nothing_behind() -> None:
-    engine = memory()
+    engine = bare_engine()
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE rentals (id INTEGER)"))  # in the way of the migration
-    with pytest.raises(Exception, match="rentals"):
+    with pytest.raises(DBAPIError, match="rentals"):
         migrate_engine(engine)
     assert inspect(engine).get_table_names() == ["rentals"]
 
 
 def test_an_empty_database_is_made_ready_without_a_question() -> None:
-    engine = memory()
+    engine = bare_engine()
     make_ready(engine)
     make_ready(engine)
     assert pending_of_engine(engine) == ()
 
 
 def test_a_database_with_content_is_not_migrated_behind_the_operators_back() -> None:
-    engine = memory()
+    engine = bare_engine()
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE somebodys (id INTEGER)"))
     with pytest.raises(WrongSchema, match="run `dispatcher migrate`"):
@@ -115,7 +116,7 @@ def test_a_database_with_content_is_not_migrated_behind_the_operators_back() -> 
 
 
 def test_a_database_of_a_newer_program_is_refused() -> None:
-    engine = memory()
+    engine = bare_engine()
     migrate_engine(engine)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

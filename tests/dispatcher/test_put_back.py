@@ -4,7 +4,6 @@ Each ends with the conflict named once and closed, and with nothing else left op
 0009 as the agent does: an acknowledgement that fits sets its mark, any other one makes it begin a new epoch.
 """
 
-import sqlite3
 from copy import deepcopy
 from itertools import count
 from typing import Any
@@ -35,15 +34,14 @@ from dispatcher.store.database import Database
 from dispatcher.store.ledger import beginning, facts_of, watermarks
 from dispatcher.store.links import complete_until_ms, keep_reported
 from dispatcher.store.schema import cursors, handovers, key_states, rentals, slot_states
-from runtime.executor import InlineExecutor
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import (
     CABINET,
     HOUR,
     LEDGER,
     MINUTE,
-    ORIGIN,
     book,
+    copy_of,
     incidents,
     new_database,
     stored,
@@ -318,18 +316,6 @@ def test_of_a_box_and_its_copy_the_one_that_speaks_is_waited_for() -> None:
 # --- a dispatcher whose database was put back
 
 
-def backup(database: Database) -> Database:
-    """A second database in memory with the same content."""
-    copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
-    source, target = database.engine.raw_connection(), copy.engine.raw_connection()
-    assert isinstance(source.driver_connection, sqlite3.Connection)
-    assert isinstance(target.driver_connection, sqlite3.Connection)
-    source.driver_connection.backup(target.driver_connection)
-    source.close()
-    target.close()
-    return copy
-
-
 def connect(database: Database, box: Box) -> None:
     """What passes when a dispatcher and a box meet: watermarks, a report, an answer to it, the facts."""
     for acknowledged in database.read_now(lambda connection: watermarks(connection, LEDGER)):
@@ -358,7 +344,7 @@ def test_a_dispatcher_from_a_backup_is_told_again_what_it_lost_and_shows_the_sam
     box.note(DoorOpened, slot=3, released=False)
     box.note(KeyTaken, slot=2, identity=Identity.PRESUMED, key="key-2")
     box.send(database)
-    old = backup(database)
+    old = copy_of(database)
     assert {kind for kind, _, is_open in incidents(old) if is_open} == {
         IncidentKind.SLOT_OPENED_WITHOUT_DECISION,
         IncidentKind.KEY_OUT_WITHOUT_RIGHT,
@@ -374,7 +360,7 @@ def test_a_dispatcher_from_a_backup_is_told_again_what_it_lost_and_shows_the_sam
 
 def test_a_backup_from_before_a_box_began_anew_gets_the_whole_new_epoch() -> None:
     database, box = life()
-    old = backup(database)
+    old = copy_of(database)
     image = box.image()
     take_key(box)
     box.send(database)
@@ -389,7 +375,7 @@ def test_a_backup_from_before_a_box_began_anew_gets_the_whole_new_epoch() -> Non
 
 def test_a_backup_from_before_the_epoch_that_ended_was_told_gets_that_first() -> None:
     database, box = life()
-    old = backup(database)
+    old = copy_of(database)
     take_key(box)
     box.send(database)
     image = box.image()
@@ -411,7 +397,7 @@ def test_a_backup_from_before_the_epoch_that_ended_was_told_gets_that_first() ->
 
 def test_an_epoch_before_the_epoch_before_is_asked_for_as_well() -> None:
     database, box = life()
-    old, images = backup(new_database()), []
+    old, images = copy_of(new_database()), []
     for _ in range(2):
         images.append(box.image())
         take_key(box)
@@ -437,7 +423,7 @@ def test_a_backup_with_the_conflict_open_ends_with_it_closed() -> None:
     box.send(database)
     image.start()
     take(database, image.batch())
-    old = backup(database)
+    old = copy_of(database)
     assert incidents(old) == [(IncidentKind.FACTS_CONFLICT, CABINET, True)]
     image.send(database)
     connect(old, image)

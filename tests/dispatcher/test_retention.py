@@ -390,6 +390,7 @@ def test_much_to_forget_is_done_in_pieces() -> None:
     assert {row["text"] for row in rows(database, facts)} == {""}
 
 
+@pytest.mark.only_sqlite  # PostgreSQL says it in other words
 def test_old_facts_and_rentals_are_found_by_an_index() -> None:
     """A year of facts is not read through every hour for the few that are past their limit."""
     database = new_database()

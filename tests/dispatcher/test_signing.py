@@ -29,7 +29,7 @@ from tests.dispatcher.small_fleet import (
     book,
     booking,
     decide_deadlines,
-    new_database,
+    fleet_url,
     stored,
 )
 
@@ -103,8 +103,7 @@ def test_an_import_that_says_all_of_a_row_makes_it_good_and_closes_its_incident(
 
 
 def test_a_database_without_the_key_neither_reads_nor_writes_rights(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/d.sqlite"
-    new_database(url).close()
+    url = fleet_url(tmp_path)
     keyless = Database(url, InlineExecutor())
     with pytest.raises(AssertionError, match="origin key"):
         keyless.write_now(lambda connection: insert_booking(connection, booking()))

@@ -10,7 +10,6 @@ from sqlalchemy import insert, select, update
 from contract.facts import AccessGranted, Purpose
 from dispatcher.core.booking_states import BookingState
 from dispatcher.store.database import Database
-from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.origin import SIGNED, Origin
 from dispatcher.store.schema import bookings, desired_states, members
 from dispatcher.store.vouching import OtherOrigin, check_origin, vouch
@@ -24,6 +23,7 @@ from tests.dispatcher.small_fleet import (
     ORIGIN_KEY,
     OTHER_CABINET,
     book,
+    empty_url,
     new_database,
 )
 
@@ -67,7 +67,7 @@ def test_vouching_has_every_right_computed_again() -> None:
     bench = _unsigned()
     bench.grants()
     bench.database.write_now(vouch)
-    dirty = select(desired_states.c.cabinet_id).where(desired_states.c.dirty)
+    dirty = select(desired_states.c.cabinet_id).where(desired_states.c.dirty).order_by(desired_states.c.cabinet_id)
     assert bench.database.read_now(lambda connection: connection.execute(dirty).scalars().all()) == [
         CABINET,
         OTHER_CABINET,
@@ -88,9 +88,8 @@ def test_vouching_again_signs_only_what_is_not_in_order(bench: Bench) -> None:
 
 
 def test_an_empty_database_takes_the_first_key_and_no_other_afterwards(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/d.sqlite"
+    url = empty_url(tmp_path)
     first, other = (Database(url, InlineExecutor(), origin=origin) for origin in (ORIGIN, Origin(b"x" * 32)))
-    migrate_engine(first.engine)
     first.write_now(check_origin)
     first.write_now(check_origin)
     with pytest.raises(OtherOrigin, match="another one"):
@@ -101,6 +100,7 @@ def test_an_empty_database_takes_the_first_key_and_no_other_afterwards(tmp_path:
     other.close()
 
 
+@pytest.mark.only_sqlite  # it reads the file
 def test_neither_the_signing_key_nor_the_origin_key_lies_in_the_database(tmp_path: Path) -> None:
     file = tmp_path / "d.sqlite"
     bench = Bench(new_database(f"sqlite:///{file}"))
