@@ -24,7 +24,6 @@ from simulator.postgres import Cluster, cluster
 
 Backend = Literal["sqlite", "postgresql"]
 Fill = Callable[[Connection], object]
-MIGRATED = "migrated"
 
 _current: list[Backend] = []
 _lent: list[tuple["Emptied", Database]] = []
@@ -65,8 +64,9 @@ def own_cluster() -> Cluster:
 @cache
 def migrated() -> str:
     """The name of a database that has the tables, and nothing in them."""
-    migrate(own_cluster().create(MIGRATED))
-    return MIGRATED
+    name = f"migrated_{next(_numbers)}"
+    migrate(own_cluster().create(name))
+    return name
 
 
 def postgresql_database(fill: Fill | None, origin: Origin) -> Database:

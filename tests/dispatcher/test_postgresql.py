@@ -22,7 +22,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.postgresql import UnfitServer, check_server
 from dispatcher.store.schema import badges, booking_history, meta
 from runtime.executor import InlineExecutor
-from tests.dispatcher.backends import MIGRATED, own_cluster
+from tests.dispatcher.backends import migrated, own_cluster
 from tests.dispatcher.network import NETWORK, TestClock
 from tests.dispatcher.small_fleet import ORIGIN, book, new_database
 from tests.dispatcher.test_cli import TEMPLATE
@@ -288,8 +288,7 @@ def test_a_server_elsewhere_is_taken_with_its_certificate_checked(tmp_path: Path
 
 
 def test_the_password_comes_from_a_file_and_is_never_shown(tmp_path: Path, run: Run) -> None:
-    new_database()  # so that there is a migrated one
-    with_file = f'{own_cluster().url(MIGRATED, "secretive")}"\npassword_file = "keys/password'
+    with_file = f'{own_cluster().url(migrated(), "secretive")}"\npassword_file = "keys/password'
     has_a_password("secretive", "grüße")
     (tmp_path / "keys" / "password").write_text("grüße\n", encoding="utf-8")
     (tmp_path / "dispatcher.toml").write_text(TEMPLATE.replace(CONFIGURED, with_file))
