@@ -1,4 +1,4 @@
-"""Somebody with a badge of their own, and its PIN, and no right: tries for a key, and takes what opens."""
+"""Somebody with a badge of their own, and its PIN, and no right yet: tries for a key, and takes what opens."""
 
 from simulator.network.model import Member
 from simulator.network.wiring import BADGE_READER
@@ -8,9 +8,10 @@ from simulator.world.record import Intent
 from simulator.world.tapping import tap_and_watch
 
 
-def help_oneself(cabinet: str, member: Member) -> Script[None]:
+def help_oneself(cabinet: str, member: Member, booking: str | None = None) -> Script[None]:
+    """`booking`: the one of their own that they come for; a box that cannot tell the time may hand out its key."""
     yield StepUp(cabinet)
-    tap = ShowCard(BADGE_READER, member.badges[0], Intent.THEFT)
+    tap = ShowCard(BADGE_READER, member.badges[0], Intent.THEFT, booking)
     seen = yield from tap_and_watch(tap, member.pin, is_right=True)
     if isinstance(seen, int):
         yield Pause(SECOND_US)

@@ -38,20 +38,21 @@ def _clock_thief(cast: Cast) -> End | None:
     if found is None:
         cast.spell.touches = frozenset()
         return None
-    member_id, start_ms = found
+    booking_id, member_id, start_ms = found
     member = next(one for one in cast.world.network.members if one.id == member_id)
     clock = cast.box.clock
     clock.step(start_ms - now_ms)
     cast.spell.detail = f"{member_id}, {(start_ms - now_ms) // 60_000} min too early"
-    person = Person(f"thief:{member_id}", help_oneself(cast.box.cabinet, member), cast.world.around, cast.rng)
+    script = help_oneself(cast.box.cabinet, member, booking_id)
+    person = Person(f"thief:{member_id}", script, cast.world.around, cast.rng)
     cast.later(5 * SECOND_US, person.begin)
     return clock.set_right
 
 
-def _booked_for_later(connection: Connection, cabinet: str, now_ms: int) -> tuple[str, int] | None:
-    """Member and start of the next booking there that is far enough ahead and whose key hangs at home."""
+def _booked_for_later(connection: Connection, cabinet: str, now_ms: int) -> tuple[str, str, int] | None:
+    """Id, member and start of the next booking there that is far enough ahead and whose key hangs at home."""
     statement = (
-        select(bookings.c.member_id, bookings.c.start_ms)
+        select(bookings.c.id, bookings.c.member_id, bookings.c.start_ms)
         .join(key_states, key_states.c.key_id == bookings.c.key_id)
         .where(
             bookings.c.cabinet_id == cabinet,
@@ -62,7 +63,7 @@ def _booked_for_later(connection: Connection, cabinet: str, now_ms: int) -> tupl
         .order_by(bookings.c.start_ms, bookings.c.id)
     )
     row = connection.execute(statement).first()
-    return None if row is None else (row.member_id, row.start_ms)
+    return None if row is None else (row.id, row.member_id, row.start_ms)
 
 
 ONCE_TRUE = (
