@@ -58,7 +58,7 @@ lock: setup-dev
 	$(LOCK) --extra simulator pyproject.toml -o requirements/run.txt
 	$(LOCK) --extra simulator --extra dev pyproject.toml -o requirements/dev.txt
 	$(LOCK) --extra build --constraint requirements/dev.txt pyproject.toml -o requirements/station.txt
-	for peer in libosdp osdp; do \
+	for peer in libosdp osdp api; do \
 	    $(LOCK) requirements/peer-$$peer.in -o requirements/peer-$$peer.txt; done
 	$(LOCK) --constraint requirements/run.txt requirements/fuzz.in -o requirements/fuzz.txt
 

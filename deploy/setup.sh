@@ -90,6 +90,7 @@ dev)
     environment .venv requirements/dev.txt
     environment .venv-libosdp requirements/peer-libosdp.txt
     environment .venv-osdp requirements/peer-osdp.txt
+    environment .venv-api requirements/peer-api.txt
     wheelhouse .wheels requirements/station.txt
     [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] || fuzzer
     ;;

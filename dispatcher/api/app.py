@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from dispatcher.api import (
     audit,
@@ -68,6 +69,11 @@ PARTS = (
 VERSION = "1.0.0"  # of the API, not of the program: its major is in the path
 
 
+def _operation_id(route: APIRoute) -> str:
+    """The endpoint's own name: what a generated client calls its function."""
+    return route.name
+
+
 def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: Monitored) -> FastAPI:
     """Make the application.
 
@@ -84,6 +90,7 @@ def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: 
         docs_url=None,  # its page loads scripts from a foreign server
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
     )
     app.state.context = context
     for part in PARTS:
