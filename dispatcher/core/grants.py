@@ -13,7 +13,7 @@ from contract.places import Bay, Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import Discrepancy
 from dispatcher.core.rules import FleetRules
-from dispatcher.core.windows import DAY_MS
+from dispatcher.core.windows import DAY_MS, round_down
 
 KEPT_PAST_END_MS = 6 * 3_600_000  # a box tells "too late" from "no booking"; nobody comes later than this
 TAGS_MAX = 4  # contract.messages.KeyEntry
@@ -38,6 +38,8 @@ class Right:
     """Of the row that this was read from: whether the box holds the right in its present form is told by it."""
     is_order: bool = False
     """A service order: no block holds it up, and it opens until its end."""
+    stand_in: bool = False
+    """Another key of the vehicle's category will do: that was booked, or this one was brought back unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def desired_content(
     for badge in material.badges:
         by_member[badge.member_id].append(badge)
     wanted = [right for right in material.rights if is_wanted(right, rules, now_ms)]
-    grants = _grants(wanted, by_member, material.in_standing)
+    category_of = {key.key_id: key.category for key in fleet}
+    grants = _grants(wanted, by_member, material.in_standing, category_of)
     people = {member for right in wanted for member in right.member_ids}
     named = {ref for grant in grants for ref in grant.badges}
     known = [
@@ -142,6 +145,7 @@ def desired_content(
                 for key in sorted(fleet, key=lambda key: key.key_id)
             ),
             grants=grants,
+            complete_until_ms=_complete_until_ms(wanted, grants, rules, now_ms),
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
             suspended=tuple(sorted(badge.ref for badge in known if badge.member_id not in material.in_standing)),
             blocked=tuple(
@@ -157,12 +161,29 @@ def station_settings(rules: FleetRules) -> StationSettings:
     return StationSettings(**{name: getattr(rules, name) for name in StationSettings.model_fields})
 
 
+def _complete_until_ms(
+    wanted: Iterable[Right], grants: Iterable[Grant], rules: FleetRules, now_ms: int
+) -> int | None:
+    """Up to where the box knows who holds which key: to the day, so that time alone makes one version a day.
+
+    A booking for which nobody has a badge holds its vehicle too, and no grant says so.
+    """
+    told = {grant.grant for grant in grants}
+    untold = [right.start_ms for right in wanted if right.grant_id not in told]
+    until_ms = min([round_down(horizon_ms(rules, now_ms), DAY_MS), *untold])
+    return until_ms if until_ms > 0 else None
+
+
 def _grants(
-    wanted: Iterable[Right], by_member: Mapping[str, list[Badge]], in_standing: frozenset[str]
+    wanted: Iterable[Right],
+    by_member: Mapping[str, list[Badge]],
+    in_standing: frozenset[str],
+    category_of: Mapping[str, str | None],
 ) -> tuple[Grant, ...]:
     grants = []
     for right in sorted(wanted, key=lambda right: (right.start_ms, right.grant_id)):
         refs = _refs(right, by_member, in_standing)
+        category = category_of.get(right.key_id) if right.stand_in else None
         if refs:  # nobody can show anything: nothing to open for
             grants.append(
                 Grant(
@@ -170,6 +191,8 @@ def _grants(
                     order="service_order" if right.is_order else "booking",
                     badges=refs,
                     key=right.key_id,
+                    category=category,
+                    stand_in=category is not None,
                     start_ms=right.start_ms,
                     end_ms=right.end_ms,
                     take_by_ms=right.take_by_ms,

@@ -16,6 +16,7 @@ from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, v
 from dispatcher.store.odometers import compare_odometer
 from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
+from dispatcher.store.rebinding import bound_to_key
 from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
 from dispatcher.store.telling import tell_handover, tell_rental_end
@@ -45,9 +46,11 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     if grant_id is None and command_id is not None:
         grant_id = grant_of_command(at.connection, at.cabinet_id, command_id, fact.key)
     booking = booking_of_grant(at.connection, grant_id)
+    vehicle_id = vehicle_of_key(at.connection, fact.key)
+    if booking is not None and fact.key is not None and fact.key != booking.key_id and vehicle_id is not None:
+        booking = bound_to_key(at, booking, fact.key, vehicle_id)
     if booking is not None:
         at.tell_booking(booking, BookingEvent.KEY_TAKEN, fact.at_ms)
-    vehicle_id = vehicle_of_key(at.connection, fact.key)
     who = {
         "booking_id": booking.id if booking is not None else None,
         "vehicle_id": vehicle_id,

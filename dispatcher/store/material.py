@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, Row, RowMapping, bindparam, or_, select
 
 from contract.places import Place
 from dispatcher.core.booking_states import BookingState
@@ -138,10 +138,23 @@ def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int
             member_ids=(row["member_id"], *sorted(drivers[row["id"]])),
             booking_version=row["version"],
             is_order=row["purpose"] is not None,
+            stand_in=_any_of_its_category(row),
         )
         for row in rows
         if sieve.passes(bookings, row, drivers[row["id"]])
     )
+
+
+def _any_of_its_category(row: RowMapping) -> bool:
+    """Whether another key of the vehicle's category will do.
+
+    A right that is held until the booking's end was handed back; after a return shortly before the end it may look
+    the same, and a box asks for another key at a first take only.
+    """
+    if row["purpose"] is not None:
+        return False
+    handed_back = row["state"] == BookingState.RETURNED and row["hold_until_ms"] == row["end_ms"]
+    return row["category"] is not None or handed_back
 
 
 def _in_standing(connection: Connection, sieve: Sieve, people: list[str]) -> frozenset[str]:

@@ -198,3 +198,37 @@ def test_versions_never_go_back() -> None:
     assert next_version(stored=100, held=90, now_ms=100) == 101  # two within a millisecond
     assert next_version(stored=500, held=90, now_ms=100) == 501  # our clock was set back
     assert next_version(stored=5, held=700, now_ms=100) == 701  # our database was restored
+
+
+CITY_FLEET = tuple(replace(key, category="city") for key in FLEET)
+
+
+def _made_of_city_cars(*rights: Right, now_ms: int = NOW_MS) -> Desired:
+    return desired_content(BOX, Material(rights, EVERYBODY, BADGES), CITY_FLEET, RULES, now_ms)
+
+
+def test_a_right_that_any_key_of_the_category_fulfils_says_so() -> None:
+    own, any_of_it = _made_of_city_cars(RIGHT, replace(RIGHT, grant_id="grant-2", stand_in=True)).grants
+    assert (own.stand_in, own.category) == (False, None)
+    assert (any_of_it.stand_in, any_of_it.category) == (True, "city")
+
+
+def test_a_vehicle_without_a_category_has_no_stand_in() -> None:
+    (grant,) = made(replace(RIGHT, stand_in=True)).grants
+    assert (grant.stand_in, grant.category) == (False, None)
+
+
+def test_a_box_knows_up_to_when_it_was_told_every_right_and_time_alone_tells_it_once_a_day() -> None:
+    until = _made_of_city_cars(RIGHT).complete_until_ms
+    assert until is not None
+    assert until % DAY == 0
+    assert NOW_MS + 6 * DAY < until <= NOW_MS + 7 * DAY
+    later = {_made_of_city_cars(RIGHT, now_ms=NOW_MS + hour * HOUR).complete_until_ms for hour in range(24)}
+    assert later == {until, until + DAY}
+
+
+def test_a_booking_for_which_nobody_has_a_badge_is_not_told_and_ends_what_the_box_may_take_for_complete() -> None:
+    nobodys = replace(RIGHT, grant_id="grant-2", member_ids=("member-9",), start_ms=NOW_MS + HOUR)
+    desired = _made_of_city_cars(RIGHT, nobodys)
+    assert [grant.grant for grant in desired.grants] == ["grant-1"]
+    assert desired.complete_until_ms == NOW_MS + HOUR

@@ -303,8 +303,9 @@ def test_a_disk_that_could_not_be_written_for_a_while_is_one_incident_that_is_ov
     assert incidents(bench.database) == [(IncidentKind.JOURNAL_NOT_DURABLE, CABINET, False)]
 
 
-def test_another_key_than_the_grants_is_an_incident_until_it_is_back(bench: Bench) -> None:
+def test_another_key_than_the_grants_that_is_somebody_elses_is_an_incident_until_it_is_back(bench: Bench) -> None:
     book(bench.database)
+    book(bench.database, 2, vehicle_id="car-2", key_id="key-2", start_ms=NOW_MS + HOUR)
     bench.take_key(slot=2, key="key-2", **UNDER_1)
     assert incidents(bench.database) == [(IncidentKind.WRONG_KEY_TAKEN, "key-2", True)]
     assert stored(bench.database).state is BookingState.ACTIVE
