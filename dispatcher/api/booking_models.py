@@ -30,6 +30,10 @@ class NewBooking(Body):
     """On whose account; owner and drivers must be of that organisation."""
     driver_ids: Annotated[tuple[Id, ...], Field(max_length=DRIVERS_MAX)] = ()
     """Members who may take the key beside the owner."""
+    pool_id: Id | None = None
+    """A pool of the organisation, instead of single drivers: any of its members may take the key."""
+    cost_centre_id: Id | None = None
+    """Of the organisation."""
     accept_unreachable: bool = False
     """True: the member knows that the cabinet is silent, and that the right may not get there in time."""
 
@@ -40,6 +44,11 @@ class BookingChange(Body):
     start: Instant | None = None
     end: Instant | None = None
     vehicle_id: Id | None = None
+    driver_ids: Annotated[tuple[Id, ...], Field(max_length=DRIVERS_MAX)] | None = None
+    """All of them, instead of those that there are, or of the pool; `[]`: the owner alone."""
+    pool_id: Id | None = None
+    """Instead of the drivers that there are."""
+    cost_centre_id: Id | None = None
     accept_unreachable: bool = False
     """As for a new booking, where the vehicle or the start is another one."""
 
@@ -65,7 +74,9 @@ class BookingOut(Answer):
     id: str
     member_id: str
     driver_ids: list[str]
+    pool_id: str | None
     organisation_id: str | None
+    cost_centre_id: str | None
     vehicle_id: str
     """The planned vehicle, also where a category was booked."""
     category: str | None
@@ -121,7 +132,9 @@ def booking_out(booking: Booking, grant: GrantStatus | None, now_ms: int) -> Boo
         id=booking.id,
         member_id=booking.member_id,
         driver_ids=list(booking.driver_ids),
+        pool_id=booking.pool_id,
         organisation_id=booking.organisation_id,
+        cost_centre_id=booking.cost_centre_id,
         vehicle_id=booking.vehicle_id,
         category=booking.category,
         station_id=booking.station_id,

@@ -104,11 +104,17 @@ async def change_booking(writer: Change, booking_id: Id, change: BookingChange) 
         start_ms=None if change.start is None else to_ms(change.start),
         end_ms=None if change.end is None else to_ms(change.end),
         vehicle_id=change.vehicle_id,
+        driver_ids=change.driver_ids,
+        pool_id=change.pool_id,
+        cost_centre_id=change.cost_centre_id,
         accept_unreachable=change.accept_unreachable,
     )
     if wanted == WantedChange(accept_unreachable=change.accept_unreachable):
-        fault = FieldFault(field="body", expected="at least one of start, end, vehicle_id")
+        fault = FieldFault(
+            field="body", expected="at least one of start, end, vehicle_id, driver_ids, pool_id, ..."
+        )
         raise Refusal(ApiReason.INVALID_REQUEST, "nothing is to be changed", [fault])
+    _one_or_the_other(change.pool_id, change.driver_ids)
 
     def work(desk: BookingDesk) -> Booking | Declined | None:
         booking = writer.expected(locked(desk.connection, booking_id))
@@ -148,6 +154,7 @@ def _wanted(wanted: NewBooking) -> WantedBooking:
     if given not in {(True, False, False), (False, True, True)}:
         fault = FieldFault(field="vehicle_id", expected="either vehicle_id, or category and station_id")
         raise Refusal(ApiReason.INVALID_REQUEST, "what is to be booked is not clear", [fault])
+    _one_or_the_other(wanted.pool_id, wanted.driver_ids)
     return WantedBooking(
         member_id=wanted.member_id,
         window=Window(to_ms(wanted.start), to_ms(wanted.end)),
@@ -156,5 +163,13 @@ def _wanted(wanted: NewBooking) -> WantedBooking:
         station_id=wanted.station_id,
         organisation_id=wanted.organisation_id,
         driver_ids=tuple(sorted(set(wanted.driver_ids) - {wanted.member_id})),
+        cost_centre_id=wanted.cost_centre_id,
+        pool_id=wanted.pool_id,
         accept_unreachable=wanted.accept_unreachable,
     )
+
+
+def _one_or_the_other(pool_id: str | None, driver_ids: tuple[str, ...] | None) -> None:
+    if pool_id is not None and driver_ids:
+        fault = FieldFault(field="pool_id", expected="a pool or single drivers, not both")
+        raise Refusal(ApiReason.INVALID_REQUEST, "who may drive is not clear", [fault])

@@ -73,6 +73,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.IN_THE_PAST: (422, "The time has passed"),
         BookingReason.BEYOND_HORIZON: (422, "The time lies beyond the booking horizon"),
         BookingReason.UNKNOWN_MEMBER: (422, "There is no such member"),
+        BookingReason.UNKNOWN_COST_CENTRE: (422, "There is no such cost centre"),
+        BookingReason.UNKNOWN_POOL: (422, "There is no such pool"),
         BookingReason.UNKNOWN_VEHICLE: (422, "There is no such vehicle"),
         BookingReason.UNKNOWN_STATION: (422, "There is no such station"),
         BookingReason.NO_SUCH_VEHICLE_HERE: (422, "The station has no vehicle of that category"),

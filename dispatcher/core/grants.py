@@ -2,13 +2,13 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from contract.credentials import credential_digest, pin_digest
 from contract.limits import fit_desired
-from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, StationSettings
+from contract.messages import BadgeEntry, Desired, Grant, KeyEntry, Pool, StationSettings
 from contract.places import Bay, Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import Discrepancy
@@ -18,6 +18,7 @@ from dispatcher.core.windows import DAY_MS, round_down
 KEPT_PAST_END_MS = 6 * 3_600_000  # a box tells "too late" from "no booking"; nobody comes later than this
 TAGS_MAX = 4  # contract.messages.KeyEntry
 BADGES_MAX = 200  # contract.messages.Grant
+POOL_BADGES_MAX = 2000  # contract.messages.Pool
 KEY_ENTRIES_KEPT = 16_384  # 30 cabinets x 75 keys are 2,250; each is about 500 bytes
 UNNUMBERED = 1  # contents are compared under one version: only a difference makes a new one
 
@@ -38,6 +39,7 @@ class Right:
     """Of the row that this was read from: whether the box holds the right in its present form is told by it."""
     is_order: bool = False
     """A service order: no block holds it up, and it opens until its end."""
+    pool_id: str | None = None
     stand_in: bool = False
     """Another key of the vehicle's category will do: that was booked, or this one was brought back unused."""
 
@@ -96,6 +98,8 @@ class Material:
     """Members who may take a key."""
     badges: tuple[Badge, ...]
     """Of the members named in `rights`."""
+    pools: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Members of the pools named in `rights`, by pool."""
     without_origin: tuple[Discrepancy, ...] = ()
     """Rows that are none of the above, and would be had this program written them."""
 
@@ -125,9 +129,11 @@ def desired_content(
         by_member[badge.member_id].append(badge)
     wanted = [right for right in material.rights if is_wanted(right, rules, now_ms)]
     category_of = {key.key_id: key.category for key in fleet}
-    grants = _grants(wanted, by_member, material.in_standing, category_of)
+    pools = _pools(wanted, material.pools, by_member)
+    grants = _grants(wanted, by_member, material.in_standing, category_of, {pool.pool for pool in pools})
     people = {member for right in wanted for member in right.member_ids}
-    named = {ref for grant in grants for ref in grant.badges}
+    people.update(member for right in wanted for member in material.pools.get(right.pool_id or "", ()))
+    named = {ref for grant in grants for ref in grant.badges} | {ref for pool in pools for ref in pool.badges}
     known = [
         badge
         for member in sorted(people)
@@ -145,6 +151,7 @@ def desired_content(
                 for key in sorted(fleet, key=lambda key: key.key_id)
             ),
             grants=grants,
+            pools=pools,
             complete_until_ms=_complete_until_ms(wanted, grants, rules, now_ms),
             revoked=tuple(sorted(badge.ref for badge in known if badge.revoked)),
             suspended=tuple(sorted(badge.ref for badge in known if badge.member_id not in material.in_standing)),
@@ -179,17 +186,20 @@ def _grants(
     by_member: Mapping[str, list[Badge]],
     in_standing: frozenset[str],
     category_of: Mapping[str, str | None],
+    pools: Collection[str],
 ) -> tuple[Grant, ...]:
     grants = []
     for right in sorted(wanted, key=lambda right: (right.start_ms, right.grant_id)):
         refs = _refs(right, by_member, in_standing)
         category = category_of.get(right.key_id) if right.stand_in else None
-        if refs:  # nobody can show anything: nothing to open for
+        pool_ids = (right.pool_id,) if right.pool_id in pools else ()
+        if refs or pool_ids:  # nobody can show anything: nothing to open for
             grants.append(
                 Grant(
                     grant=right.grant_id,
                     order="service_order" if right.is_order else "booking",
                     badges=refs,
+                    pools=tuple(pool_id for pool_id in pool_ids if pool_id is not None),
                     key=right.key_id,
                     category=category,
                     stand_in=category is not None,
@@ -199,6 +209,19 @@ def _grants(
                 )
             )
     return tuple(grants)
+
+
+def _pools(
+    wanted: Iterable[Right], members_of: Mapping[str, tuple[str, ...]], by_member: Mapping[str, list[Badge]]
+) -> tuple[Pool, ...]:
+    """Those that a right names, each once; a pool without a badge is none. Standing is told in `suspended`."""
+    pools = []
+    for pool_id in sorted({right.pool_id for right in wanted if right.pool_id is not None}):
+        members = members_of.get(pool_id, ())
+        refs = {badge.ref for member in members for badge in by_member.get(member, ()) if not badge.revoked}
+        if refs:
+            pools.append(Pool(pool=pool_id, badges=tuple(sorted(refs)[:POOL_BADGES_MAX])))
+    return tuple(pools)
 
 
 def _refs(right: Right, by_member: Mapping[str, list[Badge]], in_standing: frozenset[str]) -> tuple[str, ...]:

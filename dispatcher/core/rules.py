@@ -136,6 +136,8 @@ class BookingReason(StrEnum):
     LICENCE_EXPIRED = "licence_expired"
     NOT_OF_ORGANISATION = "not_of_organisation"
     UNKNOWN_MEMBER = "unknown_member"
+    UNKNOWN_COST_CENTRE = "unknown_cost_centre"
+    UNKNOWN_POOL = "unknown_pool"
     THIRD_PARTY = "third_party"  # a firm books nothing, it is given orders
     NOT_STAFF = "not_staff"  # nor is a member given any
     UNKNOWN_VEHICLE = "unknown_vehicle"

@@ -5,13 +5,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.importing.faults import Fault, Placed, fault_at
-from dispatcher.importing.rows import REFERENCES, BadgeRow, CabinetRow, KeyRow, TagRow, VehicleRow
+from dispatcher.importing.rows import (
+    REFERENCES,
+    BadgeRow,
+    CabinetRow,
+    KeyRow,
+    MemberRow,
+    PoolMemberRow,
+    PoolRow,
+    TagRow,
+    VehicleRow,
+)
 
 VEHICLE_FIXED = ("home_station_id", "life_cycle")
 CABINET_FIXED = ("life_cycle",)
 KEY_FIXED = ("vehicle_id", "home_cabinet_id", "life_cycle")
 """What does not change while bookings hold a vehicle, or a key in a cabinet.
 Another slot of the same cabinet may."""
+
+NAMED_BY = {"tags": "key_id", "pool_members": "member_id"}
+"""The field that a row is known by, where it has no id of its own."""
+
+POOL_MEMBERS_MAX = 1000  # a box takes 2,000 badges of one pool, and a person may have two
 
 TAGS_MAX = 4  # what a box takes for one key (contract.messages.KeyEntry)
 
@@ -28,6 +43,10 @@ class Stored:
     tags: Sequence[TagRow] = ()
     vehicles: Mapping[str, VehicleRow] = field(default_factory=dict)
     cabinets: Mapping[str, CabinetRow] = field(default_factory=dict)
+    pool_members: Sequence[tuple[str, str]] = ()
+    """Pool and member of those that are active."""
+    organisation_of: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Of pools and members, by kind and id."""
     live_bookings_of_cabinet: Mapping[str, int] = field(default_factory=dict)
     live_bookings_of_key: Mapping[str, int] = field(default_factory=dict)
     live_bookings_of_vehicle: Mapping[str, int] = field(default_factory=dict)
@@ -42,6 +61,7 @@ def check_rows(rows: Sequence[Placed], stored: Stored, now_ms: int) -> list[Faul
         *_keys_without_place(rows, stored),
         *_moved_under_bookings(rows, stored),
         *_tags_that_collide(rows, stored, now_ms),
+        *_strangers_in_pools(rows, stored),
     ]
 
 
@@ -54,7 +74,7 @@ def _repeated(rows: Sequence[Placed]) -> Iterator[Fault]:
     for placed in rows:
         place = first.setdefault((placed.kind, placed.row.key), placed.place)
         if place != placed.place:
-            name = "key_id" if placed.kind == "tags" else "id"
+            name = NAMED_BY.get(placed.kind, "id")
             yield fault_at(placed, name, f"one row for each of the {placed.kind}; {place} has it already")
 
 
@@ -152,6 +172,35 @@ def _tags_that_collide(rows: Sequence[Placed], stored: Stored, now_ms: int) -> I
         count[new.key_id] += _counts(new, now_ms)
         if count[new.key_id] > TAGS_MAX:
             yield fault_at(placed, "key_id", f"at most {TAGS_MAX} tags on one key; end those that are gone")
+
+
+def _strangers_in_pools(rows: Sequence[Placed], stored: Stored) -> Iterator[Fault]:
+    """A pool is one organisation's, whichever of the three rows says otherwise; and no larger than a box takes."""
+    organisation = {kind: dict(stored.organisation_of.get(kind, {})) for kind in ("pools", "members")}
+    active = dict.fromkeys(stored.pool_members)
+    place: dict[tuple[str, ...], tuple[Placed, str]] = {}
+    for placed in rows:
+        key = tuple(str(part) for part in placed.row.key)
+        if isinstance(placed.row, PoolMemberRow):
+            place["pool_members", *key] = (placed, "member_id")
+            active.pop((placed.row.pool_id, placed.row.member_id), None)
+            if placed.row.state == "active":
+                active[placed.row.pool_id, placed.row.member_id] = None
+        elif isinstance(placed.row, PoolRow | MemberRow):
+            place[placed.kind, *key] = (placed, "organisation_id")
+            organisation[placed.kind][placed.row.id] = placed.row.organisation_id
+    size: Counter[str] = Counter()
+    for pool, member in active:
+        size[pool] += 1
+        wanted = organisation["pools"].get(pool)
+        rows_of_it = (("pool_members", pool, member), ("members", member), ("pools", pool))
+        named = next((place[key] for key in rows_of_it if key in place), None)
+        if named is None or wanted is None or member not in organisation["members"]:
+            continue
+        if organisation["members"][member] != wanted:
+            yield fault_at(*named, f"a driver of organisation {wanted}: member {member} is in its pool {pool}")
+        elif size[pool] == POOL_MEMBERS_MAX + 1:
+            yield fault_at(*named, f"at most {POOL_MEMBERS_MAX} members in pool {pool}")
 
 
 def _counts(tag: TagRow, now_ms: int) -> bool:

@@ -97,6 +97,29 @@ class OrganisationRow(Identified):
     name: Name
 
 
+class CostCentreRow(Identified):
+    organisation_id: Id
+    name: Name
+
+
+class PoolRow(Identified):
+    id: OpaqueId
+    organisation_id: Id
+    name: Name
+
+
+class PoolMemberRow(Row):
+    """A driver in a pool."""
+
+    pool_id: OpaqueId
+    member_id: Id
+    state: Literal["active", "removed"] = "active"
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        return (self.pool_id, self.member_id)
+
+
 class MemberRow(Identified):
     name: Name
     organisation_id: Id | None = None
@@ -184,7 +207,10 @@ KINDS: Mapping[str, type[Row]] = MappingProxyType(
         "stations": StationRow,
         "cabinets": CabinetRow,
         "organisations": OrganisationRow,
+        "cost_centres": CostCentreRow,
+        "pools": PoolRow,
         "members": MemberRow,
+        "pool_members": PoolMemberRow,
         "badges": BadgeRow,
         "vehicles": VehicleRow,
         "keys": KeyRow,
@@ -198,6 +224,10 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("stations", "municipality_id"): "municipalities",
         ("cabinets", "station_id"): "stations",
         ("members", "organisation_id"): "organisations",
+        ("cost_centres", "organisation_id"): "organisations",
+        ("pools", "organisation_id"): "organisations",
+        ("pool_members", "pool_id"): "pools",
+        ("pool_members", "member_id"): "members",
         ("badges", "member_id"): "members",
         ("vehicles", "home_station_id"): "stations",
         ("keys", "vehicle_id"): "vehicles",

@@ -33,13 +33,22 @@ from dispatcher.store.booking_requests import (
     refusal,
     unknown_vehicle,
 )
-from dispatcher.store.bookings import Booking, add_history, booking_by_id, insert_booking, update_booking
+from dispatcher.store.bookings import (
+    Booking,
+    add_history,
+    booking_by_id,
+    insert_booking,
+    update_booking,
+    write_drivers,
+)
 from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.members import people
+from dispatcher.store.pools import check_account
 from dispatcher.store.registry import station_exists
 from dispatcher.store.service import being_used
 from dispatcher.store.telling import tell_booking
+from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
 
 
@@ -55,7 +64,11 @@ class BookingDesk:
     """Who asks, for the history: the name of a token, never of a person."""
 
     def create(self, wanted: WantedBooking) -> Booking | Declined:
-        refused = check_window(self.rules, wanted.window, self.now_ms) or self._check_people(wanted)
+        refused = (
+            check_window(self.rules, wanted.window, self.now_ms)
+            or self._check_people(wanted.member_id, wanted.driver_ids, wanted.organisation_id)
+            or check_account(self.connection, wanted.organisation_id, wanted.cost_centre_id, wanted.pool_id)
+        )
         if refused is not None:
             return Declined(refused)
         candidates = self.candidates(wanted)
@@ -99,10 +112,18 @@ class BookingDesk:
             silent = None if wanted.accept_unreachable else self._silent(changed)
             if silent is not None:
                 return silent
+        account = self._with_account(changed, wanted)
+        if isinstance(account, Refused):
+            return Declined(account)
+        changed = account
         if changed == replace(booking, changed_ms=self.now_ms):
             return booking
         if not update_booking(self.connection, changed):
             return self._not_free(changed)
+        if other_vehicle:
+            note_hit(self.connection, booking, self.now_ms, self.author)
+        if changed.driver_ids != booking.driver_ids:
+            write_drivers(self.connection, changed)
         changed = replace(changed, version=changed.version + 1)
         detail = {"before": summary_of(booking), "after": summary_of(changed)}
         self.written(booking.state, changed, "changed", detail)
@@ -132,14 +153,32 @@ class BookingDesk:
         self.written(booking.state, cancelled, "cancelled", {"notice_s": notice_s})
         return cancelled
 
-    def _check_people(self, wanted: WantedBooking) -> Refused | None:
-        found = people(self.connection, [wanted.member_id, *wanted.driver_ids])
-        named = [("member_id", wanted.member_id), *(("driver_ids", driver) for driver in wanted.driver_ids)]
+    def _check_people(
+        self, owner_id: str, driver_ids: Sequence[str], organisation_id: str | None
+    ) -> Refused | None:
+        found = people(self.connection, [owner_id, *driver_ids])
+        named = [("member_id", owner_id), *(("driver_ids", driver) for driver in driver_ids)]
         for field, member_id in named:
             if member_id not in found:
                 return Refused(BookingReason.UNKNOWN_MEMBER, field, member_id, "the id of a member")
-        drivers = tuple(found[driver_id] for driver_id in wanted.driver_ids)
-        return check_people(found[wanted.member_id], drivers, wanted.organisation_id)
+        drivers = tuple(found[driver_id] for driver_id in driver_ids)
+        return check_people(found[owner_id], drivers, organisation_id)
+
+    def _with_account(self, booking: Booking, wanted: WantedChange) -> Booking | Refused:
+        """With other drivers, or a pool instead, and another cost centre. Who gives rights needs standing."""
+        more = sorted(set(wanted.driver_ids or ()) - {booking.member_id, *booking.driver_ids})
+        refused = check_account(self.connection, booking.organisation_id, wanted.cost_centre_id, wanted.pool_id)
+        if refused is None and (more or wanted.pool_id is not None):
+            refused = self._check_people(booking.member_id, more, booking.organisation_id)
+        if refused is not None:
+            return refused
+        changed = replace(booking, cost_centre_id=wanted.cost_centre_id or booking.cost_centre_id)
+        if wanted.driver_ids is not None:
+            drivers = tuple(sorted(set(wanted.driver_ids) - {booking.member_id}))
+            changed = replace(changed, driver_ids=drivers, pool_id=None)
+        if wanted.pool_id is not None:
+            changed = replace(changed, driver_ids=(), pool_id=wanted.pool_id)
+        return changed
 
     def _check_change(self, booking: Booking, window: Window, *, other_vehicle: bool) -> Refused | None:
         refused = check_change(self.rules, times_of(booking), window, self.now_ms, other_vehicle=other_vehicle)
@@ -210,6 +249,8 @@ class BookingDesk:
             created_ms=self.now_ms,
             changed_ms=self.now_ms,
             version=1,
+            cost_centre_id=wanted.cost_centre_id,
+            pool_id=wanted.pool_id,
             driver_ids=tuple(sorted(wanted.driver_ids)),
         )
 
@@ -301,6 +342,9 @@ def summary_of(booking: Booking) -> dict[str, Any]:
         "vehicle_id": booking.vehicle_id,
         "start": utc_text(booking.start_ms),
         "end": utc_text(booking.end_ms),
+        **({"drivers": len(booking.driver_ids)} if booking.driver_ids else {}),
+        **({"pool_id": booking.pool_id} if booking.pool_id is not None else {}),
+        **({"cost_centre_id": booking.cost_centre_id} if booking.cost_centre_id is not None else {}),
     }
 
 

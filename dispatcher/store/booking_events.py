@@ -17,6 +17,7 @@ from dispatcher.store.bookings import Booking, add_history, booking_by_id, updat
 from dispatcher.store.desired import mark_dirty
 from dispatcher.store.schema import bookings
 from dispatcher.store.telling import tell_booking
+from dispatcher.store.usage import RETURNS, hit_by
 
 REFUSED = "refused"  # in a booking's history: what happened did not move it, and why
 
@@ -55,11 +56,19 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
     changed = _moved(booking, following, happening, rules)
     done = update_booking(connection, changed)
     assert done, "a booking keeps its own window through its states"
-    detail = {**happening.detail, "state": following}
+    detail = {**happening.detail, "state": following, **_lateness(connection, booking, happening)}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
     tell_booking(connection, booking.state, replace(changed, version=changed.version + 1), happening.event)
     mark_dirty(connection, booking.cabinet_id)
     return True
+
+
+def _lateness(connection: Connection, booking: Booking, happening: Happening) -> dict[str, Any]:
+    """Of a return past the end: how late, and whose start was missed. Later it could not be told any more."""
+    if happening.event not in RETURNS or happening.at_ms <= booking.end_ms or booking.purpose is not None:
+        return {}
+    late_s = (happening.at_ms - booking.end_ms) // 1000
+    return {"late_s": late_s, "bookings_hit": hit_by(connection, booking, happening.at_ms)}
 
 
 def _moved(booking: Booking, following: BookingState, happening: Happening, rules: FleetRules) -> Booking:

@@ -18,6 +18,9 @@ class WantedBooking:
     station_id: str | None = None
     organisation_id: str | None = None
     driver_ids: tuple[str, ...] = ()
+    cost_centre_id: str | None = None
+    pool_id: str | None = None
+    """Instead of single drivers."""
     accept_unreachable: bool = False
     """The member knows that the cabinet is silent, and wants it all the same."""
 
@@ -29,6 +32,11 @@ class WantedChange:
     start_ms: int | None = None
     end_ms: int | None = None
     vehicle_id: str | None = None
+    driver_ids: tuple[str, ...] | None = None
+    """All of them, instead of those that there are, or of a pool."""
+    pool_id: str | None = None
+    """Instead of the drivers that there are."""
+    cost_centre_id: str | None = None
     accept_unreachable: bool = False
     """As in `WantedBooking`, for another vehicle or start."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
@@ -46,6 +46,9 @@ class Booking:
     version: int
     purpose: str | None = None
     """Of a service order; None: a member's booking."""
+    cost_centre_id: str | None = None
+    pool_id: str | None = None
+    """Whose members may take the key beside the owner."""
     driver_ids: tuple[str, ...] = ()
     """Who may take the key beside the owner."""
     has_origin: bool = True
@@ -82,6 +85,7 @@ class BookingFilter:
 
 
 _NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(booking_history)
+_NO_DRIVERS = delete(booking_drivers).where(booking_drivers.c.booking_id == bindparam("booking"))
 _THIS = update(bookings).where(bookings.c.id == bindparam("this"))
 _BY_ID: Select[Any] = select(bookings).where(bookings.c.id == bindparam("this"))
 _LOCKED = _BY_ID.with_for_update()  # SQLite has one writer, its transactions begin with the lock: left out there
@@ -106,7 +110,7 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
 
 
 def update_booking(connection: Connection, booking: Booking) -> bool:
-    """Write a changed booking, drivers left as they are; False where the vehicle is not free."""
+    """Write a changed booking, and `write_drivers` those that are others; False where the vehicle is not free."""
     row = _row(connection, replace(booking, version=booking.version + 1))
     del row["id"]
     try:
@@ -116,6 +120,13 @@ def update_booking(connection: Connection, booking: Booking) -> bool:
         _raise_unless_overlap(error)
         return False
     return True
+
+
+def write_drivers(connection: Connection, booking: Booking) -> None:
+    """Make its drivers those that it names; the row itself, whose code covers them, is written before."""
+    connection.execute(_NO_DRIVERS, {"booking": booking.id})
+    for driver_id in booking.driver_ids:
+        connection.execute(_NEW_DRIVER, {"booking_id": booking.id, "member_id": driver_id})
 
 
 def _row(connection: Connection, booking: Booking) -> dict[str, Any]:

@@ -20,11 +20,14 @@ from dispatcher.store.schema import (
     badges,
     bookings,
     cabinets,
+    cost_centres,
     key_tags,
     keys,
     members,
     municipalities,
     organisations,
+    pool_members,
+    pools,
     stations,
     vehicles,
 )
@@ -34,7 +37,10 @@ TABLES: Mapping[str, Table] = {
     "stations": stations,
     "cabinets": cabinets,
     "organisations": organisations,
+    "cost_centres": cost_centres,
+    "pools": pools,
     "members": members,
+    "pool_members": pool_members,
     "badges": badges,
     "vehicles": vehicles,
     "keys": keys,
@@ -42,7 +48,14 @@ TABLES: Mapping[str, Table] = {
 }
 
 PIN_DIGITS_DEFAULT = FleetRules().pin_digits
-LEFT_TO_STORED = {"members": "standing", "badges": "state", "keys": "life_cycle", "tags": "valid_until"}
+WITHOUT_ID = frozenset({"tags", "pool_members"})
+LEFT_TO_STORED = {
+    "pool_members": "state",
+    "members": "standing",
+    "badges": "state",
+    "keys": "life_cycle",
+    "tags": "valid_until",
+}
 """What a row may leave to what is stored, and a right depends on. From a row without origin it is not taken."""
 
 ByKey = Mapping[tuple[Any, ...], Mapping[str, Any]]
@@ -214,7 +227,7 @@ def _stored(connection: Connection) -> Stored:
         ids={
             kind: frozenset(connection.execute(select(table.c.id)).scalars())
             for kind, table in TABLES.items()
-            if kind != "tags"
+            if kind not in WITHOUT_ID
         },
         cabinet_slots=_pairs(connection, select(cabinets.c.id, cabinets.c.slots)),
         badge_of_credential=_pairs(connection, select(badges.c.credential, badges.c.id)),
@@ -225,6 +238,14 @@ def _stored(connection: Connection) -> Stored:
         },
         cabinets={
             row["id"]: CabinetRow.model_construct(**row) for row in connection.execute(select(cabinets)).mappings()
+        },
+        pool_members=[
+            (row.pool_id, row.member_id)
+            for row in connection.execute(select(pool_members).where(pool_members.c.state == "active"))
+        ],
+        organisation_of={
+            "pools": _pairs(connection, select(pools.c.id, pools.c.organisation_id)),
+            "members": _pairs(connection, select(members.c.id, members.c.organisation_id)),
         },
         live_bookings_of_cabinet=_live(connection, bookings.c.cabinet_id),
         live_bookings_of_key=_live(connection, bookings.c.key_id),

@@ -44,6 +44,7 @@ from dispatcher.store.schema import (
     key_states,
     members,
     outbox,
+    pool_members,
     refusals,
     rentals,
     stored_answers,
@@ -322,7 +323,7 @@ LIMITS = (
         & (members.c.id != FORGOTTEN)
         & (members.c.erased_ms < _CUTOFF)
         & ~(_booking_of_member | _driver_of_booking | _held_name | _held_badge),
-        _remove(members),
+        _remove(members, (pool_members, pool_members.c.member_id)),
         "nothing: a random id in an erased member's place",
         "the row goes once nothing names it",
     ),

@@ -14,6 +14,7 @@ from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
 from dispatcher.store.blocked import blocked_later, in_force
 from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import Origin, origin_of
+from dispatcher.store.pools import members_of_pools
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badge_pins,
@@ -69,10 +70,12 @@ def material_of(connection: Connection, cabinet_id: str, until_ms: int) -> Mater
     sieve = Sieve(origin_of(connection))
     rights = _rights(connection, sieve, cabinet_id, until_ms)
     if not rights:
-        return Material(rights, frozenset(), (), sieve.kept)
-    people = sorted({member for right in rights for member in right.member_ids})
+        return Material(rights, frozenset(), (), {}, sieve.kept)
+    pools = members_of_pools(connection, sieve, {right.pool_id for right in rights if right.pool_id is not None})
+    named = {member for right in rights for member in right.member_ids}
+    people = sorted(named.union(*pools.values()))
     in_standing, badges_of_people = _in_standing(connection, sieve, people), _badges(connection, sieve, people)
-    return Material(rights, in_standing, badges_of_people, sieve.kept)
+    return Material(rights, in_standing, badges_of_people, pools, sieve.kept)
 
 
 def fleet_keys(connection: Connection, now_ms: int) -> Fleet:
@@ -138,6 +141,7 @@ def _rights(connection: Connection, sieve: Sieve, cabinet_id: str, until_ms: int
             member_ids=(row["member_id"], *sorted(drivers[row["id"]])),
             booking_version=row["version"],
             is_order=row["purpose"] is not None,
+            pool_id=row["pool_id"],
             stand_in=_any_of_its_category(row),
         )
         for row in rows

@@ -24,6 +24,7 @@ from dispatcher.store.handovers import RentalEnd, end_rental_of_booking
 from dispatcher.store.ids import new_id
 from dispatcher.store.keys import set_key, settle_key
 from dispatcher.store.schema import key_states
+from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import Vehicle, views
 
 _KEYS_OUT = select(key_states).where(key_states.c.grant_id == bindparam("grant"), key_states.c.state == "taken")
@@ -87,6 +88,7 @@ class OperatorsDesk:
             changed = replace(changed, take_by_ms=until_ms)
         if not update_booking(desk.connection, changed):
             return None
+        note_hit(desk.connection, booking, desk.now_ms, desk.author)
         changed = replace(changed, version=changed.version + 1)
         detail = {"before": summary_of(booking), "after": summary_of(changed), "reason": reason}
         desk.written(booking.state, changed, BookingEvent.REPLACED, detail)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from dispatcher.store.pins import PinSeal
-from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_tags, keys, members
+from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_tags, keys, members, pool_members
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
@@ -45,12 +45,13 @@ SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
         # comes back. Changed, either lets the grant of one key open the slot of another.
         keys: ("id", "vehicle_id", "home_cabinet_id", "home_slot", "life_cycle"),
         key_tags: ("key_id", "credential", "valid_from_ms", "valid_until_ms"),
+        pool_members: ("pool_id", "member_id", "state"),
         commands: ("id", "cabinet_id", "slot", "counter", "action", "issued_ms", "expires_ms"),
     }
 )
 """What a code covers, by table: all that a right is made of. A booking's covers its drivers too."""
 
-COVERED_WHERE_SAID: Mapping[Table, tuple[str, ...]] = MappingProxyType({bookings: ("purpose",)})
+COVERED_WHERE_SAID: Mapping[Table, tuple[str, ...]] = MappingProxyType({bookings: ("purpose", "pool_id")})
 """Columns that came later, covered by name where they are not NULL: a code from before them holds as long as the
 row says nothing in them."""
 

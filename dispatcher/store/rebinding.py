@@ -12,6 +12,7 @@ from dispatcher.core.rules import BookingReason
 from dispatcher.store.applying import Applying
 from dispatcher.store.bookings import Booking, add_history, update_booking
 from dispatcher.store.telling import tell_booking
+from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import vehicle_by_id, views
 
 REBOUND = "rebound"  # in a booking's history
@@ -33,13 +34,15 @@ def bound_to_key(at: Applying, booking: Booking, key_id: str, vehicle_id: str) -
     bound = replace(booking, vehicle_id=vehicle_id, key_id=key_id, changed_ms=at.received_ms)
     if not update_booking(at.connection, bound):
         return booking
+    author = f"cabinet {at.cabinet_id}"
+    note_hit(at.connection, booking, at.received_ms, author)
     bound = replace(bound, version=bound.version + 1)
     detail = {
         "position": at.position,
         "before": {"vehicle_id": booking.vehicle_id, "key_id": booking.key_id},
         "after": {"vehicle_id": vehicle_id, "key_id": key_id},
     }
-    add_history(at.connection, booking.id, at.received_ms, REBOUND, f"cabinet {at.cabinet_id}", detail)
+    add_history(at.connection, booking.id, at.received_ms, REBOUND, author, detail)
     tell_booking(at.connection, booking.state, bound, REBOUND)
     return bound
 

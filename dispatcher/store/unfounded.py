@@ -10,7 +10,16 @@ from sqlalchemy import Connection, RowMapping, Table, select
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.incidents import open_subjects, settle
 from dispatcher.store.origin import SIGNED, Origin, origin_of
-from dispatcher.store.schema import LIVE_BOOKING_STATES, badges, booking_drivers, bookings, commands, keys, members
+from dispatcher.store.schema import (
+    LIVE_BOOKING_STATES,
+    badges,
+    booking_drivers,
+    bookings,
+    commands,
+    keys,
+    members,
+    pool_members,
+)
 
 COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str | None]]] = MappingProxyType(
     {
@@ -18,6 +27,7 @@ COUNTS_WHILE: Mapping[Table, tuple[str, Sequence[str | None]]] = MappingProxyTyp
         members: ("standing", ("active",)),
         badges: ("state", ("active",)),
         keys: ("life_cycle", ("in_service",)),
+        pool_members: ("state", ("active",)),
         commands: ("outcome", (None, "received")),
     }
 )

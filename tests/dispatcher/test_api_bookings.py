@@ -47,7 +47,9 @@ async def test_a_booking_is_answered_with_everything_its_member_needs(api: Api) 
         "id": booking["id"],
         "member_id": "m-alix",
         "driver_ids": ["m-brahim"],
+        "pool_id": None,
         "organisation_id": None,
+        "cost_centre_id": None,
         "vehicle_id": "v-city-1",
         "category": None,
         "station_id": "gare",
@@ -522,3 +524,25 @@ async def test_an_operator_ends_a_booking_whose_key_is_with_somebody(api: Api) -
     set_key(api.database, "k-city-1", "taken")
     completed = await api.post(path, {"reason": "left at the garage", "key_held_by": "Garage du Nord"}, status=200)
     assert (completed["state"], completed["grant"]) == ("completed", None)
+
+
+async def test_drivers_and_cost_centre_are_changed_and_a_pool_is_named_instead_of_drivers(api: Api) -> None:
+    account = {
+        "cost_centres": [{"id": "parks", "organisation_id": "city-hall", "name": "Parks"}],
+        "pools": [{"id": "gardeners", "organisation_id": "city-hall", "name": "Gardeners"}],
+        "pool_members": [{"pool_id": "gardeners", "member_id": "m-colleague"}],
+    }
+    import_document(api.database, account)
+    booking = await api.book(member_id="m-agent", organisation_id="city-hall", cost_centre_id="parks")
+    path = f"/bookings/{booking['id']}"
+    driven = await api.patch(path, {"driver_ids": ["m-colleague", "m-agent"]})
+    assert (driven["driver_ids"], driven["cost_centre_id"]) == (["m-colleague"], "parks")
+    pooled = await api.patch(path, {"pool_id": "gardeners"})
+    assert (pooled["driver_ids"], pooled["pool_id"]) == ([], "gardeners")
+    both = await api.patch(path, {"pool_id": "gardeners", "driver_ids": ["m-colleague"]}, 422)
+    assert _fields(both) == ["pool_id"]
+    both = await api.book(422, pool_id="gardeners", driver_ids=["m-colleague"])
+    assert _fields(both) == ["pool_id"]
+    history = await api.get(f"{path}/history")
+    assert history["items"][1]["detail"]["after"]["drivers"] == 1
+    assert "m-" not in str(history["items"])

@@ -20,6 +20,7 @@ LIFE_CYCLES = ("ordered", "in_service", "retired")
 STANDINGS = ("active", "suspended", "licence_expired")
 ROLES = ("member", "staff", "third_party")
 BADGE_STATES = ("active", "revoked")
+POOL_STATES = ("active", "removed")
 BOOKING_STATES = tuple(str(state) for state in BookingState)
 LIVE_BOOKING_STATES = tuple(str(state) for state in BookingState if state in HOLDING_STATES)
 """Those that hold their vehicle: two of them never overlap, by the database's word."""

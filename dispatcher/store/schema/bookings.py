@@ -29,13 +29,16 @@ bookings = table(
     ms("changed_ms"),
     integer("version"),
     word("purpose", nullable=True),
+    word("cost_centre_id", nullable=True),
+    word("pool_id", nullable=True),
     origin(),
     one_of("state", BOOKING_STATES),
     CheckConstraint("start_ms < take_by_ms AND take_by_ms <= end_ms", name="window"),
     Index("ix_bookings_cabinet", "cabinet_id", "start_ms"),
     Index("ix_bookings_member", "member_id", "start_ms"),
 )
-"""`purpose`: of a service order; NULL: a member's booking. `dispatcher.core.orders` has the purposes."""
+"""`cost_centre_id` and `pool_id` are ids of their tables; SQLite adds no foreign key to a table that is there.
+`purpose`: of a service order; NULL: a member's booking. `dispatcher.core.orders` has the purposes."""
 Index(  # what the overlap is checked by: only live bookings, so its size does not grow with history
     "ix_bookings_vehicle_live",
     bookings.c.vehicle_id,

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Float, Index, String
 
 from dispatcher.store.columns import flag, id_, integer, long_text, ms, one_of, origin, ref, word
-from dispatcher.store.schema.base import BADGE_STATES, LIFE_CYCLES, STANDINGS, table
+from dispatcher.store.schema.base import BADGE_STATES, LIFE_CYCLES, POOL_STATES, STANDINGS, table
 
 municipalities = table("municipalities", id_(), long_text("name"))
 stations = table(
@@ -27,6 +27,9 @@ cabinets = table(
     one_of("life_cycle", LIFE_CYCLES),
 )
 organisations = table("organisations", id_(), long_text("name"))
+cost_centres = table("cost_centres", id_(), ref("organisation_id", "organisations.id"), long_text("name"))
+pools = table("pools", id_(), ref("organisation_id", "organisations.id"), long_text("name"))
+"""Lists of an organisation's drivers. A booking that names one opens to all of them."""
 members = table(
     "members",
     id_(),
@@ -39,6 +42,16 @@ members = table(
     one_of("standing", STANDINGS),
 )
 """`erased_ms`: the row stands for somebody who is not known any more; it has no name and may drive nothing."""
+pool_members = table(
+    "pool_members",
+    ref("pool_id", "pools.id", primary_key=True),
+    ref("member_id", "members.id", primary_key=True),
+    word("state"),
+    origin(),
+    one_of("state", POOL_STATES),
+    Index(None, "member_id"),
+)
+"""Who drives for whom: personal, and gone with the member."""
 badges = table(
     "badges",
     id_(),
