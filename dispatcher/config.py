@@ -15,6 +15,7 @@ from contract.credentials import DIGEST_KEY_BYTES
 from contract.envelope import BadKey, Signer, private_key_from_pem
 from contract.topics import NAMESPACE_PATTERN, Author
 from contract.values import OpaqueId
+from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
@@ -88,10 +89,25 @@ class HttpSettings(Settings):
     tokens_file: LocalFile
     """Who may call: one `name sha256-of-the-token scopes expiry` per line. `dispatcher token` writes it; it is read
     again within a second of a change."""
+    requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = Limits().callers.per_s
+    """Requests a second that each token may send for long. Default: ten pages of a booking front end, of some five
+    requests each; a page that is opened more often shares its answers."""
+    requests_burst: Annotated[int, Field(ge=1, le=1_000_000)] = Limits().callers.burst
+    """Requests of one token at once, after a while without any."""
+    strangers_per_s: Annotated[float, Field(gt=0, le=100_000)] = Limits().strangers.per_s
+    """Requests a second from one address without a known token. Behind a proxy all have the proxy's address."""
+    strangers_burst: Annotated[int, Field(ge=1, le=1_000_000)] = Limits().strangers.burst
+    """The same at once, after a while without any."""
     certificate_file: LocalFile | None = None
     """PEM file with the certificate and its chain."""
     key_file: LocalFile | None = None
     """PEM file with the certificate's key."""
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            Rate(self.requests_per_s, self.requests_burst), Rate(self.strangers_per_s, self.strangers_burst)
+        )
 
     @model_validator(mode="after")
     def _protected(self) -> Self:

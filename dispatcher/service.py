@@ -74,17 +74,21 @@ async def serve_http(
     config: DispatcherConfig, clock: Clock, dispatcher: Dispatcher, stack: AsyncExitStack
 ) -> Serving:
     """The API of a dispatcher, with its metrics and health, while `stack` is open."""
+    line_clock = SystemLineClock()
     context = ApiContext(
         database=dispatcher.database,
         clock=clock,
+        line_clock=line_clock,
         random_bytes=os.urandom,
         rules=config.rules,
         digest_secret=dispatcher.digest_secret,
         wake=dispatcher.changed,
     )
     http = config.http
-    tokens = TokenFile(http.tokens_file, SystemLineClock(), context.counters)
-    app = create_app(context, tokens=tokens.now, monitored=monitored(dispatcher, context.counters))
+    tokens = TokenFile(http.tokens_file, line_clock, context.counters)
+    app = create_app(
+        context, tokens=tokens.now, monitored=monitored(dispatcher, context.counters), limits=http.limits
+    )
     certificate = None
     if http.certificate_file is not None and http.key_file is not None:
         certificate = ServerCertificate(http.certificate_file, http.key_file)

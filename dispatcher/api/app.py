@@ -36,6 +36,7 @@ from dispatcher.api.context import ApiContext
 from dispatcher.api.documentation import DESCRIPTION, document
 from dispatcher.api.faults import add_fault_handlers
 from dispatcher.api.gate import OPENAPI_PATH, Gate
+from dispatcher.api.rate_limits import Limits
 from dispatcher.api.tokens import Tokens
 from runtime.health import HealthApp, Monitored
 
@@ -76,12 +77,15 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: Monitored) -> FastAPI:
+def create_app(
+    context: ApiContext, *, tokens: Callable[[], Tokens], monitored: Monitored, limits: Limits | None = None
+) -> FastAPI:
     """Make the application.
 
     Args:
         context: what the endpoints work with; its database is migrated.
         tokens: who may call, asked at every request.
+        limits: how often who may call; the usual ones where absent.
         monitored: registry and checks behind /metrics, /healthz and /readyz.
     """
     app = FastAPI(
@@ -101,7 +105,8 @@ def create_app(context: ApiContext, *, tokens: Callable[[], Tokens], monitored: 
         Gate,
         routes=app.routes,
         tokens=tokens,
-        clock=context.clock,
+        clocks=(context.clock, context.line_clock),
+        limits=limits or Limits(),
         counters=context.counters,
         health=HealthApp(monitored),
     )

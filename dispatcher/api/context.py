@@ -10,7 +10,7 @@ from dispatcher.api.counters import ApiCounters
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.database import Database
 from dispatcher.store.ids import RandomBytes
-from runtime.clocks import Clock
+from runtime.clocks import Clock, LineClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class ApiContext:
     database: Database
     """All work in it goes through its executors: an endpoint never blocks the loop."""
     clock: Clock
+    line_clock: LineClock
     random_bytes: RandomBytes
     """A source of secure randomness, for ids."""
     rules: FleetRules

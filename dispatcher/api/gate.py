@@ -11,9 +11,10 @@ from starlette.routing import BaseRoute
 
 from dispatcher.api.counters import OTHER, OTHER_METHOD, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
+from dispatcher.api.rate_limits import Limits, RateLimiter
 from dispatcher.api.route_table import Route, RouteTable
 from dispatcher.api.tokens import Token, Tokens
-from runtime.clocks import Clock
+from runtime.clocks import Clock, LineClock
 from runtime.listening import AsgiApp, Message, Receive, Scope, Send
 
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -35,14 +36,16 @@ class Gate:
         *,
         routes: Sequence[BaseRoute],
         tokens: Callable[[], Tokens],
-        clock: Clock,
+        clocks: tuple[Clock, LineClock],
+        limits: Limits,
         counters: ApiCounters,
         health: AsgiApp,
     ) -> None:
         self._app = app
         self._routes = RouteTable(routes)
         self._tokens = tokens
-        self._clock = clock
+        self._clock, self._line_clock = clocks
+        self._limiter = RateLimiter(limits)
         self._counters = counters
         self._health = health
 
@@ -72,7 +75,7 @@ class Gate:
             self._counters.requests[method, template, status] += 1
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = None if scope["path"] == OPENAPI_PATH else self._refusal(scope)
+        refusal = self._stranger(scope, None) if scope["path"] == OPENAPI_PATH else self._refusal(scope)
         if refusal is None and _declared_bytes(dict(scope["headers"])) > BODY_BYTES_MAX:
             refusal = Refusal(ApiReason.BODY_TOO_LARGE, f"expected at most {BODY_BYTES_MAX} bytes")
         if refusal is not None:
@@ -85,13 +88,22 @@ class Gate:
         """Who asks comes first: a stranger is not told which paths there are."""
         token = self._token(dict(scope["headers"]).get(b"authorization"))
         if isinstance(token, Refusal):
-            return token
+            return self._stranger(scope, token)
         scope.setdefault("state", {})["caller"] = token.name
+        wait_s = self._limiter.caller(token.name, self._line_clock.now_us())
+        if wait_s:
+            return _too_many(wait_s)
         route = self._routes.find(scope["method"], scope["path"])
         if isinstance(route, Refusal):
             return route
         scope[ROUTE] = route.template
         return _forbidden(route, token)
+
+    def _stranger(self, scope: Scope, refusal: Refusal | None) -> Refusal | None:
+        """`refusal`, as long as this address does not ask too often without a token."""
+        address, _ = scope.get("client") or ("", 0)
+        wait_s = self._limiter.stranger(address, self._line_clock.now_us())
+        return _too_many(wait_s) if wait_s else refusal
 
     def _token(self, authorization: bytes | None) -> Token | Refusal:
         scheme, _, text = (authorization or b"").decode("latin-1").partition(" ")
@@ -107,6 +119,11 @@ class Gate:
             detail = f"token {token.name!r} expired at {token.expiry}: expected one that is valid now"
             return Refusal(ApiReason.EXPIRED_TOKEN, detail, headers=challenge)
         return token
+
+
+def _too_many(wait_s: int) -> Refusal:
+    detail = f"expected fewer requests; the next is answered in {wait_s} s"
+    return Refusal(ApiReason.TOO_MANY_REQUESTS, detail, headers={"retry-after": str(wait_s)})
 
 
 def _forbidden(route: Route, token: Token) -> Refusal | None:

@@ -129,6 +129,8 @@ port = {mqtt.effective_port}
 [http]
 port = {api_port}
 tokens_file = "tokens"
+requests_per_s = 10000  # of all the phones, at the speed of the demo
+requests_burst = 10000
 
 [keys]
 dispatcher_id = "{DISPATCHER_ID}"

@@ -7,6 +7,7 @@ import httpx
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
+from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.api.scopes import Scope
 from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.dispatcher import Dispatcher
@@ -17,6 +18,8 @@ from simulator.world.acts import Book, CallOff, LookUp
 from simulator.world.api import ApiAnswer, ApiUnreachableError
 from simulator.world.http_api import HttpBookingApi
 
+PHONES: Final = Rate(1e6, 1_000_000)
+"""All the world's phones share one token, which no front end's would: no limit that they could meet."""
 TOKEN: Final = "phones"  # noqa: S105  # nobody but this world's phones can reach this application
 
 
@@ -32,6 +35,7 @@ class AsgiDesk:
             context,
             tokens=lambda: tokens,
             monitored=monitored(dispatcher, context.counters),
+            limits=Limits(PHONES, PHONES),
         )
         client = httpx.AsyncClient(
             transport=httpx.ASGITransport(app),  # raises what the application raises: a bug of ours ends the run

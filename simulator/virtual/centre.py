@@ -51,6 +51,7 @@ class VirtualCentre(Computer):
         context = ApiContext(
             database=self.database,
             clock=self._stage.clock,
+            line_clock=self._timers,
             random_bytes=rng.randbytes,
             rules=self._stage.rules,
             digest_secret=setup.digest_secret,

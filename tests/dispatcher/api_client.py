@@ -12,11 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
+from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.api.scopes import Scope
 from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.database import Database
+from runtime.clocks import LineClock
 from runtime.health import Check, Monitored
+from tests.dispatcher.fake_link import HandClock
 from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, NOW_MS, TestClock, at, network_database
 
 TOKEN = "a token of the booking front end"
@@ -27,6 +30,10 @@ EVERYBODY = (
     Token("operators", digest(OTHER_TOKEN), frozenset(Scope), None),
     Token("expired", digest(EXPIRED_TOKEN), frozenset(Scope), NOW_MS),
 )
+
+
+NO_LIMITS = Limits(Rate(1, 1_000_000), Rate(1, 1_000_000))
+"""The line clock of most tests stands still."""
 
 
 def token_of(scope: Scope) -> str:
@@ -81,12 +88,18 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(rules: FleetRules | None = None, token: str = TOKEN) -> AsyncIterator[Api]:
+async def running_api(
+    rules: FleetRules | None = None,
+    token: str = TOKEN,
+    limits: Limits = NO_LIMITS,
+    line_clock: LineClock | None = None,
+) -> AsyncIterator[Api]:
     with network_database() as database:
         clock, wakes, checks = TestClock(), list[int](), list[Check]()
         context = ApiContext(
             database=database,
             clock=clock,
+            line_clock=line_clock or HandClock(),
             random_bytes=Random("api").randbytes,
             rules=rules or FleetRules(),
             digest_secret=b"m" * 32,
@@ -94,7 +107,7 @@ async def running_api(rules: FleetRules | None = None, token: str = TOKEN) -> As
         )
         tokens = Tokens([*EVERYBODY, *NARROW])
         monitored = Monitored(CollectorRegistry(), ready=lambda: checks)
-        app = create_app(context, tokens=lambda: tokens, monitored=monitored)
+        app = create_app(context, tokens=lambda: tokens, monitored=monitored, limits=limits)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:
