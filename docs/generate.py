@@ -14,6 +14,7 @@ from contract.schema import schemas
 from dispatcher.api.scopes import MEANING, Scope
 from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import REFUSALS, BookingEvent, BookingState, state_diagram
+from dispatcher.core.incidents import KINDS, runbook
 from dispatcher.core.retention import Retention
 from dispatcher.store.limits import LIMITS
 from runtime.config_reference import reference_table
@@ -32,6 +33,22 @@ Generated from the models by `make docs`. Each program reads one TOML file at it
 relative to that file. A wrong file stops the program with one line per fault: file, field, value, what was
 expected. Nothing overrides the file.
 """
+
+INCIDENTS_HEAD = """\
+# Incidents
+
+Generated from `dispatcher/core/incidents.py` by `make docs`. An incident is a named discrepancy between what should
+be and what is: opened once, closed once, with its history. Of one kind and subject at most one is open; what comes
+back within an hour of its end says how often (`reopened`). Operators find, acknowledge, assign and comment them in
+the API (`/api/v1/incidents`); what closes them is that it is over.
+
+Each kind is made and mended in
+[test_each_kind_is_opened_once_and_closed_once](../tests/dispatcher/test_incident_kinds.py), which fails for a kind
+without a case. Found by `state`: the reconciler, from the picture as it is, at any time; by `fact`: one fact or
+report opens it, another closes it; by `rights`: where rights are computed. Each has a page for whoever is called.
+
+"""
+INCIDENT_COLUMNS = ("kind", "severity", "found by", "what the system does by itself", "what a person can do")
 
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
@@ -61,6 +78,7 @@ def texts() -> dict[Path, str]:
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "api.md": _with_section((DOCS / "api.md").read_text(encoding="utf-8"), "scopes", _scopes()),
         DOCS / "configuration.md": configuration,
+        DOCS / "incidents.md": INCIDENTS_HEAD + _incidents(),
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
         DOCS / "asyncapi.json": asyncapi_text(),
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
@@ -89,6 +107,21 @@ def _bookings(text: str) -> str:
             rows.append((f"`{state}`", "every event" if whole else events, f"`{reason}`"))
     text = _with_section(text, "states", f"```mermaid\n{state_diagram().rstrip()}\n```\n")
     return _with_section(text, "refusals", f"\n{_table(REFUSAL_COLUMNS, rows)}\n")
+
+
+def _incidents() -> str:
+    """Each kind, with a link to its page."""
+    rows = [
+        (
+            f"[`{kind}`]({runbook(kind)})",
+            rule.severity,
+            rule.found.removeprefix("by_"),
+            rule.by_itself,
+            rule.advice,
+        )
+        for kind, rule in KINDS.items()
+    ]
+    return _table(INCIDENT_COLUMNS, rows)
 
 
 def _drivers(text: str) -> str:

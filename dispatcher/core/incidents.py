@@ -167,8 +167,8 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.KEY_PROBABLY_IN_CAR: KindRule(
             "warning",
             Found.BY_FACT,
-            ("Call the member: a slot was opened for the key and shut empty. Most find it in the car."),
-            by_itself=("The badge opens a slot again, as often as it asks; closes when the key hangs in a slot."),
+            "Call the member: a slot was opened for the key and shut empty. Most find it in the car.",
+            by_itself="The badge opens a slot again, as often as it asks; closes when the key hangs in a slot.",
         ),
         IncidentKind.SLOT_OPENED_NOTHING_TAKEN: KindRule(
             "info",
@@ -244,7 +244,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.READER_REPLACED: KindRule(
             "urgent",
             Found.BY_FACT,
-            ("Look at the reader: another one answers in its place. Pair it only if you know who put it there."),
+            "Look at the reader: another one answers in its place. Pair it only if you know who put it there.",
             by_itself=(
                 "The box takes no badge from it, and tries the key of this place every few seconds; "
                 "closes when that is proved."
@@ -299,11 +299,8 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.DOOR_LEFT_OPEN: KindRule(
             "urgent",
             Found.BY_STATE,
-            (
-                "Have somebody shut it: whoever passes can take the key that hangs there, and no key "
-                "can be returned into it."
-            ),
-            by_itself=("Releases no other slot for it; notes every key that goes. Closes when the slot is shut."),
+            "Have somebody shut it: whoever passes can take the key that hangs there.",
+            by_itself="Notes every key that goes, and lights shut slots first for returns; closes when it is shut.",
         ),
         IncidentKind.CABINET_NEARLY_FULL: KindRule(
             "warning",
@@ -340,7 +337,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "info",
             Found.BY_FACT,
             "Look at the vehicle, or ask the member: it was brought back at once, unused.",
-            by_itself=("The member keeps the right to the end of the booking; closes when the key is taken again."),
+            by_itself="The member keeps the right to the end of the booking; closes when the key is taken again.",
         ),
         IncidentKind.RETURN_DOUBTFUL: KindRule(
             "urgent",
@@ -364,24 +361,24 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "warning",
             Found.BY_FACT,
             "Have the 12 V battery charged or replaced: the next start may fail.",
-            by_itself="Closes when the battery has recovered, or when the engine runs.",
+            by_itself="Closes when it has 300 mV more than the limit at rest.",
         ),
         IncidentKind.VEHICLE_LOW_ENERGY: KindRule(
             "info",
             Found.BY_FACT,
             "See whether its next booking needs more than it has; have it charged or filled.",
-            by_itself="Closes when it has been charged or filled.",
+            by_itself="Closes when it has some percent more than the limit.",
         ),
         IncidentKind.VEHICLE_NOT_READY: KindRule(
             "warning",
             Found.BY_STATE,
-            ("Have it charged or filled before the booking begins, or offer the member another vehicle."),
-            by_itself=("Keeps the booking; closes when it charges, has enough, or the booking has begun or gone."),
+            "Have it charged or filled before the booking begins, or offer the member another vehicle.",
+            by_itself="Keeps the booking; closes when it charges, has enough, or the booking has begun or gone.",
         ),
         IncidentKind.VEHICLE_SILENT: KindRule(
             "warning",
             Found.BY_STATE,
-            ("Look whether the tracker has power: start with vehicles that have just been in a workshop."),
+            "Look whether the tracker has power: start with vehicles that have just been in a workshop.",
             by_itself=(
                 "Keys go in and out as ever, without odometer, energy and bay; closes with the first "
                 "word of the tracker."
@@ -396,7 +393,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
         IncidentKind.ODOMETER_WITHOUT_RENTAL: KindRule(
             "warning",
             Found.BY_FACT,
-            ("Find out who drove it: ask the workshop, look for a spare key, and compare with `return_doubtful`."),
+            "Find out who drove it: ask the workshop, look for a spare key, and compare with `return_doubtful`.",
             7 * DAY_MS,
             by_itself="Counts the kilometres for no rental; closes after seven days.",
         ),

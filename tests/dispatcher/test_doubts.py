@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import insert, update
 
 from contract.facts import (
-    AccessGranted,
     DeviceBack,
     DeviceLost,
     DoorClosed,
@@ -19,75 +18,24 @@ from contract.facts import (
 )
 from contract.messages import SlotState
 from dispatcher.core.booking_states import BookingState
-from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import IncidentKind
-from dispatcher.core.patience import Patience
 from dispatcher.core.reconcile import FACTS_PATIENCE_S
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.incidents import all_incidents
-from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.schema import bookings, key_states, slot_states, vehicle_readings
-from dispatcher.store.timed import run_timed
-from tests.dispatcher.fake_box import FakeBox
+from tests.dispatcher.scene import UNDER_1, Scene
 from tests.dispatcher.small_fleet import (
     CABINET,
     HOUR,
     MINUTE,
     NOW_MS,
-    OTHER_CABINET,
     RULES,
     book,
     incidents,
-    new_database,
     take,
 )
 
 SLOT_1 = f"{CABINET}/1"
-UNDER_1: dict[str, Any] = {"grant": "grant-1", "badge": "ref-1"}
-
-
-class Scene:
-    """A database, one box that is online, and timed work."""
-
-    def __init__(self, rules: FleetRules = RULES) -> None:
-        self.database = new_database()
-        self.box = FakeBox()
-        self.rules = rules
-        self.now_ms = NOW_MS
-        self.patience = Patience()
-        self._write(keep_presence, self.box.presence(), NOW_MS)
-
-    def _write(self, work: Any, *arguments: Any) -> None:
-        self.database.write_now(lambda connection: work(connection, *arguments))
-
-    def tell(self, kind: type[Any], **fields: Any) -> None:
-        self.box.now_ms = self.now_ms
-        seq = self.box.note(kind, **fields)
-        take(self.database, self.box.batch(seq), now_ms=self.now_ms)
-
-    def report(self, *slots: SlotState, **changes: Any) -> None:
-        self.box.now_ms, self.box.slots = self.now_ms, slots
-        self._write(keep_reported, self.box.report(**changes), self.now_ms)
-
-    def pass_s(self, seconds: float, *, heard: bool = True) -> list[tuple[str, str, bool]]:
-        self.now_ms += round(seconds * 1000)
-        ears = Hearing(
-            True,
-            NOW_MS,
-            1.0,
-            {CABINET: 1.0, OTHER_CABINET: 1.0} if heard else {},
-            line_s=self.now_ms / 1000,
-            patience=self.patience,
-        )
-        self._write(run_timed, self.rules, ears, self.now_ms)
-        return incidents(self.database)
-
-    def execute(self, statement: Any) -> None:
-        self.database.write_now(lambda connection: connection.execute(statement))
-
-    def open_slot(self, purpose: Purpose, **fields: Any) -> None:
-        self.tell(AccessGranted, reader="reader-1", slot=1, purpose=purpose, key="key-1", **UNDER_1, **fields)
-        self.tell(DoorOpened, slot=1, released=True)
 
 
 @pytest.fixture
@@ -356,7 +304,7 @@ DRIVEN = IncidentKind.ODOMETER_WITHOUT_RENTAL
 
 def _rental(scene: Scene, number: int, start_m: int, end_m: int | None, **at_return: Any) -> None:
     book(scene.database, number, start_ms=NOW_MS + number * 3 * HOUR)
-    right = {"grant": f"grant-{number}", "badge": "ref-1"}
+    right: dict[str, Any] = {"grant": f"grant-{number}", "badge": "ref-1"}
     taken = VehicleReading(age_s=60, odometer_m=start_m, ignition=False)
     scene.tell(KeyTaken, slot=1, identity=Identity.READ, key="key-1", vehicle=taken, **right)
     scene.now_ms += 30 * MINUTE

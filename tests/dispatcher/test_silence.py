@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from contract.messages import Presence
 from dispatcher.core.hearing import Hearing
@@ -16,7 +16,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.incidents import all_incidents
 from dispatcher.store.links import keep_presence
 from dispatcher.store.reachability import reachable_cabinets
-from dispatcher.store.schema import cabinets
+from dispatcher.store.schema import cabinet_links, cabinets
 from dispatcher.store.timed import run_timed
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import NOW_MS, RULES, new_database
@@ -150,5 +150,5 @@ def test_the_cabinets_of_a_storm_cannot_be_reached_whatever_their_presence_says(
     for number in range(5):
         presence(database, FakeBox(f"more-{number}").presence(online=False))
     pass_to(database, NOW_MS + (SILENT_S + 1) * 1000)
-    database.write_now(lambda connection: connection.exec_driver_sql("UPDATE cabinet_links SET online = 1"))
+    database.write_now(lambda connection: connection.execute(update(cabinet_links).values(online=True)))
     assert database.read_now(reachable_cabinets) == {"cab-a", "cab-b", "more-5", "more-6"}
