@@ -12,7 +12,7 @@ from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope, needs
 from dispatcher.api.values import Answer, Id, Listing, PageQuery, instant_of, next_cursor, page_request
-from dispatcher.core.rules import Standing
+from dispatcher.core.rules import Role, Standing
 from dispatcher.store.members import Badge, Member, MemberSearch, badges_of, member_by_id, members_page
 
 router = resource("members", read=Scope.MEMBERS_READ, write=Scope.MEMBERS_WRITE)
@@ -23,6 +23,8 @@ class MemberOut(Answer):
     name: str
     organisation_id: str | None
     standing: Standing
+    role: Role
+    """Staff and third parties are given service orders; a third party books nothing."""
 
 
 class BadgeOut(Answer):
@@ -78,6 +80,7 @@ def _fields(member: Member) -> dict[str, str | None]:
         "name": member.name,
         "organisation_id": member.organisation_id,
         "standing": member.standing,
+        "role": member.role,
     }
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from dispatcher.core.availability import NotFree
+from dispatcher.core.life_cycles import NetworkReason, NetworkRefused
 from dispatcher.core.rules import BookingReason, Refused
 from dispatcher.core.windows import Window, to_utc
 from dispatcher.instants import TIME_WITHOUT_OFFSET
@@ -43,7 +44,7 @@ class ApiReason(StrEnum):
     TOO_MANY_CODES = "too_many_codes"
 
 
-Reason = ApiReason | BookingReason
+Reason = ApiReason | BookingReason | NetworkReason
 
 PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
     {
@@ -105,6 +106,27 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.BOOKING_COMPLETED: (409, "The booking is completed"),
         BookingReason.BOOKING_CANCELLED: (409, "The booking is cancelled"),
         BookingReason.BOOKING_NO_SHOW: (409, "The booking was a no-show"),
+        NetworkReason.LIFE_CYCLE_BACKWARDS: (409, "A life cycle goes forwards only"),
+        NetworkReason.KEY_IS_OUT: (409, "The key is out"),
+        NetworkReason.HAS_BOOKINGS: (409, "Bookings or orders hold it"),
+        NetworkReason.HAS_KEYS: (409, "Keys live there"),
+        NetworkReason.HAS_VEHICLES: (409, "Vehicles live there"),
+        NetworkReason.HAS_CABINETS: (409, "Its cabinets are in use"),
+        NetworkReason.STATION_RETIRED: (409, "The station is retired"),
+        NetworkReason.CABINET_RETIRED: (409, "The cabinet is retired"),
+        NetworkReason.VEHICLE_RETIRED: (409, "The vehicle is retired"),
+        NetworkReason.SLOT_TAKEN: (409, "Another key lives in that slot"),
+        NetworkReason.SLOT_NOT_IN_USE: (409, "The slot is spare or out of use"),
+        NetworkReason.NO_SUCH_SLOT: (422, "The cabinet has no such slot"),
+        NetworkReason.NO_SUCH_STATION: (422, "There is no such station"),
+        NetworkReason.NO_SUCH_CABINET: (422, "There is no such cabinet"),
+        NetworkReason.NO_SUCH_VEHICLE: (422, "There is no such vehicle"),
+        NetworkReason.NO_SUCH_ORGANISATION: (422, "There is no such organisation"),
+        NetworkReason.CREDENTIAL_IN_USE: (409, "Another one has this credential"),
+        NetworkReason.BADGE_REVOKED: (409, "The badge is revoked"),
+        NetworkReason.PIN_LENGTH: (422, "The PIN has another number of digits"),
+        NetworkReason.MEMBER_ERASED: (409, "The member is erased"),
+        NetworkReason.NOT_OUR_ROW: (409, "The record was written past this program"),
     }
 )
 """Status and title of each: 422 where the request is wrong at any time, 409 where the world is against it."""
@@ -211,11 +233,11 @@ class Refusal(Exception):
         return ProblemResponse(content, self.problem.status, self.headers, MEDIA_TYPE)
 
 
-def fault_of(refused: Refused) -> FieldFault:
+def fault_of(refused: Refused | NetworkRefused) -> FieldFault:
     return FieldFault(field=refused.field, value=refused.value, expected=refused.expected)
 
 
-def refusal_of(refused: Refused, **more: Any) -> Refusal:
+def refusal_of(refused: Refused | NetworkRefused, **more: Any) -> Refusal:
     """A rule's refusal as the API tells it."""
     detail = f"{refused.field} is {refused.value}; expected {refused.expected}"
     return Refusal(refused.reason, detail, [fault_of(refused)], **more)

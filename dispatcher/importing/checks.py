@@ -38,6 +38,8 @@ class Stored:
     ids: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By kind."""
     cabinet_slots: Mapping[str, int] = field(default_factory=dict)
+    slot_uses: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Of slots that are spare or out of use."""
     badge_of_credential: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, KeyRow] = field(default_factory=dict)
     tags: Sequence[TagRow] = ()
@@ -132,6 +134,9 @@ def _keys_without_place(rows: Sequence[Placed], stored: Stored) -> Iterator[Faul
             elif key.home_cabinet_id in cabinets:
                 expected = f"at least {key.home_slot}, the slot where key {key.id} lives"
                 yield fault_at(cabinets[key.home_cabinet_id], "slots", expected)
+        use = stored.slot_uses.get((key.home_cabinet_id, key.home_slot))
+        if use is not None and key.id in places:
+            yield fault_at(places[key.id], "home_slot", f"a slot in use; this one is {use.replace('_', ' ')}")
         other = at_home.setdefault((key.home_cabinet_id, key.home_slot), key.id)
         if other != key.id and key.id in places:
             expected = f"a slot of its own; key {other} lives there in {key.home_cabinet_id}"

@@ -25,6 +25,7 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.store.isolation import isolated, set_apart
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
+from dispatcher.store.spread import spread_computed
 from dispatcher.store.unfounded import settle_rows
 from dispatcher.store.upsert import upsert
 
@@ -74,7 +75,8 @@ class DesiredMaker:
                     material = material_of(connection, cabinet_id, horizon_ms(self.rules, now_ms))
                     without_origin += material.without_origin
                     desired = desired_content(box, material, fleet.keys, self.rules, now_ms)
-                    self._store(connection, desired, material, stored, now_ms)
+                    version = self._store(connection, desired, material, stored, now_ms)
+                    spread_computed(connection, cabinet_id, version)
             except OperationalError:
                 raise  # the database cannot now: nothing is wrong with this cabinet
             except ValueError as error:  # a row that the contract refuses, or too large without any grant
@@ -88,13 +90,14 @@ class DesiredMaker:
 
     def _store(
         self, connection: Connection, desired: Desired, material: Material, stored: Row[Any], now_ms: int
-    ) -> None:
+    ) -> int:
+        """The version under which it stands."""
         digest = content_digest(desired)
         held = stored.desired_version_held or 0
         if stored.digest == digest and held <= stored.version:
             _computed(connection, desired.cabinet, now_ms, refused=None)
             _keep_grants(connection, desired.model_copy(update={"version": stored.version}), material)
-            return
+            return int(stored.version)
         if held > stored.version:  # our database was put back: what the box holds under that number is not known
             connection.execute(_NO_GRANTS, {"cabinet": desired.cabinet})
         version = next_version(stored.version, held, now_ms)
@@ -109,6 +112,7 @@ class DesiredMaker:
         }
         _computed(connection, desired.cabinet, now_ms, refused=None, **values)
         _keep_grants(connection, numbered, material)
+        return version
 
 
 def mark_dirty(connection: Connection, cabinet_id: str) -> None:

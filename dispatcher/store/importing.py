@@ -28,6 +28,7 @@ from dispatcher.store.schema import (
     organisations,
     pool_members,
     pools,
+    slot_uses,
     stations,
     vehicles,
 )
@@ -230,6 +231,7 @@ def _stored(connection: Connection) -> Stored:
             if kind not in WITHOUT_ID
         },
         cabinet_slots=_pairs(connection, select(cabinets.c.id, cabinets.c.slots)),
+        slot_uses={(row.cabinet_id, row.slot): row.use for row in connection.execute(select(slot_uses))},
         badge_of_credential=_pairs(connection, select(badges.c.credential, badges.c.id)),
         keys={row["id"]: KeyRow.model_construct(**row) for row in connection.execute(select(keys)).mappings()},
         tags=[_tag(row) for row in connection.execute(select(key_tags)).mappings()],

@@ -11,7 +11,7 @@ from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import badges, members
 
-_FIELDS = (members.c.id, members.c.name, members.c.organisation_id, members.c.standing)
+_FIELDS = (members.c.id, members.c.name, members.c.organisation_id, members.c.standing, members.c.role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Member:
     name: str
     organisation_id: str | None
     standing: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dispatcher.store.incidents import OpenIncident, close_aged, open_incidents,
 from dispatcher.store.keys import keys_in_doubt
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
+from dispatcher.store.spread import settle_spread
 
 OVERDUE = frozenset({IncidentKind.KEY_OVERDUE, IncidentKind.SERVICE_ORDER_OVERDUE})
 
@@ -49,6 +50,7 @@ def _reconcile(
     known = open_incidents(connection)
     overdue, waiting = _overdue(connection, rules, past, known)
     begin_blocks(connection, now_ms)
+    settle_spread(connection, now_ms)
     picture = Picture(
         keys=keys_in_doubt(connection),
         bookings=overdue,

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from dispatcher.api.app import PARTS
 from dispatcher.api.gate import BODY_BYTES_MAX
 from dispatcher.api.problems import PROBLEMS, ApiReason
+from dispatcher.core.life_cycles import NetworkReason
 from dispatcher.core.rules import BookingReason
 from runtime.health import Check
 from tests.dispatcher.api_client import TOKEN, Api, running_api
@@ -269,7 +270,7 @@ async def test_readiness_is_what_the_checks_say(api: Api) -> None:
 
 
 def test_every_reason_has_a_status_and_a_title() -> None:
-    assert set(PROBLEMS) == {*ApiReason, *BookingReason}
+    assert set(PROBLEMS) == {*ApiReason, *BookingReason, *NetworkReason}
 
 
 def test_the_document_describes_errors_as_problems_and_asks_for_a_token(api: Api) -> None:

@@ -51,6 +51,8 @@ from dispatcher.store.schema.picture import (
     vehicle_positions,
     vehicle_readings,
 )
+from dispatcher.store.schema.slots import SLOT_USES, slot_uses
+from dispatcher.store.schema.spread import badge_spread
 from dispatcher.store.schema.vehicles_out import BLOCK_KINDS, blocks
 
 __all__ = [
@@ -66,11 +68,13 @@ __all__ = [
     "LIVE_BOOKING_STATES",
     "POOL_STATES",
     "ROLES",
+    "SLOT_USES",
     "STANDINGS",
     "WEBHOOK_STATES",
     "audit",
     "badge_pins",
     "badge_sightings",
+    "badge_spread",
     "badges",
     "blocks",
     "booking_drivers",
@@ -106,6 +110,7 @@ __all__ = [
     "refusals",
     "rentals",
     "slot_states",
+    "slot_uses",
     "stations",
     "stored_answers",
     "vehicle_positions",

@@ -1,0 +1,88 @@
+"""Cabinets and their slots: put in and out of service, kept spare."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path
+from sqlalchemy import Connection
+
+from dispatcher.api.cabinets import CabinetDetailOut, read_cabinet
+from dispatcher.api.context import Caller, Context
+from dispatcher.api.network_writes import Change, Row, Why, changed, different, written
+from dispatcher.api.problems import not_found
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
+from dispatcher.api.values import Answer, Body, Id
+from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
+from dispatcher.store.changes import Author
+from dispatcher.store.fleet_desk import FleetDesk
+from dispatcher.store.registry import cabinet_fields
+from dispatcher.store.slots import slot_uses_of
+
+router = resource("cabinets", read=Scope.FLEET_READ, write=Scope.FLEET_WRITE)
+
+SlotInPath = Annotated[int, Path(ge=1, le=128)]  # contract.values.Slot
+
+
+class CabinetChange(Change):
+    station_id: Id | None = None
+    """Its main station. Not while somebody is to take a key there."""
+    life_cycle: LifeCycle | None = None
+
+
+class SlotChange(Body):
+    use: Literal["normal", "spare", "out_of_use"]
+    """In slots that are spare or out of use no key lives."""
+    reason: Why | None = None
+
+
+class SlotUseOut(Answer):
+    cabinet_id: str
+    slot: int
+    use: Literal["normal", "spare", "out_of_use"]
+
+
+class SlotUseList(Answer):
+    items: list[SlotUseOut]
+    """Those that are not in normal use."""
+
+
+@router.patch("/{cabinet_id}", responses=answers(400, 404, 409, 413, 422))
+async def change_cabinet(
+    context: Context, caller: Caller, cabinet_id: Id, change: CabinetChange
+) -> CabinetDetailOut:
+    """Put a cabinet in or out of service, or at another station."""
+    sent = different(change, frozenset(CabinetChange.model_fields))
+    await changed(context, caller, change.reason, Thing.CABINETS, ("cabinet", cabinet_id), sent)
+    return await read_cabinet(context, cabinet_id)
+
+
+@router.patch("/{cabinet_id}/slots/{slot}", responses=answers(400, 404, 409, 413, 422))
+async def change_slot(
+    context: Context, caller: Caller, cabinet_id: Id, slot: SlotInPath, change: SlotChange
+) -> SlotUseOut:
+    """Keep a slot spare, or out of use until it is repaired."""
+    use = None if change.use == "normal" else change.use
+
+    def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
+        return FleetDesk(connection, by, context.random_bytes).set_slot_use(cabinet_id, slot, use)
+
+    await written(context, caller, change.reason, work, ("cabinet", cabinet_id))
+    return SlotUseOut(cabinet_id=cabinet_id, slot=slot, use=change.use)
+
+
+@router.get("/{cabinet_id}/slots", responses=answers(404, 422))
+async def list_slot_uses(context: Context, cabinet_id: Id) -> SlotUseList:
+    """The slots of a cabinet that are spare or out of use."""
+
+    def read(connection: Connection) -> SlotUseList | None:
+        if cabinet_fields(connection, cabinet_id) is None:
+            return None
+        uses = slot_uses_of(connection, cabinet_id)
+        return SlotUseList.model_validate(
+            {"items": [{"cabinet_id": cabinet_id, "slot": slot, "use": use} for slot, use in uses.items()]}
+        )
+
+    found = await context.database.read(read)
+    if found is None:
+        raise not_found("cabinet", cabinet_id)
+    return found

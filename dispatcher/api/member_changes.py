@@ -1,0 +1,72 @@
+"""Members: added, changed, suspended, given badges. No number of a badge is ever answered."""
+
+from fastapi import Response
+
+from dispatcher.api.badges import OwnedBadgeOut, read_badge
+from dispatcher.api.context import Caller, Context
+from dispatcher.api.members import MemberDetailOut, read_member
+from dispatcher.api.network_writes import Change, Name, Why, at_people_desk, different
+from dispatcher.api.resources import answers, resource
+from dispatcher.api.scopes import Scope
+from dispatcher.api.values import Body, Id
+from dispatcher.core.rules import Role, Standing
+from dispatcher.importing.rows import Credential
+
+router = resource("members", write=Scope.MEMBERS_WRITE)
+
+
+class NewMember(Body):
+    name: Name
+    """Of a person, or of a firm that is a third party."""
+    organisation_id: Id | None = None
+    role: Role = "member"
+    standing: Standing = "active"
+    reason: Why | None = None
+
+
+class MemberChange(Change):
+    name: Name | None = None
+    organisation_id: Id | None = None
+    """null: of none any more."""
+    role: Role | None = None
+    standing: Standing | None = None
+    """Not active: booked rights come off the boxes; a key that is out can always come back."""
+
+
+class NewBadge(Body):
+    credential: Credential
+    """Type and number, such as `calypso:00000000075BCD15`. Never answered back."""
+    reason: Why | None = None
+
+
+@router.post("", status_code=201, responses=answers(400, 409, 413, 422))
+async def create_member(context: Context, caller: Caller, wanted: NewMember, response: Response) -> MemberDetailOut:
+    columns = wanted.model_dump(exclude={"reason"})
+    made = await at_people_desk(context, caller, wanted.reason, lambda desk: desk.add_member(columns))
+    response.headers["location"] = f"/api/v1/members/{made['id']}"
+    return await read_member(context, str(made["id"]))
+
+
+@router.patch("/{member_id}", responses=answers(400, 404, 409, 413, 422))
+async def change_member(context: Context, caller: Caller, member_id: Id, change: MemberChange) -> MemberDetailOut:
+    """Change a member's name, organisation, role or standing."""
+    sent = different(change, frozenset({"name", "role", "standing"}))
+    what = ("member", member_id)
+    await at_people_desk(context, caller, change.reason, lambda desk: desk.change_member(member_id, sent), what)
+    return await read_member(context, member_id)
+
+
+@router.post("/{member_id}/badges", status_code=201, responses=answers(400, 404, 409, 413, 422))
+async def add_badge(
+    context: Context, caller: Caller, member_id: Id, wanted: NewBadge, response: Response
+) -> OwnedBadgeOut:
+    """Give a member a badge. It opens what is booked as soon as the boxes are told."""
+    made = await at_people_desk(
+        context,
+        caller,
+        wanted.reason,
+        lambda desk: desk.add_badge(member_id, wanted.credential),
+        ("member", member_id),
+    )
+    response.headers["location"] = f"/api/v1/badges/{made['id']}"
+    return await read_badge(context, str(made["id"]))
