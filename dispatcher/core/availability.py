@@ -9,6 +9,7 @@ from dispatcher.core.booking_states import HOLDING_STATES, BookingState, is_over
 from dispatcher.core.rules import BookingReason, FleetRules
 from dispatcher.core.windows import DAY_MS, Window, round_down, round_up
 
+NEVER_MS = (1 << 62) - 1  # later than any time that a column holds
 SOON_MS = DAY_MS  # where a key is today says little of where it will be tomorrow
 
 FREE_LATER = (
@@ -43,6 +44,8 @@ class VehicleView:
     """It has a key in service that lives in a cabinet in service."""
     key_place: KeyPlace
     holdings: tuple[Holding, ...]
+    known_until_ms: int = NEVER_MS
+    """Holdings that start later than this are not among them; at this instant one starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) 
     if reason is None:
         return None
     if reason in FREE_LATER:
-        within = Window(window.start_ms, now_ms + rules.horizon_ms)
+        within = Window(window.start_ms, min(now_ms + rules.horizon_ms, vehicle.known_until_ms))
         interval = next_free(
             occupied(vehicle.holdings, now_ms), within, max(window.length_ms, rules.minimum_ms), rules.grid_ms
         )

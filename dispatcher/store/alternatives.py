@@ -1,17 +1,17 @@
 """What could be booked instead: the same category for the same window, where the cabinet can be told."""
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 
-from contract.places import EARTH_RADIUS_M, Place, distance_m
+from contract.places import Place, distance_m
 from dispatcher.core.availability import by_fit, judge
 from dispatcher.core.grants import horizon_ms
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import Window
 from dispatcher.store.booking_requests import Alternative
+from dispatcher.store.nearby import box_around
 from dispatcher.store.reachability import reachable_cabinets
 from dispatcher.store.schema import stations, vehicles
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicles_of, views
@@ -19,8 +19,6 @@ from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicles_of, views
 ALTERNATIVES_MAX = 5  # what fits on a phone
 WITHIN_M = 15_000  # nobody crosses a city's region for a car
 STATIONS_LOOKED_AT = 12  # each costs a few reads, and a crowded evening asks for many
-DEGREE_M = EARTH_RADIUS_M * math.pi / 180  # of latitude
-NARROWEST = 0.01  # of a degree of longitude beside one of latitude: at the poles all longitudes are near
 
 _HERE = select(stations.c.latitude, stations.c.longitude).where(stations.c.id == bindparam("station"))
 _NEAR = select(stations.c.id, stations.c.latitude, stations.c.longitude).where(
@@ -83,14 +81,7 @@ def alternatives(
 def _stations(connection: Connection, asked: Asked) -> list[tuple[str, int]]:
     """The station itself and those around it, nearest first, with metres between."""
     here = Place(*connection.execute(_HERE, {"station": asked.station_id}).one())
-    high = WITHIN_M / DEGREE_M
-    wide = high / max(math.cos(math.radians(here.latitude)), NARROWEST)
-    box = {
-        "south": here.latitude - high,
-        "north": here.latitude + high,
-        "west": here.longitude - wide,
-        "east": here.longitude + wide,
-    }
+    box = box_around(here, WITHIN_M)
     rows = connection.execute(_NEAR, {"station": asked.station_id, "category": asked.category, **box})
     far = [(round(distance_m(here, Place(row.latitude, row.longitude))), str(row.id)) for row in rows]
     nearest = sorted(far, key=lambda it: (it[1] != asked.station_id, it))
@@ -108,7 +99,7 @@ def _free_at(
     here = vehicles_of(connection, VehicleFilter(station_id, asked.category, in_use=True))
     found = {vehicle.id: vehicle for vehicle in here if vehicle.id not in without}
     silent = silent_towards(connection, rules, list(found.values()), asked.window.start_ms, now_ms)
-    fitting = by_fit(views(connection, list(found.values()), now_ms), asked.window, now_ms)
+    fitting = by_fit(views(connection, list(found.values()), now_ms, around=asked.window), asked.window, now_ms)
     return [
         found[view.vehicle_id]
         for view in fitting

@@ -43,6 +43,7 @@ from dispatcher.store.bookings import (
 )
 from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
+from dispatcher.store.looking import with_next_free
 from dispatcher.store.members import people
 from dispatcher.store.pools import check_account
 from dispatcher.store.registry import station_exists
@@ -75,7 +76,7 @@ class BookingDesk:
         if isinstance(candidates, Refused):
             return Declined(candidates)
         silent = silent_towards(self.connection, self.rules, candidates, wanted.window.start_ms, self.now_ms)
-        fitting = by_fit(views(self.connection, candidates, self.now_ms), wanted.window, self.now_ms)
+        fitting = by_fit(self._views(candidates, wanted.window), wanted.window, self.now_ms)
         not_free = []
         for view in sorted(fitting, key=lambda view: view.vehicle_id in silent):
             verdict = judge(self.rules, view, wanted.window, self.now_ms)
@@ -89,7 +90,8 @@ class BookingDesk:
                 verdict = NotFree(view.vehicle_id, BookingReason.VEHICLE_NOT_FREE, None)
             not_free.append(verdict)
         asked = Asked(candidates[0].home_station_id, candidates[0].category, wanted.window)
-        declined = none_free(wanted, tuple(not_free))
+        verdicts = with_next_free(self.connection, self.rules, candidates, wanted.window, self.now_ms, not_free)
+        declined = none_free(wanted, verdicts)
         return replace(declined, alternatives=self.alternatives(asked, candidates))
 
     def change(self, booking: Booking, wanted: WantedChange) -> Booking | Declined:
@@ -292,6 +294,9 @@ class BookingDesk:
         why = Refused(BookingReason.VEHICLE_NOT_FREE, "end", utc_text(wanted.end_ms), expected)
         verdict = judge(self.rules, view, wanted.window, self.now_ms)
         return Declined(why, (verdict,) if verdict else (), latest_ms if possible else None)
+
+    def _views(self, candidates: Sequence[Vehicle], window: Window) -> list[VehicleView]:
+        return views(self.connection, candidates, self.now_ms, around=window)
 
     def _view(self, booking: Booking) -> VehicleView:
         """Its vehicle, as if it did not hold it."""

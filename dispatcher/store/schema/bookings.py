@@ -2,6 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, Index, String, text
 
+from dispatcher.core.booking_states import BookingState
 from dispatcher.store.columns import id_, in_list, integer, long_text, ms, number, one_of, origin, ref, word
 from dispatcher.store.schema.base import BOOKING_STATES, LIVE_BOOKING_STATES, table
 
@@ -45,6 +46,12 @@ Index(  # what the overlap is checked by: only live bookings, so its size does n
     bookings.c.start_ms,
     sqlite_where=text(in_list("state", LIVE_BOOKING_STATES)),
     postgresql_where=text(in_list("state", LIVE_BOOKING_STATES)),
+)
+Index(  # whose keys are out: few of all
+    "ix_bookings_vehicle_active",
+    bookings.c.vehicle_id,
+    sqlite_where=text(f"state = '{BookingState.ACTIVE}'"),
+    postgresql_where=text(f"state = '{BookingState.ACTIVE}'"),
 )
 Index(  # what timed work asks for every few seconds
     "ix_bookings_state",

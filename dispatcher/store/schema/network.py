@@ -16,6 +16,7 @@ stations = table(
     flag("public"),
     word("life_cycle"),
     one_of("life_cycle", LIFE_CYCLES),
+    Index(None, "latitude", "longitude"),
 )
 cabinets = table(
     "cabinets",
