@@ -9,6 +9,7 @@ dispatcher token new NAME --scopes SCOPE,... [--expires TIME] --config dispatche
 dispatcher token list --config dispatcher.toml
 dispatcher token revoke NAME --config dispatcher.toml
 dispatcher badge-key --config dispatcher.toml --cabinet ID
+dispatcher member export --config dispatcher.toml --reason TEXT ID
 
 Whatever is wrong with the input is a line on stderr, and the exit status is 2.
 """
@@ -29,7 +30,9 @@ from dispatcher.config import DispatcherConfig, load_config, read_database_url, 
 from dispatcher.importing.faults import ImportRefused
 from dispatcher.importing.files import read_files
 from dispatcher.new_keys import write_new_keys
+from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.database import Database, in_one_line
+from dispatcher.store.export import Document, as_json, export_member
 from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import WrongSchema, migrate, pending
 from dispatcher.store.origin import Origin
@@ -49,6 +52,8 @@ sign: you say that it is right as it stands, whoever wrote it. Run it once, afte
 signatures or after the origin key was lost, and only on a database that you trust. At any other time an unsigned
 row is one that somebody wrote past the program: then find out who, cancel the booking, import the rest again.
 """
+
+COMMAND_LINE = "command-line"  # the author, in the audit record
 
 Command = Callable[[argparse.Namespace, Clock], None]
 T = TypeVar("T")
@@ -97,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
     token = commands.add_parser("token", help="make, list and revoke tokens of the API")
     add_token_commands(token, _say)
+    members = commands.add_parser("member", help="give out what is known of a member")
+    exporting = members.add_subparsers(dest="member_command", required=True, metavar="COMMAND").add_parser(
+        "export", help="print all that is known of a member, as JSON"
+    )
+    exporting.set_defaults(run=_export_member)
+    exporting.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
+    exporting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit record; no names")
+    exporting.add_argument("id", metavar="ID", help="id of the member")
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser
@@ -173,6 +186,24 @@ def _badge_key(options: argparse.Namespace, _clock: Clock) -> None:
     if known is None:
         raise ConfigError(f"--cabinet {options.cabinet!r}: expected the id of an imported cabinet")
     _say(cabinet_digest_key(secret, options.cabinet).hex())
+
+
+def _export_member(options: argparse.Namespace, clock: Clock) -> None:
+    now_ms = clock.now_ms()
+
+    def work(connection: Connection) -> Document | None:
+        action = AuditAction.MEMBER_EXPORTED
+        with connection.begin_nested() as trial:
+            record(connection, now_ms, COMMAND_LINE, action, options.id, reason=options.reason)
+            document = export_member(connection, options.id, now_ms)
+            if document is None:
+                trial.rollback()
+        return document
+
+    document = _write(load_config(options.config), work)
+    if document is None:
+        raise ConfigError(f"ID {options.id!r}: expected the id of a member")
+    _say(as_json(document))
 
 
 def _write(config: DispatcherConfig, work: Callable[[Connection], T]) -> T:

@@ -23,7 +23,7 @@ from runtime.addresses import is_loopback, require_loopback_or_secured
 from runtime.config import ConfigError, Settings, load_toml
 from runtime.logs import LogFormat, LogLevel
 from runtime.mqtt_settings import MqttSettings
-from runtime.paths import FOLDER, LocalFile
+from runtime.paths import FOLDER, LocalFile, NewFile
 
 
 class DatabaseSettings(Settings):
@@ -38,6 +38,9 @@ class DatabaseSettings(Settings):
     password_file: LocalFile | None = None
     """File with the password of PostgreSQL's role, in one line. Without it libpq's own ways are left: none on a
     socket, `PGPASSWORD` or `~/.pgpass`."""
+    erasures_file: NewFile | None = None
+    """Append-only list of erased members, ids only: a restore erases them again. Without it no member is erased. On
+    another disk than the database, and in no backup of it."""
 
     @field_validator("url")
     @classmethod

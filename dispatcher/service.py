@@ -17,6 +17,7 @@ from dispatcher.config import DispatcherConfig, read_database_url, read_keys
 from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
 from dispatcher.metrics import monitored
 from dispatcher.store.database import Database, in_one_line
+from dispatcher.store.erasure_list import ErasureList
 from dispatcher.store.migrate import WrongSchema, make_ready
 from dispatcher.store.origin import Origin
 from dispatcher.store.postgresql import UnfitServer
@@ -81,6 +82,8 @@ async def serve_http(
         line_clock=line_clock,
         random_bytes=os.urandom,
         rules=config.rules,
+        retention=config.retention,
+        erasures=None if config.database.erasures_file is None else ErasureList(config.database.erasures_file),
         digest_secret=dispatcher.digest_secret,
         wake=dispatcher.changed,
     )

@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from dispatcher.api.counters import ApiCounters
+from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.database import Database
+from dispatcher.store.erasure_list import ErasureList
 from dispatcher.store.ids import RandomBytes
 from runtime.clocks import Clock, LineClock
 
@@ -26,6 +28,9 @@ class ApiContext:
     """The master secret of all cabinets: what release codes are made under."""
     wake: Callable[[], None]
     """Called after a write that changed rights: the publisher looks at once instead of at its next round."""
+    retention: Retention = field(default_factory=Retention)
+    erasures: ErasureList | None = None
+    """Where erasures are kept outside the database; without it nobody is erased."""
     counters: ApiCounters = field(default_factory=ApiCounters)
     running: set[str] = field(default_factory=set)
     """Requests with an `Idempotency-Key` that this process is at; who else has the database is told by that."""

@@ -35,9 +35,9 @@ class FactOut(Answer):
     kind: str
     """`unreadable`: nobody could read it."""
     fact: dict[str, Any] | None
-    """What it says; null: it could not be read."""
+    """What it says; null: it could not be read, or its limit is over."""
     text: str | None
-    """The text as the cabinet journalled it, which `hash` is made of; null: it could not be read."""
+    """The text as the cabinet journalled it, which `hash` is made of; null as above."""
     hash: str
     """SHA-256 over the hash before and the text, hexadecimal."""
     repeats: int | None
@@ -74,7 +74,7 @@ async def read_feed(context: Context, query: Annotated[FactFeedQuery, Query()]) 
 
 
 def fact_out(fact: LedgerFact) -> FactOut:
-    readable = fact.kind != UNREADABLE_KIND
+    readable = fact.kind != UNREADABLE_KIND and bool(fact.text)
     return FactOut(
         position=fact.position,
         cabinet_id=fact.cabinet_id,

@@ -42,6 +42,8 @@ class ApiReason(StrEnum):
     STORAGE_UNAVAILABLE = "storage_unavailable"
     CABINET_NOT_IN_SERVICE = "cabinet_not_in_service"
     TOO_MANY_CODES = "too_many_codes"
+    MEMBER_HAS_BOOKINGS = "member_has_bookings"  # one that holds, as owner or as driver
+    ERASURES_NOT_KEPT = "erasures_not_kept"  # the list outside the database cannot be written
 
 
 Reason = ApiReason | BookingReason | NetworkReason
@@ -67,6 +69,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.STORAGE_UNAVAILABLE: (503, "The database does not answer"),
         ApiReason.CABINET_NOT_IN_SERVICE: (409, "The cabinet is not in service"),
         ApiReason.TOO_MANY_CODES: (409, "The cabinet has too many release codes"),
+        ApiReason.MEMBER_HAS_BOOKINGS: (409, "The member has a booking that holds"),
+        ApiReason.ERASURES_NOT_KEPT: (503, "The list of erasures cannot be written"),
         BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
         BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
         BookingReason.TOO_SHORT: (422, "The booking is too short"),

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, delete, func, insert, select, update
 
 from dispatcher.core.rules import FleetRules
-from dispatcher.core.windows import to_utc
+from dispatcher.core.windows import DAY_MS, to_utc
 from dispatcher.importing.checks import Stored, check_rows
 from dispatcher.importing.faults import Fault, ImportRefused, Placed, fault_at
 from dispatcher.importing.rows import KINDS, BadgeRow, CabinetRow, KeyRow, TagRow, VehicleRow
 from dispatcher.store.desired import mark_serving_dirty
+from dispatcher.store.forgetting import FORGOTTEN
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.origin import SIGNED, origin_of, with_origin
 from dispatcher.store.schema import (
@@ -21,6 +22,7 @@ from dispatcher.store.schema import (
     bookings,
     cabinets,
     cost_centres,
+    held_badges,
     key_tags,
     keys,
     members,
@@ -49,6 +51,8 @@ TABLES: Mapping[str, Table] = {
 }
 
 PIN_DIGITS_DEFAULT = FleetRules().pin_digits
+GIVEN_ON_DAYS = 1830
+"""Longer than any `who_held_days`: rentals lose the reference before."""
 WITHOUT_ID = frozenset({"tags", "pool_members"})
 LEFT_TO_STORED = {
     "pool_members": "state",
@@ -97,6 +101,7 @@ def import_rows(
     """
     stock = {kind: _rows_by_key(connection, TABLES[kind]) for kind in {placed.kind for placed in rows}}
     faults = list(_leaving_to_nobodys_word(connection, rows, stock))
+    faults += _in_place_of_the_erased(rows, stock)
     rows = _completed(rows, stock)
     faults += check_rows(rows, _stored(connection), now_ms)
     faults += _pins_of_another_length(rows, pin_digits)
@@ -114,6 +119,16 @@ def import_rows(
     if report.wrote:
         mark_serving_dirty(connection)
     return report
+
+
+def _in_place_of_the_erased(rows: Sequence[Placed], stock: Stock) -> Iterator[Fault]:
+    """What stands for somebody who is not known any more stays nobody."""
+    for placed in rows:
+        if placed.kind != "members":
+            continue
+        stored = stock["members"].get(placed.row.key)
+        if placed.row.key == (FORGOTTEN,) or (stored is not None and stored["erased_ms"] is not None):
+            yield fault_at(placed, "id", "an id of a member: this one stands in the place of somebody erased")
 
 
 def _pins_of_another_length(rows: Sequence[Placed], digits: int) -> Iterator[Fault]:
@@ -160,12 +175,14 @@ def _write(
 ) -> Counts:
     table = TABLES[kind]
     key_columns = list(table.primary_key)
-    new, changed = [], []
+    new, changed, gone_on = [], [], []
     for placed in found:
         columns = placed.row.columns()
         before = stored.get(placed.row.key)
         if kind == "badges":
             columns |= _badge_columns(columns, before, now_ms, random_bytes)
+            if before is not None and before["ref"] != columns["ref"]:
+                gone_on.append(before)
         if table in SIGNED:
             columns = with_origin(connection, table, columns)
         if before is None:
@@ -179,6 +196,7 @@ def _write(
         connection.execute(update(table).where(*same).values(columns))
     if new:
         connection.execute(insert(table), new)
+    _keep_whose_they_were(connection, gone_on, now_ms)
     return Counts(len(new), len(changed), len(found) - len(new) - len(changed))
 
 
@@ -215,12 +233,21 @@ def _free_credentials(connection: Connection, changed: Sequence[Mapping[str, Any
 def _badge_columns(
     columns: Mapping[str, Any], old: Mapping[str, Any] | None, now_ms: int, random_bytes: RandomBytes
 ) -> dict[str, Any]:
-    """What an import does not say of a badge: its reference, which stays, and when it was revoked."""
-    ref = old["ref"] if old is not None else new_id(random_bytes)
+    """What an import does not say of a badge: when it was revoked, and its reference, its own for each member."""
+    stays = old is not None and old["member_id"] == columns["member_id"]
+    ref = old["ref"] if old is not None and stays else new_id(random_bytes)
     if columns["state"] != "revoked":
         return {"ref": ref, "revoked_ms": None}
     was = old["revoked_ms"] if old is not None else None
     return {"ref": ref, "revoked_ms": now_ms if was is None else was}
+
+
+def _keep_whose_they_were(connection: Connection, gone_on: Sequence[Mapping[str, Any]], now_ms: int) -> None:
+    """Who had a badge before it was given to another: what they did with it is not the other's."""
+    until_ms = now_ms + GIVEN_ON_DAYS * DAY_MS
+    rows = [{"ref": old["ref"], "member_id": old["member_id"], "until_ms": until_ms} for old in gone_on]
+    if rows:
+        connection.execute(insert(held_badges), rows)
 
 
 def _stored(connection: Connection) -> Stored:

@@ -52,7 +52,7 @@ class MemberSearch:
 
 def members_page(connection: Connection, search: MemberSearch, request: PageRequest) -> Page[Member]:
     """Members in the order of their ids."""
-    statement = select(*_FIELDS)
+    statement = select(*_FIELDS).where(members.c.erased_ms.is_(None))
     if search.name is not None:
         statement = statement.where(func.lower(members.c.name).contains(search.name.lower(), autoescape=True))
     if search.organisation_id is not None:
@@ -64,7 +64,9 @@ def members_page(connection: Connection, search: MemberSearch, request: PageRequ
 
 
 def member_by_id(connection: Connection, member_id: str) -> Member | None:
-    row = connection.execute(select(*_FIELDS).where(members.c.id == member_id)).one_or_none()
+    """One who is not erased: of others nobody is told anything."""
+    statement = select(*_FIELDS).where(members.c.id == member_id, members.c.erased_ms.is_(None))
+    row = connection.execute(statement).one_or_none()
     return Member(**row._asdict()) if row is not None else None
 
 

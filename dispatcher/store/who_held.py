@@ -4,10 +4,10 @@ The person of record is the badge that took the key (code de la route, art. L121
 Of an erased member the name is asked for here and nowhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, or_, select
+from sqlalchemy import Connection, Row, bindparam, func, or_, select
 
 from dispatcher.store.custody import HandedOn, custody_of
 from dispatcher.store.schema import (
@@ -88,15 +88,18 @@ _TAKE = (
     .limit(1)
 )
 _MEMBER = (
-    select(members.c.id, members.c.name)
+    select(members.c.id, members.c.name, members.c.erased_ms)
     .join(badges, badges.c.member_id == members.c.id)
     .where(badges.c.ref == bindparam("ref"))
 )
-_ERASED = (
-    select(held_badges.c.member_id, held_names.c.name)
-    .join(held_names, held_names.c.member_id == held_badges.c.member_id)
+_NAME = func.coalesce(held_names.c.name, members.c.name)
+_BEFORE = (  # a badge that is gone, or that another member has since
+    select(members.c.id, _NAME, members.c.erased_ms)
+    .join(held_badges, held_badges.c.member_id == members.c.id)
+    .outerjoin(held_names, held_names.c.member_id == members.c.id)
     .where(held_badges.c.ref == bindparam("ref"))
 )
+_ERASED = select(held_names.c.name).where(held_names.c.member_id == bindparam("member"))
 _ORDER = select(commands.c.author, commands.c.reason).where(commands.c.id == bindparam("command"))
 
 
@@ -108,11 +111,20 @@ def who_held(connection: Connection, vehicle_id: str, at_ms: int) -> tuple[Held,
 
 def person_of_badge(connection: Connection, ref: str) -> Person | None:
     """Whose badge a reference is, or was; None: nobody knows."""
-    for statement, erased in ((_MEMBER, False), (_ERASED, True)):
+    for statement in (_MEMBER, _BEFORE):
         found = connection.execute(statement, {"ref": ref}).one_or_none()
         if found is not None:
-            return Person(*found, erased=erased)
+            member_id, name, erased_ms = found
+            return Person(member_id, name, erased=erased_ms is not None)
     return None
+
+
+def _named(connection: Connection, handed: HandedOn) -> HandedOn:
+    """With the name of somebody who was erased since."""
+    if handed.taker.member_id is None:
+        return handed
+    name = connection.execute(_ERASED, {"member": handed.taker.member_id}).scalar_one_or_none()
+    return handed if name is None else replace(handed, taker=replace(handed.taker, name=name))
 
 
 def _held(connection: Connection, row: Row[Any], at_ms: int) -> Held:
@@ -132,7 +144,7 @@ def _held(connection: Connection, row: Row[Any], at_ms: int) -> Held:
         purpose=row.purpose,
         organisation_id=row.organisation_id,
         ordered=None if command_id is None else _order(connection, command_id),
-        declared=tuple(one for one in declared if row.taken_ms <= one.at_ms <= at_ms),
+        declared=tuple(_named(connection, one) for one in declared if row.taken_ms <= one.at_ms <= at_ms),
     )
 
 

@@ -246,6 +246,29 @@ def test_a_badge_key_is_given_for_known_cabinets_only(folder: Path, run: Run) ->
     _fails(output, "--cabinet 'gare-2': expected the id of an imported cabinet")
 
 
+def test_a_member_is_given_out_as_json_and_that_is_recorded(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    status, out, _ = run("member", "export", *_config(folder), "--reason", "asked by letter", "m-alix")
+    assert status == 0
+    document = json.loads(out)
+    assert document["member"]["name"] == "Alix Dumont"
+    assert [(entry["author"], entry["reason"]) for entry in document["audit"]] == [
+        ("command-line", "asked by letter")
+    ]
+
+
+def test_nobody_is_given_out_who_is_no_member_and_nothing_is_recorded(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    _fails(
+        run("member", "export", *_config(folder), "--reason", "x", "m-no"), "ID 'm-no': expected the id of a member"
+    )
+    run("member", "export", *_config(folder), "--reason", "asked by letter", "m-alix")
+    with sqlite3.connect(folder / "dispatcher.db") as database:
+        assert database.execute("SELECT subject FROM audit").fetchall() == [("m-alix",)]
+
+
 # --- wrong input
 
 

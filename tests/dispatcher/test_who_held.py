@@ -13,7 +13,7 @@ from dispatcher.store.audit import AuditAction
 from dispatcher.store.commands import RELEASE_SLOT, StoredCommand, insert_command
 from dispatcher.store.custody import Holder, hand_on
 from dispatcher.store.database import Database
-from dispatcher.store.schema import audit, badges, held_badges, held_names, rentals
+from dispatcher.store.schema import audit, badges, held_badges, held_names, members, rentals
 from dispatcher.store.who_held import Held, Person, who_held
 from tests.dispatcher.api_client import OTHER_TOKEN, Api, running_api
 from tests.dispatcher.fake_box import FakeBox
@@ -117,6 +117,7 @@ def test_an_erased_member_is_named_out_of_what_is_held_for_this() -> None:
 
     def erase(connection: Any) -> None:
         connection.execute(update(badges).where(badges.c.ref == "ref-1").values(ref="other"))
+        connection.execute(update(members).where(members.c.id == "member-3").values(name="", erased_ms=NOW_MS))
         kept = {"member_id": "member-3", "until_ms": NOW_MS + DAY_MS}
         connection.execute(insert(held_badges).values(ref="ref-1", **kept))
         connection.execute(insert(held_names).values(name="Member 1", **kept))
