@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
+from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
 from dispatcher.importing.files import read_files
 from dispatcher.new_keys import write_new_keys
@@ -45,6 +46,7 @@ from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
 
 USAGE_ERROR = 2  # as argparse itself ends
+CLAIM_LOST = 1  # nothing is wrong with the input
 
 VOUCH = """\
 Sign every row that could become a right (bookings, members, badges, keys, tags) and that this program did not
@@ -69,6 +71,8 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
         return _fail(str(error))
     except ImportRefused as refused:
         return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
+    except ClaimLost as error:
+        return _fail(str(error), CLAIM_LOST)
     except DBAPIError as error:
         return _fail(f"the database refuses: {in_one_line(error)}")
     return 0
@@ -229,6 +233,6 @@ def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _fail(text: str) -> int:
+def _fail(text: str, status: int = USAGE_ERROR) -> int:
     sys.stderr.write("".join(f"dispatcher: {line}\n" for line in text.splitlines()))
-    return USAGE_ERROR
+    return status

@@ -1,6 +1,6 @@
 """The dispatcher's metrics and health: read from its parts at scrape time, so that no core knows of Prometheus."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -13,22 +13,32 @@ from dispatcher.api.counters import ApiCounters
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.ingest import FactOutcome
 from dispatcher.dispatcher import VERSION, Dispatcher
+from dispatcher.duty import OnDuty
 from dispatcher.store.schema import BOOKING_STATES
 from runtime.health import Check, Monitored
 from runtime.link import LinkEnd, LinkState
 
 _Word = TypeVar("_Word", bound=str)
 
+STANDING_BY = Check("active", False, "standing by: another dispatcher is active")
 KINDS_HEARD = tuple(
     str(kind.model_fields["kind"].default) for kind in (Presence, Reported, FactBatch, TimeRequest, CommandReply)
 )
 
 
-def monitored(dispatcher: Dispatcher, api: ApiCounters) -> Monitored:
-    """The dispatcher as its monitoring sees it, with a registry of its own."""
+def monitored(dispatcher: Dispatcher, api: ApiCounters, duty: OnDuty | None = None) -> Monitored:
+    """The dispatcher as its monitoring sees it, with a registry of its own. Without `duty` it is active."""
+
+    def is_active() -> bool:
+        return duty is None or duty.is_active
+
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(DispatcherCollector(dispatcher, api))
-    return Monitored(registry, health=lambda: health(dispatcher), ready=lambda: readiness(dispatcher))
+    registry.register(DispatcherCollector(dispatcher, api, is_active))
+    return Monitored(
+        registry,
+        health=lambda: health(dispatcher),
+        ready=lambda: readiness(dispatcher) if is_active() else [STANDING_BY],
+    )
 
 
 def health(dispatcher: Dispatcher) -> list[Check]:
@@ -47,12 +57,14 @@ def readiness(dispatcher: Dispatcher) -> list[Check]:
 
 
 class DispatcherCollector(Collector):
-    def __init__(self, dispatcher: Dispatcher, api: ApiCounters) -> None:
+    def __init__(self, dispatcher: Dispatcher, api: ApiCounters, is_active: Callable[[], bool]) -> None:
         self._dispatcher = dispatcher
         self._api = api
+        self._is_active = is_active
 
     def collect(self) -> Iterable[Metric]:
         yield _gauge("info", "The running dispatcher", 1, version=VERSION)
+        yield _gauge("active", "1 where it is the active one, 0 while it stands by", self._is_active())
         yield from self._intake()
         yield from self._link()
         yield from self._figures()

@@ -15,7 +15,9 @@ from dispatcher.api.context import ApiContext
 from dispatcher.api.token_file import TokenFile
 from dispatcher.config import DispatcherConfig, read_database_url, read_keys
 from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
+from dispatcher.duty import OnDuty
 from dispatcher.metrics import monitored
+from dispatcher.store.claim import claim_of
 from dispatcher.store.database import Database, in_one_line
 from dispatcher.store.erasure_list import ErasureList
 from dispatcher.store.migrate import WrongSchema, make_ready
@@ -45,15 +47,17 @@ async def serve(config: DispatcherConfig, clock: Clock | None = None) -> None:
 
     Raises:
         ConfigError: a secret, the database or a port cannot be used.
+        ClaimLost: another dispatcher on the same database is active now.
     """
     clock = clock or SystemClock()
     configure_logs(config.logs.format, config.logs.level, clock=clock)
     stopping = told_to_stop()
     async with AsyncExitStack() as stack:
         dispatcher = await make_dispatcher(config, clock, stack)
-        serving = await serve_http(config, clock, dispatcher, stack)
+        duty = _on_duty(dispatcher, stack)
+        serving = await serve_http(config, clock, dispatcher, stack, duty)
         log.info("dispatcher_started", version=VERSION, url=serving.url, ledger=dispatcher.ledger)
-        await run_until(dispatcher, stopping, "dispatcher")
+        await run_until(duty, stopping, "dispatcher")
         log.info("dispatcher_stopped")
 
 
@@ -71,10 +75,21 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     return await open_dispatcher(setup, around)
 
 
+def _on_duty(dispatcher: Dispatcher, stack: AsyncExitStack) -> OnDuty:
+    claim, executor = claim_of(dispatcher.database.engine), ThreadExecutor("database-claim")
+    stack.callback(claim.close)
+    stack.push_async_callback(executor.close)
+    return OnDuty(dispatcher, claim, executor)
+
+
 async def serve_http(
-    config: DispatcherConfig, clock: Clock, dispatcher: Dispatcher, stack: AsyncExitStack
+    config: DispatcherConfig,
+    clock: Clock,
+    dispatcher: Dispatcher,
+    stack: AsyncExitStack,
+    duty: OnDuty | None = None,
 ) -> Serving:
-    """The API of a dispatcher, with its metrics and health, while `stack` is open."""
+    """The API of a dispatcher, with its metrics and health, while `stack` is open. Without `duty` it is active."""
     line_clock = SystemLineClock()
     context = ApiContext(
         database=dispatcher.database,
@@ -89,9 +104,8 @@ async def serve_http(
     )
     http = config.http
     tokens = TokenFile(http.tokens_file, line_clock, context.counters)
-    app = create_app(
-        context, tokens=tokens.now, monitored=monitored(dispatcher, context.counters), limits=http.limits
-    )
+    watched = monitored(dispatcher, context.counters, duty)
+    app = create_app(context, tokens=tokens.now, monitored=watched, limits=http.limits)
     certificate = None
     if http.certificate_file is not None and http.key_file is not None:
         certificate = ServerCertificate(http.certificate_file, http.key_file)

@@ -126,7 +126,7 @@ def prepare_to_migrate(connection: Connection) -> None:
         driver.execute("CREATE EXTENSION btree_gist")
     except psycopg.DatabaseError as error:
         raise UnfitServer(
-            f"extension btree_gist: {_first_line(error)}; expected a server with PostgreSQL's contrib modules and"
+            f"extension btree_gist: {first_line(error)}; expected a server with PostgreSQL's contrib modules and"
             " a role that owns the database, or an administrator who ran CREATE EXTENSION btree_gist in it"
         ) from None
 
@@ -149,9 +149,10 @@ def _no_row_in_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        error.args = (_first_line(error),)
+        error.args = (first_line(error),)
         raise
 
 
-def _first_line(error: psycopg.Error) -> str:
+def first_line(error: psycopg.Error) -> str:
+    """What the server says, without the row that it quotes below."""
     return str(error).partition("\n")[0]

@@ -26,7 +26,7 @@ from tests.contract.keys import pem, verify_key
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import DISPATCHER, NAMESPACE, box_signer
 from tests.dispatcher.running import RULE_OF_KIND
-from tests.dispatcher.small_fleet import CABINET, DISPATCHER_SEED, ORIGIN_KEY, new_database
+from tests.dispatcher.small_fleet import CABINET, DISPATCHER_SEED, ORIGIN, ORIGIN_KEY, new_database
 from tests.runtime.links import Peer
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, free_port
@@ -40,7 +40,7 @@ CONFIG = """
 namespace = "{namespace}"
 
 [database]
-url = "sqlite:///dispatcher.sqlite"
+url = "{url}"
 
 [mqtt]
 port = {broker_port}
@@ -63,10 +63,11 @@ SERVE = ("-m", "dispatcher", "serve", "--config")
 
 
 class Program:
-    """`dispatcher serve` with its files in `folder`. The small fleet is in its database."""
+    """`dispatcher serve` with its files in `folder`. The small fleet is in its database: a file, or at `url`."""
 
-    def __init__(self, folder: Path, broker_port: int) -> None:
+    def __init__(self, folder: Path, broker_port: int, url: str | None = None) -> None:
         self.folder = folder
+        self.url = url or f"sqlite:///{folder}/dispatcher.sqlite"
         self.http_port = free_port()
         self.config = folder / "dispatcher.toml"
         self.log = folder / "dispatcher.log"
@@ -77,12 +78,20 @@ class Program:
         (folder / "tokens").write_bytes(written([Token("test", digest(TOKEN), frozenset(Scope), None)]))
         self.config.write_text(
             CONFIG.format(
-                namespace=NAMESPACE, broker_port=broker_port, http_port=self.http_port, dispatcher=DISPATCHER
+                url=self.url,
+                namespace=NAMESPACE,
+                broker_port=broker_port,
+                http_port=self.http_port,
+                dispatcher=DISPATCHER,
             )
         )
-        database = new_database(f"sqlite:///{folder}/dispatcher.sqlite")
+        database = new_database(self.url) if url is None else self.database()
         database.write_now(vouch)
         database.close()
+
+    def database(self) -> Database:
+        """The program's database, for the test; to be closed."""
+        return Database(self.url, InlineExecutor(), origin=ORIGIN)
 
     def start(self, *command: str) -> None:
         """Start the program; `command` replaces `-m dispatcher serve --config`."""
@@ -93,10 +102,13 @@ class Program:
     async def started(self, page: str = "readyz") -> None:
         await eventually(lambda: self.get(page)[0] == 200, within_s=START_S)
 
-    def end(self, number: signal.Signals) -> int:
-        """Send a signal and wait for the end; the exit status."""
+    def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        self.send(number)
         return self.wait()
 
     def wait(self) -> int:
@@ -129,7 +141,7 @@ class Program:
 
     def ledger(self) -> tuple[LedgerFact, ...]:
         """The facts of our box in the program's database, in its order."""
-        database = Database(f"sqlite:///{self.folder}/dispatcher.sqlite", InlineExecutor())
+        database = self.database()
         found = database.read_now(lambda connection: facts_of(connection, CABINET))
         database.close()
         return found
