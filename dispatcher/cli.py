@@ -9,6 +9,8 @@ dispatcher token new NAME --scopes SCOPE,... [--expires TIME] --config dispatche
 dispatcher token list --config dispatcher.toml
 dispatcher token revoke NAME --config dispatcher.toml
 dispatcher badge-key --config dispatcher.toml --cabinet ID
+dispatcher backup --config dispatcher.toml [--prune] FILE
+dispatcher restore --config dispatcher.toml FILE
 dispatcher member export --config dispatcher.toml --reason TEXT ID
 
 Whatever is wrong with the input is a line on stderr, and the exit status is 2.
@@ -26,6 +28,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
+from dispatcher.backup_commands import add_backup_commands
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
 from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
@@ -114,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
     exporting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit record; no names")
     exporting.add_argument("id", metavar="ID", help="id of the member")
+    backup = commands.add_parser("backup", help="copy the database into a file, also while it is served")
+    restore = commands.add_parser("restore", help="put a backup into a database that is not there, or empty")
+    add_backup_commands(backup, restore, _say)
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser

@@ -139,7 +139,7 @@ def erase(connection: Connection, erasure: Erasure, who_held_ms: int, now_ms: in
     member_id, place_id = erasure.member_id, erasure.place_id
     name = connection.execute(_MEMBER, {"member": member_id}).one().name
     refs = _refs(connection, member_id)
-    last_ms = _last_ms(connection, member_id, refs)
+    last_ms = _last_ms(connection, member_id, refs, now_ms)
     theirs = [row.id for row in connection.execute(_THEIRS, {"member": member_id})]
     stand_in(connection, place_id, erasure.at_ms)
     replace_member(connection, theirs, member_id, place_id)
@@ -160,9 +160,13 @@ def _refs(connection: Connection, member_id: str) -> list[str]:
     return [row.ref for row in connection.execute(_BADGES, this)] + list(connection.execute(_MOVED, this).scalars())
 
 
-def _last_ms(connection: Connection, member_id: str, refs: Sequence[str]) -> dict[str, int]:
-    """By reference, the end of the last rental with it; by `` the end of the last order that was handed on."""
-    last = {row[0]: row[1] for row in connection.execute(_LAST_RENTAL, {"refs": list(refs)})}
+def _last_ms(connection: Connection, member_id: str, refs: Sequence[str], now_ms: int) -> dict[str, int]:
+    """By reference, the end of the last rental with it; by `` the end of the last order that was handed on.
+
+    One that is still out, in a database that was put back, counts until now.
+    """
+    rentals_ended = connection.execute(_LAST_RENTAL, {"refs": list(refs)})
+    last = {row[0]: now_ms if row[1] is None else row[1] for row in rentals_ended}
     handed_on_ms = connection.execute(_LAST_CUSTODY, {"member": member_id}).scalar_one_or_none()
     return last if handed_on_ms is None else {**last, "": handed_on_ms}
 

@@ -89,12 +89,22 @@ def _config() -> Config:
     return config
 
 
-def _pending(connection: Connection) -> tuple[str, ...]:
+def revisions() -> tuple[str, ...]:
+    """The ids of all migrations that this program knows, oldest first."""
     scripts = ScriptDirectory.from_config(_config())
-    order = [script.revision for script in reversed(list(scripts.walk_revisions()))]
-    current = MigrationContext.configure(connection).get_current_revision()
+    return tuple(script.revision for script in reversed(list(scripts.walk_revisions())))
+
+
+def schema_of(connection: Connection) -> str | None:
+    """The newest migration that was applied; None: it is no database of ours."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _pending(connection: Connection) -> tuple[str, ...]:
+    order = revisions()
+    current = schema_of(connection)
     if current is None:
-        return tuple(order)
+        return order
     if current not in order:
         raise WrongSchema(f"the database is at {current}, which this program does not know: use a newer one")
-    return tuple(order[order.index(current) + 1 :])
+    return order[order.index(current) + 1 :]

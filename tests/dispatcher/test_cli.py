@@ -269,6 +269,32 @@ def test_nobody_is_given_out_who_is_no_member_and_nothing_is_recorded(folder: Pa
         assert database.execute("SELECT subject FROM audit").fetchall() == [("m-alix",)]
 
 
+def test_a_backup_is_made_put_back_and_the_network_is_there(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    status, out, _ = run("backup", *_config(folder), "--prune", folder / "backup")
+    assert (status, out.startswith(f"wrote {folder / 'backup'}: ")) == (0, True)
+    _fails(run("restore", *_config(folder), folder / "backup"), ".*dispatcher.db: expected no database there; .*")
+    for left in folder.glob("dispatcher.db*"):
+        left.unlink()
+    status, out, _ = run("restore", *_config(folder), folder / "backup")
+    assert status == 0
+    assert "0 members erased again; 0 bookings hold" in out
+    assert "warning: no database.erasures_file" in out
+    assert "0 changed, 6 unchanged" in run("import", *_config(folder), folder / "network.json")[1]
+
+
+def test_a_backup_under_another_origin_key_is_not_put_back(folder: Path, run: Run) -> None:
+    run("migrate", *_config(folder))
+    run("import", *_config(folder), folder / "network.json")
+    run("backup", *_config(folder), folder / "backup")
+    (folder / "keys" / "origin-key").write_text("ab" * 32)
+    for left in folder.glob("dispatcher.db*"):
+        left.unlink()
+    _fails(run("restore", *_config(folder), folder / "backup"), ".*origin_key_file: expected the key .*")
+    assert not list(folder.glob("dispatcher.db"))
+
+
 # --- wrong input
 
 
