@@ -51,8 +51,8 @@ TAKEN_MS = NOW_MS + 5 * MINUTE
 LATER_MS = NOW_MS + 10 * MINUTE
 
 
-def fleet(network: Network) -> tuple[Database, list[FakeBox]]:
-    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+def fleet(network: Network, url: str = "sqlite://") -> tuple[Database, list[FakeBox]]:
+    database = Database(url, InlineExecutor(), origin=ORIGIN)
     migrate_engine(database.engine)
     rows, faults = read_document(import_document(network, {}), "lilas.json")
     assert not faults

@@ -34,6 +34,7 @@ from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
 from dispatcher.store.retention import rows_past
+from dispatcher.store.scope import Scope
 from dispatcher.store.timed import Awaited, run_timed
 from runtime.clocks import Clock, LineClock
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
@@ -46,6 +47,7 @@ NEWS_US = 5_000_000  # while facts come: what a fact itself shows is decided wit
 LOOK_US = 15_000_000  # keys and figures: Prometheus' own usual scrape interval
 COUNT_US = 600_000_000  # rows past their limit: the job has hours, and counting reads large tables
 NEVER_MS = 1 << 62
+CHECK_US = 600_000_000  # a pass over everything: a picture that a mistake of ours left wrong is right again by then
 QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
 log = structlog.get_logger()
@@ -96,6 +98,11 @@ class Dispatcher:
         self._due_ms = 0
         """When timed work has something to decide next, by the wall clock."""
         self._has_news = True
+        self._touched: frozenset[str] | None = None
+        """Cabinets that told something since the last tick; None: look at everything."""
+        self._checked_us = 0
+        self.reconciler_differences = 0
+        """Incidents that a pass over everything found wrong."""
         self._timing = around.steps.step("timed work", self._keep_time)
         self._setup = setup
         self._around = around
@@ -176,11 +183,13 @@ class Dispatcher:
     def changed(self) -> None:
         """Something was written that decisions may depend on: look at once instead of at the next round."""
         self._has_news = True
+        self._touched = None
         self.publisher.wake()
         self.orders.wake()
 
     def _taken_in(self, change: Change) -> None:
         self._has_news |= change.is_news
+        self._touched = None if self._touched is None else self._touched | change.cabinets
         if change.is_wanted:
             self.publisher.wake()
         if change.is_news:
@@ -199,9 +208,14 @@ class Dispatcher:
     async def tick(self) -> None:
         """Timed work, once. A database that cannot now is asked again at the next tick."""
         now_ms, now_us = self._around.clock.now_ms(), self._around.line_clock.now_us()
-        work = partial(_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms)
+        touched, self._touched = self._touched, frozenset()
+        scope = Scope(touched, is_checked=touched is not None and now_us - self._checked_us >= CHECK_US)
+        work = partial(_timed, rules=self._setup.rules, hearing=self.ears.now(), now_ms=now_ms, scope=scope)
         try:
             done = await self.database.write(work)
+            self.reconciler_differences += done.awaited.differences
+            if touched is None or scope.is_checked:
+                self._checked_us = now_us
             await self._requests.ask(done.awaited.by_decisions, done.awaited.offline)
             if self._looked_us is None or now_us - self._looked_us >= LOOK_US:
                 keys, self.figures = await self.database.read(partial(_look, now_ms=now_ms))
@@ -214,10 +228,12 @@ class Dispatcher:
         except OperationalError as error:
             self.ticks_failed += 1
             self.timed_work_ok = False
+            self._touched = None
             log.warning("timed_work_failed", reason=str(error.orig))
         except Exception:  # a mistake of ours: the next round may do better
             self.ticks_failed += 1
             self.timed_work_ok = False
+            self._touched = None
             log.exception("timed_work_failed")
         else:
             self.timed_work_ok = True
@@ -238,8 +254,8 @@ class _Done(NamedTuple):
     """When there is more to decide."""
 
 
-def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int) -> _Done:
-    awaited = run_timed(connection, rules, hearing, now_ms)
+def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: int, scope: Scope) -> _Done:
+    awaited = run_timed(connection, rules, hearing, now_ms, scope)
     moments = (next_due_ms(connection, rules, now_ms), next_block_ms(connection, now_ms))
     due_ms = min((at_ms for at_ms in moments if at_ms is not None), default=None)
     return _Done(awaited, was_marked(connection), due_ms)

@@ -82,6 +82,8 @@ class DispatcherCollector(Collector):
         kinds = {kind: self._dispatcher.receiver.accepted[kind] for kind in KINDS_HEARD}
         yield _counters("messages_accepted", "Messages verified, by kind", "kind", kinds)
         yield _counter("timed_work_failures", "Rounds of timed work that failed", self._dispatcher.ticks_failed)
+        differ = "Incidents that a pass of the reconciler over everything found wrong"
+        yield _counter("reconciler_differences", differ, self._dispatcher.reconciler_differences)
         rounds = "Rounds of the publisher that a mistake of ours ended"
         yield _counter("publisher_failures", rounds, self._dispatcher.publisher.failed)
         orders = "Rounds of sending operators' commands that a mistake of ours ended"

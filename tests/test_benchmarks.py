@@ -43,6 +43,18 @@ def test_the_stations_cost_is_measured_and_judged() -> None:
     assert f"{TAPS} within 1000 ms" in slow
 
 
+@pytest.mark.long
+def test_the_reconcilers_passes_are_measured_beside_a_bare_read() -> None:
+    command = [sys.executable, "-m", "benchmarks.reconciliation", "--calls", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in {0, 1}, done.stderr
+    assert re.search(
+        r"^a pass over everything, p99 +< 100 ms +[\d.]+ ms +54,000 bookings", done.stdout, re.MULTILINE
+    )
+    assert "control: median" in done.stdout
+    assert done.returncode == int("MISSED" in done.stdout)
+
+
 def test_without_the_installed_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.station_cost", "--python", str(tmp_path / "python")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

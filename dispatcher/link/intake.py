@@ -41,6 +41,8 @@ class Change(NamedTuple):
     """Something was said that timed work decides by."""
     is_wanted: bool
     """A cabinet is to be told something else."""
+    cabinets: frozenset[str] = frozenset()
+    """Those that told facts, or their whole state."""
 
 
 class IntakeWorker:
@@ -148,7 +150,8 @@ class IntakeWorker:
         if not all(isinstance(message, Presence | CommandReply) for message in group):
             apply_reports(connection, self._rules, now_ms)
         beginnings = [beginning(connection, self._ledger, message) for message in ahead]
-        return taken.answering(beginnings), Change(is_news, was_marked(connection))
+        told = frozenset(message.cabinet for message in group if isinstance(message, FactBatch | Reported))
+        return taken.answering(beginnings), Change(is_news, was_marked(connection), told)
 
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""

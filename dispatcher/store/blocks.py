@@ -82,6 +82,7 @@ _IN_WINDOW = (
 )
 
 
+_BLOCKED_VEHICLES = select(blocks.c.vehicle_id).where(_GOES_ON)
 _HITS = (
     select(
         bookings.c.id,
@@ -96,6 +97,7 @@ _HITS = (
     .where(
         _LIVE_BOOKING,
         bookings.c.state == BookingState.BOOKED,
+        bookings.c.vehicle_id.in_(_BLOCKED_VEHICLES),  # read first: few of many
         _GOES_ON,
         bookings.c.start_ms < bindparam("until_ms"),
         blocks.c.start_ms < bookings.c.end_ms,

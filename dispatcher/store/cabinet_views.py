@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, literal_column, select
 
 from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import IncidentKind
@@ -12,6 +12,7 @@ from dispatcher.core.patience import Thing
 from dispatcher.core.picture import CabinetView
 from dispatcher.store.incidents import OpenIncident
 from dispatcher.store.schema import cabinet_links, cabinets, cursors, desired_states, key_states, keys, slot_states
+from dispatcher.store.scope import Scope
 
 
 class _Heard(NamedTuple):
@@ -75,28 +76,42 @@ _HANGING = select(
     func.count(slot_states.c.key_present),
     func.count(case((slot_states.c.key_present, 1))),
 ).group_by(slot_states.c.cabinet_id)
+_HANGING_IN = _HANGING.where(slot_states.c.cabinet_id.in_(bindparam("cabinets", expanding=True)))
 _DUE_BACK = (
     select(keys.c.home_cabinet_id, func.count())
     .join(key_states, key_states.c.key_id == keys.c.id)
-    .where(key_states.c.state == "taken")
+    .where(key_states.c.state == "taken", key_states.c.state != literal_column("'in_slot'"))  # as in its index
     .group_by(keys.c.home_cabinet_id)
 )
 
 
 def cabinet_views(
-    connection: Connection, hearing: Hearing, known: Iterable[OpenIncident], now_ms: int
+    connection: Connection, hearing: Hearing, known: Iterable[OpenIncident], now_ms: int, scope: Scope
 ) -> tuple[CabinetView, ...]:
-    """Every cabinet in service; `known`: the incidents that are open."""
+    """Every cabinet in service; `known`: the incidents that are open.
+
+    Of a scope: how full they are is told of those that were touched, or are called full.
+    """
+    known = tuple(known)
     rows = [_Heard(*row) for row in connection.execute(_HEARD)]
     lasting_s = hearing.patience.lasting_s(_suspicions(rows, hearing), hearing.line_s)
     full = _Fullness(
-        {cabinet: (told, hanging) for cabinet, told, hanging in connection.execute(_HANGING)},
+        _hanging(connection, known, scope),
         {row[0]: row[1] for row in connection.execute(_DUE_BACK)},
     )
     open_kinds: dict[str, set[IncidentKind]] = defaultdict(set)
     for incident in known:
         open_kinds[incident.subject].add(IncidentKind(incident.kind))
     return tuple(_view(row, hearing, lasting_s, full, frozenset(open_kinds[row.id]), now_ms) for row in rows)
+
+
+def _hanging(connection: Connection, known: Iterable[OpenIncident], scope: Scope) -> dict[str, tuple[int, int]]:
+    if scope.cabinets is None:
+        rows = connection.execute(_HANGING)
+    else:
+        named = {each.subject for each in known if each.kind == IncidentKind.CABINET_NEARLY_FULL}
+        rows = connection.execute(_HANGING_IN, {"cabinets": sorted(scope.cabinets | named)})
+    return {cabinet: (told, hanging) for cabinet, told, hanging in rows}
 
 
 class _Fullness(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, and_, bindparam, exists, literal_column, or_, select
 
 from contract.messages import CABINET_DEVICE
 from dispatcher.core.booking_states import BookingState
@@ -50,7 +50,7 @@ _HANG = (
     .outerjoin(slot_states, _SHOWN)
     .where(
         _LIVE,
-        bookings.c.state == "active",
+        bookings.c.state == literal_column("'active'"),
         or_(
             slot_states.c.slot.is_not(None),
             and_(
@@ -59,7 +59,6 @@ _HANG = (
             ),
         ),
     )
-    .order_by(bookings.c.id)
 )
 _QUIET = (
     select(
@@ -93,11 +92,11 @@ _NEEDS = (
     .join(vehicle_readings, vehicle_readings.c.vehicle_id == bookings.c.vehicle_id)
     .where(
         _LIVE,
-        bookings.c.state == "booked",
+        bookings.c.state == literal_column("'booked'"),
         bookings.c.start_ms <= bindparam("until_ms"),
+        bookings.c.take_by_ms <= bindparam("take_by_ms"),  # follows from the start, and is what the index is by
         vehicle_readings.c.energy_percent.is_not(None),
     )
-    .order_by(bookings.c.id)
 )
 
 
@@ -143,7 +142,9 @@ def bookings_whose_key_hangs(connection: Connection) -> tuple[BookingView, ...]:
         )
         for row in connection.execute(_HANG)
     }
-    return tuple(views.values())
+    return tuple(
+        views[name] for name in sorted(views)
+    )  # not by the database, which would read them all in that order
 
 
 def quiet_trackers(
@@ -170,6 +171,7 @@ def needs_soon(connection: Connection, rules: FleetRules, now_ms: int) -> tuple[
     if not rules.energy_percent_per_hour:
         return ()
     until_ms = now_ms + rules.energy_lead_min * MINUTE_MS
+    moments = {"until_ms": until_ms, "take_by_ms": until_ms + rules.take_by_s * 1000}
     return tuple(
         NeedView(
             booking_id=row.id,
@@ -181,5 +183,5 @@ def needs_soon(connection: Connection, rules: FleetRules, now_ms: int) -> tuple[
             energy_percent=row.energy_percent,
             charging=bool(row.charging),
         )
-        for row in connection.execute(_NEEDS, {"until_ms": until_ms})
+        for row in sorted(connection.execute(_NEEDS, moments), key=lambda row: row.id)
     )

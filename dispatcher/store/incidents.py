@@ -92,6 +92,13 @@ def open_incidents(connection: Connection) -> tuple[OpenIncident, ...]:
     return _read(connection, _OPEN)
 
 
+def open_by_state(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Kind and subject of all that the reconciler opened."""
+    return frozenset(
+        (each.kind, each.subject) for each in open_incidents(connection) if each.kind in KINDS_BY_STATE
+    )
+
+
 def settle_among(
     connection: Connection, wanted: Iterable[Discrepancy], known: Iterable[OpenIncident], now_ms: int
 ) -> None:

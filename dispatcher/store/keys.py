@@ -1,16 +1,18 @@
 """Where each key is, and what is wrong with that."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, false, func, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, false, func, literal_column, or_, select
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.picture import BookingView, KeyView
 from dispatcher.core.reconcile import of_key
 from dispatcher.store.columns import literally_in
-from dispatcher.store.incidents import settle
+from dispatcher.store.incidents import OpenIncident, settle
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys
+from dispatcher.store.scope import Scope
 from dispatcher.store.upsert import upsert
 
 KEY_KINDS = (
@@ -51,9 +53,16 @@ def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
         settle(connection, of_key(_view(row)), KEY_KINDS, now_ms, subject=key_id)
 
 
-def keys_in_doubt(connection: Connection) -> tuple[KeyView, ...]:
-    """Every key that neither hangs at home nor is out under the very right that names it."""
-    return tuple(_view(row) for row in connection.execute(_IN_DOUBT))
+def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenIncident]) -> tuple[KeyView, ...]:
+    """Every key that neither hangs at home nor is out under the very right that names it.
+
+    Of a scope: those that hang nowhere, that the cabinets touched know of, or that have an incident among `known`.
+    """
+    if scope.cabinets is None:
+        return tuple(_view(row) for row in connection.execute(_IN_DOUBT))
+    named = {incident.subject for incident in known if incident.kind in KEY_KINDS}
+    touched = {"cabinets": sorted(scope.cabinets), "keys": sorted(named)}
+    return tuple(_view(row) for row in connection.execute(_TOUCHED_IN_DOUBT, touched))
 
 
 _STATE = select(key_states).where(key_states.c.key_id == bindparam("key"))
@@ -95,6 +104,12 @@ _UNDER_RIGHT = and_(
     ),
 )
 _IN_DOUBT = _VIEWS.where(~func.coalesce(_AT_HOME, false()), ~func.coalesce(_UNDER_RIGHT, false()))  # no row: no
+_TOUCHED = or_(
+    key_states.c.state != literal_column("'in_slot'"),
+    key_states.c.cabinet_id.in_(bindparam("cabinets", expanding=True)),
+    key_states.c.key_id.in_(bindparam("keys", expanding=True)),
+)
+_TOUCHED_IN_DOUBT = _IN_DOUBT.where(_TOUCHED)
 
 
 def _view(row: Row[Any]) -> KeyView:

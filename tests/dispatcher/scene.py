@@ -1,5 +1,6 @@
 """A small fleet, one box that is online, and timed work: where discrepancies are made and mended."""
 
+from dataclasses import replace
 from typing import Any
 
 from contract.facts import AccessGranted, DoorOpened, Purpose
@@ -8,7 +9,8 @@ from dispatcher.core.hearing import Hearing
 from dispatcher.core.patience import Patience
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.links import keep_presence, keep_reported
-from dispatcher.store.timed import run_timed
+from dispatcher.store.scope import EVERYTHING
+from dispatcher.store.timed import Awaited, run_timed
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.small_fleet import CABINET, NOW_MS, OTHER_CABINET, RULES, incidents, new_database, take
 
@@ -25,6 +27,11 @@ class Scene:
         self.now_ms = NOW_MS
         self.patience = Patience()
         self.cabinets = [CABINET, OTHER_CABINET]
+        self.scope = EVERYTHING
+        self.touched = frozenset[str]()
+        """The cabinets that told something since the last pass."""
+        self.awaited: Awaited | None = None
+        """What came of the last pass."""
         self.write(keep_presence, self.box.presence(), NOW_MS)
 
     def write(self, work: Any, *arguments: Any) -> None:
@@ -33,6 +40,7 @@ class Scene:
     def tell(self, kind: type[Any], box: FakeBox | None = None, **fields: Any) -> None:
         """A box notes a fact, which is taken at once."""
         box = box or self.box
+        self.touched |= {box.cabinet}
         box.now_ms = self.now_ms
         seq = box.note(kind, **fields)
         take(self.database, box.batch(seq), now_ms=self.now_ms)
@@ -43,6 +51,7 @@ class Scene:
 
     def report(self, *slots: SlotState, **changes: Any) -> None:
         """The box tells its whole state."""
+        self.touched |= {CABINET}
         self.box.now_ms, self.box.slots = self.now_ms, slots
         self.write(keep_reported, self.box.report(**changes), self.now_ms)
 
@@ -60,7 +69,13 @@ class Scene:
             line_s=self.now_ms / 1000,
             patience=self.patience,
         )
-        self.write(run_timed, self.rules, ears, self.now_ms)
+        scope = self.scope
+        if scope.cabinets is not None:
+            scope = replace(scope, cabinets=self.touched)
+        self.touched = frozenset()
+        self.awaited = self.database.write_now(
+            lambda connection: run_timed(connection, self.rules, ears, self.now_ms, scope)
+        )
         return incidents(self.database)
 
     def execute(self, statement: Any) -> None:

@@ -39,6 +39,13 @@ key_states = table(
     ms("since_ms"),
     word("command_id", nullable=True),
     Column("holder", String(100)),
+    Index(
+        "ix_key_states_away",
+        "key_id",
+        sqlite_where=text("state <> 'in_slot'"),
+        postgresql_where=text("state <> 'in_slot'"),
+    ),
+    Index(None, "cabinet_id"),
     one_of("state", KEY_PLACES),
     one_of("identity", IDENTITIES),
 )
@@ -124,6 +131,7 @@ vehicle_readings = table(
     integer("low_voltage_mv", nullable=True),
     flag("doors_open", nullable=True),
     flag("plugged_in", nullable=True),
+    Index(None, "at_ms"),
 )
 vehicle_positions = table(
     "vehicle_positions",

@@ -33,6 +33,7 @@ def not_at_rest(run: Run) -> Iterator[str]:
     for what, count in (
         ("messages that the store could not take", dispatcher.intake.failed),
         ("rounds of the publisher that broke", dispatcher.publisher.failed),
+        ("incidents that only a pass over everything found wrong", dispatcher.reconciler_differences),
     ):
         if count:
             yield f"dispatcher: {count} {what}"
