@@ -26,6 +26,7 @@ from dispatcher.store.isolation import isolated
 from dispatcher.store.links import complete_until_ms
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings
 from dispatcher.store.service import being_used, let_down
+from dispatcher.store.standing import withheld
 
 AUTHOR = "dispatcher"
 MARGIN_MS = 5_000
@@ -46,6 +47,8 @@ class PastDeadline(NamedTuple):
     """The station could not serve it: no no-show."""
     is_order: bool = False
     """Nor is there one for a service order that nobody used."""
+    withheld: bool = False
+    """Nor where nobody was allowed to take the key."""
 
 
 class _Deadline(NamedTuple):
@@ -58,6 +61,7 @@ class _Deadline(NamedTuple):
     left_alone: ColumnElement[bool] = false()
     """One whose slot stands open under its grant: it was released in time, and the key may be in a hand."""
     let_down: ColumnElement[bool] = false()
+    withheld: ColumnElement[bool] = false()
 
     @property
     def after_ms(self) -> ColumnElement[int]:
@@ -75,7 +79,7 @@ _USED = being_used(bookings.c.grant_id)
 _IS_ORDER = bookings.c.purpose.is_not(None)
 _DEADLINES = (
     _Deadline(BookingState.RETURNED, bookings.c.hold_until_ms, False, _USED),
-    _Deadline(BookingState.BOOKED, bookings.c.take_by_ms, False, _USED, let_down()),
+    _Deadline(BookingState.BOOKED, bookings.c.take_by_ms, False, _USED, let_down(), withheld()),
     _Deadline(BookingState.ACTIVE, bookings.c.end_ms, True),
 )
 _LET_DOWN_END = _Deadline(BookingState.BOOKED, bookings.c.end_ms, False)
@@ -85,7 +89,7 @@ _COLUMNS = (bookings.c.id, bookings.c.cabinet_id, bookings.c.vehicle_id, booking
 # Both are made once: they run every few seconds, and building them costs ten times their execution.
 PAST = union_all(
     *(
-        select(*_COLUMNS, one.moment_ms, bookings.c.end_ms, one.let_down, _IS_ORDER).where(
+        select(*_COLUMNS, one.moment_ms, bookings.c.end_ms, one.let_down, _IS_ORDER, one.withheld).where(
             one.where, one.moment_ms <= _NOW_MS - one.after_ms, ~one.left_alone
         )
         for one in _DEADLINES
@@ -146,6 +150,8 @@ def _decision(found: PastDeadline, now_ms: int) -> _Decision | None:
             return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.HOLD_ELAPSED, {})
         case BookingState.BOOKED if found.is_order:
             return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.CANCELLED, {"why": "not_used"})
+        case BookingState.BOOKED if found.withheld:
+            return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.CANCELLED, {"why": "withheld"})
         case BookingState.BOOKED if not found.let_down:
             return (found.deadline_ms, found.id, found.cabinet_id, BookingEvent.NO_SHOW_DECLARED, {})
         case BookingState.BOOKED if found.end_ms + MARGIN_MS <= now_ms:

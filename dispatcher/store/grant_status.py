@@ -12,12 +12,14 @@ from dispatcher.store.bookings import Booking
 from dispatcher.store.incidents import some_are_open_of
 from dispatcher.store.reachability import reachable_cabinets
 from dispatcher.store.schema import bookings, cabinet_links, desired_grants, desired_states
+from dispatcher.store.standing import withheld
 
 
 class GrantStatus(StrEnum):
     ON_BOX = "on_box"  # the box says that it holds this right in its present form
     PENDING = "pending"
     CABINET_UNREACHABLE = "cabinet_unreachable"
+    WITHHELD = "withheld"  # of those whom it names, nobody may take a key now
     BLOCKED = "blocked"  # the vehicle is out of service then: the box hands out nothing
 
 
@@ -31,6 +33,7 @@ _HELD = (
         desired_grants.c.since_version,
         desired_grants.c.booking_version,
         or_(under_a_block(), some_are_open_of(IncidentKind.BOOKING_BLOCKED, bookings.c.id)).label("is_blocked"),
+        withheld().label("is_withheld"),
     )
     .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == bookings.c.cabinet_id)
     .outerjoin(desired_states, desired_states.c.cabinet_id == bookings.c.cabinet_id)
@@ -55,6 +58,8 @@ def grant_statuses(connection: Connection, found: Sequence[Booking]) -> dict[str
         # A box that holds more than we told it was told by a dispatcher that has since been put back.
         if row.is_blocked:
             statuses[row.id] = GrantStatus.BLOCKED
+        elif row.is_withheld:
+            statuses[row.id] = GrantStatus.WITHHELD
         elif present_form and row.since_version <= (row.desired_version_held or 0) <= row.told_version:
             statuses[row.id] = GrantStatus.ON_BOX
         else:

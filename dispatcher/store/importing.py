@@ -10,7 +10,7 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import DAY_MS, to_utc
 from dispatcher.importing.checks import Stored, check_rows
 from dispatcher.importing.faults import Fault, ImportRefused, Placed, fault_at
-from dispatcher.importing.rows import KINDS, BadgeRow, CabinetRow, KeyRow, TagRow, VehicleRow
+from dispatcher.importing.rows import KINDS, BadgeRow, CabinetRow, KeyRow, MemberRow, TagRow, VehicleRow
 from dispatcher.store.desired import mark_serving_dirty
 from dispatcher.store.forgetting import FORGOTTEN
 from dispatcher.store.ids import RandomBytes, new_id
@@ -34,6 +34,7 @@ from dispatcher.store.schema import (
     stations,
     vehicles,
 )
+from dispatcher.store.standing import tell_standing
 
 TABLES: Mapping[str, Table] = {
     "municipalities": municipalities,
@@ -53,6 +54,7 @@ TABLES: Mapping[str, Table] = {
 PIN_DIGITS_DEFAULT = FleetRules().pin_digits
 GIVEN_ON_DAYS = 1830
 """Longer than any `who_held_days`: rentals lose the reference before."""
+AUTHOR = "import"  # in the history of what an import changes
 WITHOUT_ID = frozenset({"tags", "pool_members"})
 LEFT_TO_STORED = {
     "pool_members": "state",
@@ -118,6 +120,7 @@ def import_rows(
         report.by_kind["badges"] = _with_pins(counts, write_pins(connection, told))
     if report.wrote:
         mark_serving_dirty(connection)
+        tell_standing(connection, _of_other_standing(rows, stock), now_ms, AUTHOR)
     return report
 
 
@@ -129,6 +132,12 @@ def _in_place_of_the_erased(rows: Sequence[Placed], stock: Stock) -> Iterator[Fa
         stored = stock["members"].get(placed.row.key)
         if placed.row.key == (FORGOTTEN,) or (stored is not None and stored["erased_ms"] is not None):
             yield fault_at(placed, "id", "an id of a member: this one stands in the place of somebody erased")
+
+
+def _of_other_standing(rows: Sequence[Placed], stock: Stock) -> set[str]:
+    before = {str(key[0]): row["standing"] for key, row in stock.get("members", {}).items()}
+    told = [placed.row for placed in rows if isinstance(placed.row, MemberRow)]
+    return {row.id for row in told if before.get(row.id, row.standing) != row.standing}
 
 
 def _pins_of_another_length(rows: Sequence[Placed], digits: int) -> Iterator[Fault]:

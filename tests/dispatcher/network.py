@@ -52,6 +52,8 @@ NETWORK: Mapping[str, list[dict[str, Any]]] = {
         {"id": "mairie-1", "station_id": "mairie", "slots": 4},
     ],
     "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
+    "cost_centres": [{"id": "archives", "organisation_id": "city-hall", "name": "Archives"}],
+    "pools": [{"id": "archivists", "organisation_id": "city-hall", "name": "Archivistes"}],
     "members": [
         {"id": "m-alix", "name": "Alix Dumont"},
         {"id": "m-brahim", "name": "Brahim Lesage"},
@@ -60,6 +62,7 @@ NETWORK: Mapping[str, list[dict[str, Any]]] = {
         {"id": "m-suspended", "name": "Sam Suspended", "standing": "suspended"},
         {"id": "m-expired", "name": "Emile Expired", "standing": "licence_expired"},
     ],
+    "pool_members": [{"pool_id": "archivists", "member_id": "m-agent"}],
     "badges": [
         {"id": "b-alix", "member_id": "m-alix", "credential": "calypso:00000000075BCD15"},
         {"id": "b-alix-old", "member_id": "m-alix", "credential": "calypso:0000000000000A01", "state": "revoked"},

@@ -55,6 +55,7 @@ def test_rows_from_before_the_migration_open_nothing_until_somebody_vouches_for_
         "badge_pins": 0,
         "keys": 3,
         "key_tags": 3,
+        "pool_members": 0,
     }
     bench.database.write_now(check_origin)
     told = bench.told()
