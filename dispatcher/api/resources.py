@@ -60,7 +60,7 @@ class ResourceRouter(APIRouter):
         super().__init__(
             prefix=f"/api/v1/{name}",
             tags=[name],
-            responses=answers(401, 403, 503),
+            responses=answers(401, 403, 422, 429, 503),
             redirect_slashes=False,  # a path has one spelling
             route_class=ResourceRoute,
         )

@@ -1,0 +1,129 @@
+"""An example of each body that is sent in, and of the main answers: by the name of its model, for the document.
+
+A test holds each against its model. Who adds a body adds its example here.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+WHY = "badge broken, identity checked by phone"
+BOOKING: Mapping[str, Any] = MappingProxyType(
+    {
+        "id": "8sVh2mJtQ1cX0aZy",
+        "member_id": "m-4711",
+        "driver_ids": [],
+        "pool_id": None,
+        "organisation_id": None,
+        "cost_centre_id": None,
+        "vehicle_id": "v-city-1",
+        "category": "city",
+        "station_id": "gare",
+        "cabinet_id": "gare-1",
+        "start": "2026-10-05T09:00:00Z",
+        "end": "2026-10-05T11:00:00Z",
+        "original_start": "2026-10-05T09:00:00Z",
+        "take_by": "2026-10-05T09:30:00Z",
+        "state": "booked",
+        "overdue": False,
+        "grant": "pending",
+        "taken_at": None,
+        "returned_at": None,
+        "hold_until": None,
+        "ended_at": None,
+        "created_at": "2026-10-04T10:07:00Z",
+        "changed_at": "2026-10-04T10:07:00Z",
+        "version": 1,
+    }
+)
+
+EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        # what is sent in
+        "Assignment": {"assignee": "night-desk"},
+        "BadgeSearch": {"credential": "calypso:00000000075BCD15"},
+        "BlockEnding": {"reason": "windscreen replaced"},
+        "BlockPatch": {"expected_end": "2026-10-07T18:00:00+02:00", "reason": "part is late"},
+        "BookingChange": {"start": "2026-10-05T12:00:00+02:00", "end": "2026-10-05T14:00:00+02:00"},
+        "Completion": {"reason": "cabinet full, key left with the garage", "key_held_by": "Garage du Port"},
+        "Ending": {"reason": "done sooner"},
+        "Extension": {"end": "2026-10-05T14:30:00+02:00"},
+        "MemberQuery": {"name": "dum", "standing": "active"},
+        "NewBlock": {"vehicle_id": "v-city-1", "kind": "damage", "note": "windscreen cracked"},
+        "NewBooking": {
+            "member_id": "m-4711",
+            "category": "city",
+            "station_id": "gare",
+            "start": "2026-10-05T11:00:00+02:00",
+            "end": "2026-10-05T13:00:00+02:00",
+        },
+        "NewCommand": {"slot": 2, "reason": WHY},
+        "NewComment": {"text": "Called: the key lies at the reception."},
+        "NewCustody": {"to_name": "Garage du Port", "note": "brakes"},
+        "NewOrder": {
+            "holder_id": "m-12",
+            "vehicle_id": "v-city-1",
+            "purpose": "cleaning",
+            "end": "2026-10-05T12:00:00+02:00",
+        },
+        "NewRelease": {"reason": WHY},
+        "NewReleaseCode": {"slot": 2, "reason": WHY},
+        "NewReleaseCodeOfBooking": {"reason": WHY},
+        "OrderPatch": {"end": "2026-10-05T13:00:00+02:00"},
+        "Replacement": {"reason": "scratched mirror", "category": "city"},
+        "VehicleSearch": {"plate": "AB-123-CD"},
+        "WhoHeld": {
+            "vehicle_id": "v-city-1",
+            "at": "2026-10-05T12:10:00+02:00",
+            "case": "PV 2026-0815",
+            "reason": "notice of a fine",
+        },
+        # what is answered
+        "BookingOut": BOOKING,
+        "ChangedBookingOut": {**BOOKING, "version": 2, "latest_end": "2026-10-05T16:00:00Z"},
+        "BookingList": {"items": [BOOKING], "next": None},
+        "AvailabilityList": {
+            "free": [
+                {
+                    "vehicle_id": "v-city-1",
+                    "station_id": "gare",
+                    "category": "city",
+                    "energy": "electric",
+                    "latest_end": "2026-10-05T16:00:00Z",
+                }
+            ],
+            "not_free": [
+                {
+                    "vehicle_id": "v-city-2",
+                    "reason": "vehicle_not_free",
+                    "next_free": {"start": "2026-10-05T11:00:00Z", "end": "2026-10-05T20:00:00Z"},
+                }
+            ],
+            "reason": None,
+            "next_free": None,
+            "next": None,
+        },
+        "CommandOut": {
+            "id": "Yq0bT3mA9kLx2wRz",
+            "cabinet_id": "gare-1",
+            "action": "release_slot",
+            "slot": 2,
+            "booking_id": None,
+            "author": "hotline",
+            "reason": WHY,
+            "issued_at": "2026-10-05T09:00:00Z",
+            "expires_at": "2026-10-05T09:01:00Z",
+            "outcome": "completed",
+            "outcome_reason": None,
+            "answered_at": "2026-10-05T09:00:01Z",
+        },
+        "Problem": {
+            "type": "urn:carshare:problem:vehicle_not_free",
+            "title": "The vehicle is not free",
+            "status": 409,
+            "detail": "vehicle_id is v-city-1; expected a vehicle that is free from start to end",
+            "reason": "vehicle_not_free",
+            "errors": [{"field": "vehicle_id", "value": "v-city-1", "expected": "a vehicle that is free"}],
+        },
+    }
+)
