@@ -5,17 +5,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dispatcher.api.badges import OwnedBadgeOut, read_badge
-from dispatcher.api.context import Caller, Context
-from dispatcher.api.network_writes import Why, at_people_desk
+from dispatcher.api.badges import OwnedBadgeOut, show_badge
+from dispatcher.api.context import Context
+from dispatcher.api.network_writes import Kind, Why, at_people_desk
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, instant_of
+from dispatcher.api.writing import Write
 from dispatcher.core.windows import to_utc
 from dispatcher.store.spread import Spread, spread_of
 
 router = resource("badges", read=Scope.MEMBERS_READ, write=Scope.MEMBERS_WRITE)
+BADGE = Kind("badge", "badges", show_badge)
 
 MISSING_MAX = 50  # who looks at more asks why the network is down
 
@@ -52,22 +54,20 @@ class SpreadOut(Answer):
 
 
 @router.post("/{badge_id}/revoke", responses=answers(400, 404, 409, 413, 422))
-async def revoke_badge(context: Context, caller: Caller, badge_id: Id, why: Revocation) -> OwnedBadgeOut:
+async def revoke_badge(writer: Write, badge_id: Id, why: Revocation) -> OwnedBadgeOut:
     """Have a badge open nothing any more, anywhere. `GET /badges/{id}/spread` tells how far that has come."""
-    await at_people_desk(context, caller, why.reason, lambda desk: desk.revoke(badge_id), ("badge", badge_id))
-    return await read_badge(context, badge_id)
+    return await at_people_desk(writer, why.reason, lambda desk: desk.revoke(badge_id), BADGE, ("badge", badge_id))
 
 
 @router.post("/{badge_id}/pin", responses=answers(400, 404, 409, 413, 422))
-async def set_badge_pin(context: Context, caller: Caller, badge_id: Id, wanted: NewPin) -> OwnedBadgeOut:
+async def set_badge_pin(writer: Write, badge_id: Id, wanted: NewPin) -> OwnedBadgeOut:
     """Set a badge's PIN, or take it away."""
-    what = ("badge", badge_id)
-    await at_people_desk(context, caller, wanted.reason, lambda desk: desk.set_pin(badge_id, wanted.pin), what)
-    return await read_badge(context, badge_id)
+    of = ("badge", badge_id)
+    return await at_people_desk(writer, wanted.reason, lambda desk: desk.set_pin(badge_id, wanted.pin), BADGE, of)
 
 
 @router.get("/{badge_id}/spread", responses=answers(404, 422))
-async def read_badge_spread(context: Context, badge_id: Id) -> SpreadOut:
+async def show_badge_spread(context: Context, badge_id: Id) -> SpreadOut:
     """How many boxes have been told that a badge is revoked, and which have not."""
     found = await context.database.read(lambda connection: spread_of(connection, badge_id))
     if found is None:

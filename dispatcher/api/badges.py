@@ -4,8 +4,9 @@ from functools import partial
 from typing import Annotated
 
 from pydantic import Field
+from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.members import BadgeOut
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found
 from dispatcher.api.resources import answers, resource
@@ -46,7 +47,12 @@ async def search_badges(context: Context, query: BadgeSearch) -> BadgeMatches:
 
 @router.get("/{badge_id}", responses=answers(404, 422))
 async def read_badge(context: Context, badge_id: Id) -> OwnedBadgeOut:
-    found = await context.database.read(partial(badge_by_id, badge_id=badge_id))
+    return await context.database.read(lambda connection: show_badge(connection, context, badge_id))
+
+
+def show_badge(connection: Connection, _context: ApiContext, badge_id: str) -> OwnedBadgeOut:
+    """Raises `Refusal` where there is none."""
+    found = badge_by_id(connection, badge_id)
     if found is None:
         raise not_found("badge", badge_id)
     return _out(found)

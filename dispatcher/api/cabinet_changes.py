@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from fastapi import Path
 from sqlalchemy import Connection
 
-from dispatcher.api.cabinets import CabinetDetailOut, read_cabinet
-from dispatcher.api.context import Caller, Context
-from dispatcher.api.network_writes import Change, Row, Why, changed, different, written
+from dispatcher.api.cabinets import CabinetDetailOut, show_cabinet
+from dispatcher.api.context import ApiContext, Context
+from dispatcher.api.network_writes import Change, Kind, Row, Why, changed, different, written
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
+from dispatcher.api.writing import Write
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
 from dispatcher.store.changes import Author
 from dispatcher.store.fleet_desk import FleetDesk
@@ -19,6 +20,7 @@ from dispatcher.store.registry import cabinet_fields
 from dispatcher.store.slots import slot_uses_of
 
 router = resource("cabinets", read=Scope.FLEET_READ, write=Scope.FLEET_WRITE)
+CABINET = Kind("cabinet", "cabinets", show_cabinet)
 
 SlotInPath = Annotated[int, Path(ge=1, le=128)]  # contract.values.Slot
 
@@ -47,27 +49,24 @@ class SlotUseList(Answer):
 
 
 @router.patch("/{cabinet_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_cabinet(
-    context: Context, caller: Caller, cabinet_id: Id, change: CabinetChange
-) -> CabinetDetailOut:
+async def change_cabinet(writer: Write, cabinet_id: Id, change: CabinetChange) -> CabinetDetailOut:
     """Put a cabinet in or out of service, or at another station."""
     sent = different(change, frozenset(CabinetChange.model_fields))
-    await changed(context, caller, change.reason, Thing.CABINETS, ("cabinet", cabinet_id), sent)
-    return await read_cabinet(context, cabinet_id)
+    return await changed(writer, change.reason, Thing.CABINETS, CABINET, cabinet_id, sent)
 
 
 @router.patch("/{cabinet_id}/slots/{slot}", responses=answers(400, 404, 409, 413, 422))
-async def change_slot(
-    context: Context, caller: Caller, cabinet_id: Id, slot: SlotInPath, change: SlotChange
-) -> SlotUseOut:
+async def change_slot(writer: Write, cabinet_id: Id, slot: SlotInPath, change: SlotChange) -> SlotUseOut:
     """Keep a slot spare, or out of use until it is repaired."""
     use = None if change.use == "normal" else change.use
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
-        return FleetDesk(connection, by, context.random_bytes).set_slot_use(cabinet_id, slot, use)
+        return FleetDesk(connection, by, writer.context.random_bytes).set_slot_use(cabinet_id, slot, use)
 
-    await written(context, caller, change.reason, work, ("cabinet", cabinet_id))
-    return SlotUseOut(cabinet_id=cabinet_id, slot=slot, use=change.use)
+    def show(_connection: Connection, _context: ApiContext, _cabinet_id: str) -> SlotUseOut:
+        return SlotUseOut(cabinet_id=cabinet_id, slot=slot, use=change.use)
+
+    return await written(writer, change.reason, work, Kind("cabinet", "cabinets", show), ("cabinet", cabinet_id))
 
 
 @router.get("/{cabinet_id}/slots", responses=answers(404, 422))

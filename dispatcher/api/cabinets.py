@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Query
+from sqlalchemy import Connection
 
 from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
@@ -83,7 +84,12 @@ async def list_cabinets(context: Context, query: Annotated[CabinetQuery, Query()
 
 @router.get("/{cabinet_id}", responses=answers(404, 422))
 async def read_cabinet(context: Context, cabinet_id: Id) -> CabinetDetailOut:
-    found = await context.database.read(partial(cabinet_by_id, cabinet_id=cabinet_id))
+    return await context.database.read(lambda connection: show_cabinet(connection, context, cabinet_id))
+
+
+def show_cabinet(connection: Connection, context: ApiContext, cabinet_id: str) -> CabinetDetailOut:
+    """Raises `Refusal` where there is none."""
+    found = cabinet_by_id(connection, cabinet_id)
     if found is None:
         raise not_found("cabinet", cabinet_id)
     return _out(found, context)

@@ -1,21 +1,21 @@
 """Keys and their tags: added, moved to other slots and cabinets, put in and out of service."""
 
-from fastapi import Response
 from sqlalchemy import Connection
 
 from contract.values import Slot
-from dispatcher.api.context import Caller, Context
-from dispatcher.api.keys import KeyDetailOut, read_key
-from dispatcher.api.network_writes import Change, New, Row, Why, added, changed, different, written
+from dispatcher.api.keys import KeyDetailOut, show_key
+from dispatcher.api.network_writes import Change, Kind, New, Row, Why, added, changed, different, written
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
+from dispatcher.api.writing import Write
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
 from dispatcher.importing.rows import Credential
 from dispatcher.store.changes import Author
 from dispatcher.store.fleet_desk import FleetDesk
 
 router = resource("keys", write=Scope.FLEET_WRITE)
+KEY = Kind("key", "keys", show_key)
 
 
 class NewKey(Body):
@@ -40,27 +40,23 @@ class NewTag(Body):
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_key(context: Context, caller: Caller, wanted: NewKey, response: Response) -> KeyDetailOut:
+async def create_key(writer: Write, wanted: NewKey) -> KeyDetailOut:
     """Add a key of a vehicle. Its tag comes after: `POST /keys/{id}/tag`."""
-    made = await added(context, caller, wanted.reason, Thing.KEYS, wanted.model_dump(exclude={"reason"}))
-    response.headers["location"] = f"/api/v1/keys/{made['id']}"
-    return await read_key(context, str(made["id"]))
+    return await added(writer, wanted.reason, Thing.KEYS, KEY, wanted.model_dump(exclude={"reason"}))
 
 
 @router.patch("/{key_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_key(context: Context, caller: Caller, key_id: Id, change: KeyChange) -> KeyDetailOut:
+async def change_key(writer: Write, key_id: Id, change: KeyChange) -> KeyDetailOut:
     """Give a key another home, or put it in or out of service."""
     sent = different(change, frozenset(KeyChange.model_fields))
-    await changed(context, caller, change.reason, Thing.KEYS, ("key", key_id), sent)
-    return await read_key(context, key_id)
+    return await changed(writer, change.reason, Thing.KEYS, KEY, key_id, sent)
 
 
 @router.post("/{key_id}/tag", responses=answers(400, 404, 409, 413, 422))
-async def replace_key_tag(context: Context, caller: Caller, key_id: Id, wanted: NewTag) -> KeyDetailOut:
+async def replace_key_tag(writer: Write, key_id: Id, wanted: NewTag) -> KeyDetailOut:
     """Another tag hangs on the key from now on; the one before it counts no more, and stays in its history."""
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
-        return FleetDesk(connection, by, context.random_bytes).replace_tag(key_id, wanted.credential)
+        return FleetDesk(connection, by, writer.context.random_bytes).replace_tag(key_id, wanted.credential)
 
-    await written(context, caller, wanted.reason, work, ("key", key_id))
-    return await read_key(context, key_id)
+    return await written(writer, wanted.reason, work, KEY, ("key", key_id))

@@ -5,8 +5,9 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Query
+from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
@@ -55,7 +56,12 @@ async def list_keys(context: Context, query: Annotated[KeyQuery, Query()]) -> Ke
 
 @router.get("/{key_id}", responses=answers(404, 422))
 async def read_key(context: Context, key_id: Id) -> KeyDetailOut:
-    found = await context.database.read(partial(key_by_id, key_id=key_id))
+    return await context.database.read(lambda connection: show_key(connection, context, key_id))
+
+
+def show_key(connection: Connection, _context: ApiContext, key_id: str) -> KeyDetailOut:
+    """Raises `Refusal` where there is none."""
+    found = key_by_id(connection, key_id)
     if found is None:
         raise not_found("key", key_id)
     return _out(found)

@@ -1,18 +1,18 @@
 """Members: added, changed, suspended, given badges. No number of a badge is ever answered."""
 
-from fastapi import Response
-
-from dispatcher.api.badges import OwnedBadgeOut, read_badge
-from dispatcher.api.context import Caller, Context
-from dispatcher.api.members import MemberDetailOut, read_member
-from dispatcher.api.network_writes import Change, Name, Why, at_people_desk, different
+from dispatcher.api.badges import OwnedBadgeOut, show_badge
+from dispatcher.api.members import MemberDetailOut, show_member
+from dispatcher.api.network_writes import Change, Kind, Name, Why, at_people_desk, different
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
+from dispatcher.api.writing import Write
 from dispatcher.core.rules import Role, Standing
 from dispatcher.importing.rows import Credential
 
 router = resource("members", write=Scope.MEMBERS_WRITE)
+MEMBER = Kind("member", "members", show_member)
+BADGE = Kind("badge", "badges", show_badge)
 
 
 class NewMember(Body):
@@ -40,33 +40,23 @@ class NewBadge(Body):
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_member(context: Context, caller: Caller, wanted: NewMember, response: Response) -> MemberDetailOut:
+async def create_member(writer: Write, wanted: NewMember) -> MemberDetailOut:
     columns = wanted.model_dump(exclude={"reason"})
-    made = await at_people_desk(context, caller, wanted.reason, lambda desk: desk.add_member(columns))
-    response.headers["location"] = f"/api/v1/members/{made['id']}"
-    return await read_member(context, str(made["id"]))
+    return await at_people_desk(writer, wanted.reason, lambda desk: desk.add_member(columns), MEMBER)
 
 
 @router.patch("/{member_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_member(context: Context, caller: Caller, member_id: Id, change: MemberChange) -> MemberDetailOut:
+async def change_member(writer: Write, member_id: Id, change: MemberChange) -> MemberDetailOut:
     """Change a member's name, organisation, role or standing."""
     sent = different(change, frozenset({"name", "role", "standing"}))
-    what = ("member", member_id)
-    await at_people_desk(context, caller, change.reason, lambda desk: desk.change_member(member_id, sent), what)
-    return await read_member(context, member_id)
+    of = ("member", member_id)
+    return await at_people_desk(writer, change.reason, lambda desk: desk.change_member(member_id, sent), MEMBER, of)
 
 
 @router.post("/{member_id}/badges", status_code=201, responses=answers(400, 404, 409, 413, 422))
-async def add_badge(
-    context: Context, caller: Caller, member_id: Id, wanted: NewBadge, response: Response
-) -> OwnedBadgeOut:
+async def add_badge(writer: Write, member_id: Id, wanted: NewBadge) -> OwnedBadgeOut:
     """Give a member a badge. It opens what is booked as soon as the boxes are told."""
-    made = await at_people_desk(
-        context,
-        caller,
-        wanted.reason,
-        lambda desk: desk.add_badge(member_id, wanted.credential),
-        ("member", member_id),
+    of = ("member", member_id)
+    return await at_people_desk(
+        writer, wanted.reason, lambda desk: desk.add_badge(member_id, wanted.credential), BADGE, of
     )
-    response.headers["location"] = f"/api/v1/badges/{made['id']}"
-    return await read_badge(context, str(made["id"]))

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope, needs
@@ -63,15 +63,16 @@ async def search_members(context: Context, query: MemberQuery) -> MemberList:
 
 @router.get("/{member_id}", responses=answers(404, 422))
 async def read_member(context: Context, member_id: Id) -> MemberDetailOut:
-    def read(connection: Connection) -> tuple[Member, tuple[Badge, ...]] | None:
-        member = member_by_id(connection, member_id)
-        return None if member is None else (member, badges_of(connection, member_id))
+    return await context.database.read(lambda connection: show_member(connection, context, member_id))
 
-    found = await context.database.read(read)
-    if found is None:
+
+def show_member(connection: Connection, _context: ApiContext, member_id: str) -> MemberDetailOut:
+    """Raises `Refusal` where there is none."""
+    member = member_by_id(connection, member_id)
+    if member is None:
         raise not_found("member", member_id)
-    member, badges = found
-    return MemberDetailOut(**_fields(member), badges=[_badge_out(badge) for badge in badges])
+    badges = [_badge_out(badge) for badge in badges_of(connection, member_id)]
+    return MemberDetailOut(**_fields(member), badges=badges)
 
 
 def _fields(member: Member) -> dict[str, str | None]:

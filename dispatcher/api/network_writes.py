@@ -1,14 +1,16 @@
 """What all writes to the network share: one transaction, undone where it is refused; the publisher woken."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 from sqlalchemy import Connection
 
 from dispatcher.api.context import ApiContext
 from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found, refusal_of
-from dispatcher.api.values import Body
+from dispatcher.api.values import Answer, Body
+from dispatcher.api.writing import Location, Writer
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
 from dispatcher.store.changes import Author
 from dispatcher.store.fleet_desk import FleetDesk
@@ -16,6 +18,7 @@ from dispatcher.store.people_desk import PeopleDesk
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Why = Annotated[str, Field(min_length=1, max_length=200)]
+A = TypeVar("A", bound=Answer)
 Row = dict[str, Any]
 New = Literal[LifeCycle.ORDERED, LifeCycle.IN_SERVICE]
 """What is added is ordered, or there already."""
@@ -28,31 +31,58 @@ class Change(Body):
     """For the record. No names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[A]):
+    """A kind of thing, and how one is answered."""
+
+    name: str
+    path: str
+    """Below `/api/v1/`."""
+    show: Callable[[Connection, ApiContext, str], A]
+    """The thing of this id, as it stands in the transaction."""
+
+
 async def written(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     reason: str | None,
     work: Callable[[Connection, Author], Row | NetworkRefused | None],
-    what: tuple[str, str] = ("", ""),
-) -> Row:
-    """The row that `work` wrote; `what`: its kind and id, for whoever asks for one that there is not.
+    kind: Kind[A],
+    of: tuple[str, str] | None = None,
+) -> A:
+    """What `work` wrote, as it is answered.
+
+    Args:
+        writer: of the request.
+        reason: for the record.
+        work: returns the row that it wrote.
+        kind: of what is answered.
+        of: kind and id of the thing that must be there; where it is of another kind than what is answered, or
+            absent, `work` makes a new thing.
 
     Raises:
         Refusal: nothing was written.
     """
+    context = writer.context
+    known_id = of[1] if of is not None and of[0] == kind.name else None
 
-    def run(connection: Connection) -> Row:
-        by = Author(f"api/{caller}", context.clock.now_ms(), reason)
+    def run(connection: Connection) -> A:
+        by = Author(f"api/{writer.caller}", context.clock.now_ms(), reason)
         outcome = work(connection, by)
         if outcome is None:
-            raise not_found(*what)
+            assert of is not None, "only what was asked for can be missing"
+            raise not_found(*of)
         if isinstance(outcome, NetworkRefused):
             raise refusal_of(outcome)
-        return outcome
+        return kind.show(connection, context, known_id or str(outcome["id"]))
 
-    row = await context.database.write(run)
+    location = None if known_id else _path_below(kind)
+    answer = await writer(run, location)
     context.wake()
-    return row
+    return answer
+
+
+def _path_below(kind: Kind[A]) -> Location:
+    return lambda made: f"/api/v1/{kind.path}/{made.id}"
 
 
 def different(change: Change, required: frozenset[str]) -> Mapping[str, Any]:
@@ -73,43 +103,37 @@ def different(change: Change, required: frozenset[str]) -> Mapping[str, Any]:
     return sent
 
 
-async def added(
-    context: ApiContext, caller: str, reason: str | None, thing: Thing, columns: Mapping[str, Any]
-) -> Row:
+async def added(writer: Writer, reason: str | None, thing: Thing, kind: Kind[A], columns: Mapping[str, Any]) -> A:
     """A new vehicle or key."""
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
-        return FleetDesk(connection, by, context.random_bytes).add(thing, columns)
+        return FleetDesk(connection, by, writer.context.random_bytes).add(thing, columns)
 
-    return await written(context, caller, reason, work)
+    return await written(writer, reason, work, kind)
 
 
 async def changed(
-    context: ApiContext,
-    caller: str,
-    reason: str | None,
-    thing: Thing,
-    what: tuple[str, str],
-    sent: Mapping[str, Any],
-) -> None:
+    writer: Writer, reason: str | None, thing: Thing, kind: Kind[A], thing_id: str, sent: Mapping[str, Any]
+) -> A:
     """What was sent of a thing of the fleet, written."""
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
-        return FleetDesk(connection, by, context.random_bytes).change(thing, what[1], sent)
+        return FleetDesk(connection, by, writer.context.random_bytes).change(thing, thing_id, sent)
 
-    await written(context, caller, reason, work, what)
+    return await written(writer, reason, work, kind, (kind.name, thing_id))
 
 
 async def at_people_desk(
-    context: ApiContext,
-    caller: str,
+    writer: Writer,
     reason: str | None,
     work: Callable[[PeopleDesk], Row | NetworkRefused | None],
-    what: tuple[str, str] = ("", ""),
-) -> Row:
+    kind: Kind[A],
+    of: tuple[str, str] | None = None,
+) -> A:
     """What `work` does of members, organisations and badges."""
+    context = writer.context
 
     def at_desk(connection: Connection, by: Author) -> Row | NetworkRefused | None:
         return work(PeopleDesk(connection, by, context.random_bytes, context.rules.pin_digits))
 
-    return await written(context, caller, reason, at_desk, what)
+    return await written(writer, reason, at_desk, kind, of)

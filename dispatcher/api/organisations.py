@@ -4,8 +4,9 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
@@ -35,7 +36,12 @@ async def list_organisations(context: Context, query: Annotated[PageQuery, Query
 
 @router.get("/{organisation_id}", responses=answers(404, 422))
 async def read_organisation(context: Context, organisation_id: Id) -> OrganisationOut:
-    found = await context.database.read(partial(organisation_by_id, organisation_id=organisation_id))
+    return await context.database.read(lambda connection: show_organisation(connection, context, organisation_id))
+
+
+def show_organisation(connection: Connection, _context: ApiContext, organisation_id: str) -> OrganisationOut:
+    """Raises `Refusal` where there is none."""
+    found = organisation_by_id(connection, organisation_id)
     if found is None:
         raise not_found("organisation", organisation_id)
     return _out(found)

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Query
+from sqlalchemy import Connection
 
 from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
@@ -65,10 +66,15 @@ async def list_stations(context: Context, query: Annotated[PageQuery, Query()]) 
 
 @router.get("/{station_id}", responses=answers(404, 422))
 async def read_station(context: Context, station_id: Id) -> StationOut:
-    station = await context.database.read(partial(station_by_id, station_id=station_id))
-    if station is None:
+    return await context.database.read(lambda connection: show_station(connection, context, station_id))
+
+
+def show_station(connection: Connection, context: ApiContext, station_id: str) -> StationOut:
+    """Raises `Refusal` where there is none."""
+    found = station_by_id(connection, station_id)
+    if found is None:
         raise not_found("station", station_id)
-    return _out(station, context)
+    return _out(found, context)
 
 
 def _out(station: Station, context: ApiContext) -> StationOut:

@@ -2,19 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import Response
 from pydantic import Field
 
-from dispatcher.api.context import Caller, Context
-from dispatcher.api.network_writes import Change, Name, New, Why, added, changed, different
+from dispatcher.api.network_writes import Change, Kind, Name, New, Why, added, changed, different
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Category, Id
-from dispatcher.api.vehicles import VehicleOut, read_vehicle
+from dispatcher.api.vehicles import VehicleOut, show_vehicle
+from dispatcher.api.writing import Write
 from dispatcher.core.life_cycles import LifeCycle, Thing
 from dispatcher.importing.rows import Energy
 
 router = resource("vehicles", write=Scope.FLEET_WRITE)
+VEHICLE = Kind("vehicle", "vehicles", show_vehicle)
 
 Plate = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,12}$")]
 
@@ -42,17 +42,14 @@ class VehicleChange(Change):
 
 
 @router.post("", status_code=201, responses=answers(400, 409, 413, 422))
-async def create_vehicle(context: Context, caller: Caller, wanted: NewVehicle, response: Response) -> VehicleOut:
+async def create_vehicle(writer: Write, wanted: NewVehicle) -> VehicleOut:
     """Add a vehicle. It can be booked once it is in service and has a key in service."""
     columns = wanted.model_dump(exclude={"reason"})
-    made = await added(context, caller, wanted.reason, Thing.VEHICLES, columns)
-    response.headers["location"] = f"/api/v1/vehicles/{made['id']}"
-    return await read_vehicle(context, str(made["id"]))
+    return await added(writer, wanted.reason, Thing.VEHICLES, VEHICLE, columns)
 
 
 @router.patch("/{vehicle_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_vehicle(context: Context, caller: Caller, vehicle_id: Id, change: VehicleChange) -> VehicleOut:
+async def change_vehicle(writer: Write, vehicle_id: Id, change: VehicleChange) -> VehicleOut:
     """Rename, move or retire a vehicle."""
     sent = different(change, frozenset({"name", "category", "home_station_id", "life_cycle"}))
-    await changed(context, caller, change.reason, Thing.VEHICLES, ("vehicle", vehicle_id), sent)
-    return await read_vehicle(context, vehicle_id)
+    return await changed(writer, change.reason, Thing.VEHICLES, VEHICLE, vehicle_id, sent)

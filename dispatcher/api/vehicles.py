@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import Query
 from pydantic import Field
+from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope, needs
@@ -132,10 +133,15 @@ async def search_vehicles(context: Context, query: VehicleSearch) -> VehicleList
 
 @router.get("/{vehicle_id}", responses=answers(404, 422))
 async def read_vehicle(context: Context, vehicle_id: Id) -> VehicleOut:
-    vehicle = await context.database.read(partial(vehicle_by_id, vehicle_id=vehicle_id))
-    if vehicle is None:
+    return await context.database.read(lambda connection: show_vehicle(connection, context, vehicle_id))
+
+
+def show_vehicle(connection: Connection, _context: ApiContext, vehicle_id: str) -> VehicleOut:
+    """Raises `Refusal` where there is none."""
+    found = vehicle_by_id(connection, vehicle_id)
+    if found is None:
         raise not_found("vehicle", vehicle_id)
-    return _out(vehicle)
+    return _out(found)
 
 
 def _out(vehicle: Vehicle) -> VehicleOut:
