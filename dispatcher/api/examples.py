@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 WHY = "badge broken, identity checked by phone"
+FREE = {"start": "2026-10-05T11:00:00Z", "end": "2026-10-05T20:00:00Z"}
 BOOKING: Mapping[str, Any] = MappingProxyType(
     {
         "id": "8sVh2mJtQ1cX0aZy",
@@ -106,13 +107,29 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                     "category": "city",
                     "energy": "electric",
                     "latest_end": "2026-10-05T16:00:00Z",
+                    "distance_m": None,
+                    "free_intervals": [FREE],
                 }
             ],
             "not_free": [
                 {
                     "vehicle_id": "v-city-2",
+                    "station_id": "gare",
+                    "category": "city",
                     "reason": "vehicle_not_free",
-                    "next_free": {"start": "2026-10-05T11:00:00Z", "end": "2026-10-05T20:00:00Z"},
+                    "next_free": FREE,
+                    "distance_m": None,
+                    "free_intervals": [FREE],
+                }
+            ],
+            "stations": [
+                {
+                    "station_id": "gare",
+                    "distance_m": None,
+                    "free": 1,
+                    "not_free": 1,
+                    "reason": None,
+                    "next_free": None,
                 }
             ],
             "reason": None,
