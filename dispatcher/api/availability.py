@@ -14,7 +14,8 @@ from dispatcher.api.scopes import Scope
 from dispatcher.api.values import page_request
 from dispatcher.core.rules import Refused, check_window
 from dispatcher.core.windows import Window, to_ms
-from dispatcher.store.availability import Around, Question, answer
+from dispatcher.store.availability import Answered, Around, Question, answer
+from dispatcher.store.unmet import count_unmet
 
 router = resource("availability", read=Scope.NETWORK_READ)
 
@@ -32,7 +33,19 @@ async def read_availability(context: Context, query: Annotated[AvailabilityQuery
     answered = await context.database.read(reading)
     if isinstance(answered, Refused):
         raise refusal_of(answered)
-    return availability_list(answered, question, context.rules, now_ms)
+    told = availability_list(answered, question, context.rules, now_ms)
+    if told.reason is not None and told.next is None and request.after is None:
+        reason, place = told.reason, _place(question, answered)
+        await context.database.write(
+            lambda connection: count_unmet(connection, question.window.start_ms, place, reason, "search")
+        )
+    return told
+
+
+def _place(question: Question, answered: Answered) -> tuple[str | None, str | None]:
+    """Where it was wanted: the station that was named, or the one nearest to the place."""
+    nearest = min(answered.metres, key=lambda station: answered.metres[station], default=None)
+    return question.station_id or nearest, question.category
 
 
 def _question(query: AvailabilityQuery) -> Question:

@@ -49,6 +49,7 @@ from dispatcher.store.pools import check_account
 from dispatcher.store.registry import station_exists
 from dispatcher.store.service import being_used
 from dispatcher.store.telling import tell_booking
+from dispatcher.store.unmet import count_unmet
 from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
 
@@ -74,6 +75,7 @@ class BookingDesk:
             return Declined(refused)
         candidates = self.candidates(wanted)
         if isinstance(candidates, Refused):
+            self._unmet(wanted, (wanted.station_id, wanted.category), candidates.reason)
             return Declined(candidates)
         silent = silent_towards(self.connection, self.rules, candidates, wanted.window.start_ms, self.now_ms)
         fitting = by_fit(self._views(candidates, wanted.window), wanted.window, self.now_ms)
@@ -92,6 +94,7 @@ class BookingDesk:
         asked = Asked(candidates[0].home_station_id, candidates[0].category, wanted.window)
         verdicts = with_next_free(self.connection, self.rules, candidates, wanted.window, self.now_ms, not_free)
         declined = none_free(wanted, verdicts)
+        self._unmet(wanted, (asked.station_id, asked.category), declined.why.reason)
         return replace(declined, alternatives=self.alternatives(asked, candidates))
 
     def change(self, booking: Booking, wanted: WantedChange) -> Booking | Declined:
@@ -294,6 +297,10 @@ class BookingDesk:
         why = Refused(BookingReason.VEHICLE_NOT_FREE, "end", utc_text(wanted.end_ms), expected)
         verdict = judge(self.rules, view, wanted.window, self.now_ms)
         return Declined(why, (verdict,) if verdict else (), latest_ms if possible else None)
+
+    def _unmet(self, wanted: WantedBooking, place: tuple[str | None, str | None], reason: BookingReason) -> None:
+        """The refusal commits, with its count."""
+        count_unmet(self.connection, wanted.window.start_ms, place, reason, "booking")
 
     def _views(self, candidates: Sequence[Vehicle], window: Window) -> list[VehicleView]:
         return views(self.connection, candidates, self.now_ms, around=window)

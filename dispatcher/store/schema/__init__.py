@@ -23,6 +23,7 @@ from dispatcher.store.schema.base import (
 from dispatcher.store.schema.bookings import booking_drivers, booking_history, bookings, custody
 from dispatcher.store.schema.changes import changes
 from dispatcher.store.schema.decisions import desired_grants, desired_states, incident_history, incidents
+from dispatcher.store.schema.demand import unmet_demand
 from dispatcher.store.schema.events import DELIVERY_STATES, WEBHOOK_STATES, outbox, webhook_deliveries, webhooks
 from dispatcher.store.schema.ledger import cabinet_links, command_counters, commands, cursors, facts
 from dispatcher.store.schema.network import (
@@ -113,6 +114,7 @@ __all__ = [
     "slot_uses",
     "stations",
     "stored_answers",
+    "unmet_demand",
     "vehicle_positions",
     "vehicle_readings",
     "vehicles",
