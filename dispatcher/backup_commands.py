@@ -5,14 +5,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_origin
 from dispatcher.core.windows import DAY_MS, utc_text
 from dispatcher.store.backup import BackupFailed, make_backup, prune, put_back
 from dispatcher.store.database import Database
 from dispatcher.store.erasure_list import BadErasureList, ErasureList
 from dispatcher.store.migrate import migrate
-from dispatcher.store.restored import settle_restored
-from dispatcher.store.vouching import OtherOrigin
+from dispatcher.store.restored import Restored, settle_restored
+from dispatcher.store.vouching import OtherOrigin, check_origin
 from runtime.clocks import Clock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
@@ -74,9 +76,12 @@ def _settle(config: DispatcherConfig, made_ms: int, clock: Clock, say: Say) -> N
     try:
         erasures = () if list_file is None else ErasureList(list_file).since(made_ms)
         who_held_ms = config.retention.who_held_days * DAY_MS
-        done = database.write_now(
-            lambda connection: settle_restored(connection, erasures, who_held_ms, os.urandom, clock.now_ms())
-        )
+
+        def work(connection: Connection) -> Restored:
+            check_origin(connection)
+            return settle_restored(connection, erasures, who_held_ms, os.urandom, clock.now_ms())
+
+        done = database.write_now(work)
     except BadErasureList as error:
         raise ConfigError(f"database.erasures_file: {error}") from None
     except OtherOrigin as error:

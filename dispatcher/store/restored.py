@@ -11,7 +11,6 @@ from dispatcher.store.erasure_list import Erasure
 from dispatcher.store.ids import RandomBytes
 from dispatcher.store.ledger import LEDGER_ID, ledger_id
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, desired_grants, desired_states, meta
-from dispatcher.store.vouching import check_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,7 @@ def settle_restored(
 
     Every cabinet's wanted state is computed anew under a number that no box has seen, whatever a box holds: numbers
     are the largest of the one before plus one, the one that the box reports plus one, and the time.
-
-    Raises:
-        OtherOrigin: the rights in it were signed under another key.
     """
-    check_origin(connection)
     erased = 0
     for erasure in erasures:
         if is_member(connection, erasure.member_id):

@@ -86,6 +86,7 @@ NEVER: dict[str, str] = {
     "slot_uses": "slots",
     "slot_states": "slots, keys and grants, no person",
     "stations": "the network",
+    "unmet_demand": "figures, rounded to the hour, without a person",
     "vehicle_readings": "the newest of each vehicle: no place, no person",
     "vehicles": "vehicles",
     "webhook_deliveries": "gone with its event",

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
-from dispatcher.store.ledger import LEDGER_ID
-from dispatcher.store.schema import facts, meta
+from dispatcher.core.retention import Retention
+from dispatcher.core.windows import DAY_MS
+from dispatcher.store.restored import settle_restored
+from dispatcher.store.schema import facts
 from simulator.hunt.faults.menu import Cast, End, Fault
+from simulator.network.draws import stream
 from simulator.verdict.evidence import read_evidence
 from simulator.virtual.box import VirtualBox
 from simulator.virtual.premises import image_of, put_back
@@ -14,6 +17,7 @@ from simulator.virtual.spells import Spell, Touches
 from simulator.virtual.timers import SECOND_US
 from simulator.virtual.world import VirtualWorld
 
+WHO_HELD_MS = Retention().who_held_days * DAY_MS
 ECHO_US = 600 * SECOND_US  # what is told again, after what was put back: minutes of facts, resends and reports
 
 
@@ -27,8 +31,11 @@ def _ledger_restored(cast: Cast) -> End:
         before, ledgers_before = world.database.read_now(read_evidence), _ledgers(world)
         world.centre.kill(None)
         put_back(world.database, backup)
-        world.database.write_now(
-            lambda connection: connection.execute(meta.delete().where(meta.c.key == LEDGER_ID))
+        random_bytes = stream(world.stage.seed, f"restore/{world.stage.clock.now_ms()}").randbytes
+        world.database.write_now(  # as `dispatcher restore` does
+            lambda connection: settle_restored(
+                connection, (), WHO_HELD_MS, random_bytes, world.stage.clock.now_ms()
+            )
         )
         kept = {booking.id for booking in world.database.read_now(read_evidence).bookings}
         world.lost += [booking for booking in before.bookings if booking.id not in kept]
