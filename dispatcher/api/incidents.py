@@ -68,6 +68,12 @@ class HistoryEntry(Answer):
     """`opened`, `updated`: `expected` and `seen`; `assigned`: `to`; `commented`: `text`."""
 
 
+class NextBookingOut(Answer):
+    id: str
+    start: datetime
+    end: datetime
+
+
 class IncidentDetailOut(IncidentOut):
     by_itself: str
     """What the system does without anybody, and when it closes."""
@@ -75,6 +81,8 @@ class IncidentDetailOut(IncidentOut):
     """What a person can do."""
     runbook: str
     """The page of the manual, below its `docs/`."""
+    next_bookings: list[NextBookingOut]
+    """The bookings of its vehicle that have not begun, the soonest first, at most 5; empty once it is closed."""
     history: list[HistoryEntry]
     """Oldest first; of a long history the newest 200 entries."""
 
@@ -114,8 +122,9 @@ async def list_incidents(context: Context, query: Annotated[IncidentQuery, Query
 
 @router.get("/{incident_id}", responses=answers(404, 422))
 async def read_incident(context: Context, incident_id: Id) -> IncidentDetailOut:
-    """One incident, with its history and what can be done."""
-    return _out(incident_id, await context.database.read(partial(incident_detail, ref=incident_id)))
+    """One incident, with its history, what can be done, and whose booking it may hit."""
+    work = partial(incident_detail, ref=incident_id, now_ms=context.clock.now_ms())
+    return _out(incident_id, await context.database.read(work))
 
 
 @router.post("/{incident_id}/acknowledge", responses=answers(404, 422))
@@ -155,6 +164,10 @@ def _out(incident_id: str, found: IncidentDetail | None) -> IncidentDetailOut:
         by_itself=KINDS[kind].by_itself,
         advice=KINDS[kind].advice,
         runbook=runbook(kind),
+        next_bookings=[
+            NextBookingOut(id=each.id, start=to_utc(each.start_ms), end=to_utc(each.end_ms))
+            for each in found.next_bookings
+        ],
         history=[_entry_out(entry) for entry in found.history],
     )
 

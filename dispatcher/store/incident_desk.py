@@ -6,12 +6,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
+from dispatcher.core.booking_states import BookingState
+from dispatcher.store.columns import literally_in
 from dispatcher.store.incident_history import Entry, Happened, history_of, note
 from dispatcher.store.incidents import Incident
 from dispatcher.store.paging import Page, PageRequest, cut, newest_first
-from dispatcher.store.schema import incidents
+from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, incidents
+
+NEXT_MAX = 5  # who has to be called tonight and tomorrow
 
 _BY_REF = select(incidents).where(incidents.c.ref == bindparam("ref"))
+_NEXT = (
+    select(bookings.c.id, bookings.c.start_ms, bookings.c.end_ms)
+    .where(
+        bookings.c.vehicle_id == bindparam("vehicle"),
+        literally_in(bookings.c.state, LIVE_BOOKING_STATES),  # as in the index, which is not used otherwise
+        bookings.c.state == BookingState.BOOKED,
+        bookings.c.end_ms > bindparam("now_ms"),
+        bookings.c.id != bindparam("but"),
+    )
+    .order_by(bookings.c.start_ms)
+    .limit(NEXT_MAX)
+)
 _THIS = update(incidents).where(incidents.c.id == bindparam("this"))
 
 
@@ -28,9 +44,20 @@ class IncidentFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class NextBooking:
+    """A booking that what is wrong may hit."""
+
+    id: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentDetail:
     incident: Incident
     history: tuple[Entry, ...]
+    next_bookings: tuple[NextBooking, ...]
+    """Of its vehicle, the soonest first, at most `NEXT_MAX`; of a closed incident none."""
 
 
 def incidents_page(connection: Connection, wanted: IncidentFilter, request: PageRequest) -> Page[Incident]:
@@ -40,12 +67,16 @@ def incidents_page(connection: Connection, wanted: IncidentFilter, request: Page
     return cut(found, request, lambda incident: (incident.id,))
 
 
-def incident_detail(connection: Connection, ref: str) -> IncidentDetail | None:
-    """One incident with its history; None: there is none of that name."""
+def incident_detail(connection: Connection, ref: str, now_ms: int) -> IncidentDetail | None:
+    """One incident with its history, and whom it may hit next; None: there is none of that name."""
     row = connection.execute(_BY_REF, {"ref": ref}).one_or_none()
     if row is None:
         return None
-    return IncidentDetail(Incident(**row._asdict()), history_of(connection, row.id))
+    next_bookings: tuple[NextBooking, ...] = ()
+    if row.vehicle_id is not None and row.closed_ms is None:
+        which = {"vehicle": row.vehicle_id, "now_ms": now_ms, "but": row.booking_id or ""}
+        next_bookings = tuple(NextBooking(*booking) for booking in connection.execute(_NEXT, which))
+    return IncidentDetail(Incident(**row._asdict()), history_of(connection, row.id), next_bookings)
 
 
 def acknowledge(connection: Connection, ref: str, author: str, now_ms: int) -> IncidentDetail | None:
@@ -54,7 +85,7 @@ def acknowledge(connection: Connection, ref: str, author: str, now_ms: int) -> I
     if row is not None and row.acknowledged_ms is None:
         connection.execute(_THIS, {"this": row.id, "acknowledged_ms": now_ms, "acknowledged_by": author})
         note(connection, row.id, Happened.ACKNOWLEDGED, now_ms, {}, author)
-    return incident_detail(connection, ref)
+    return incident_detail(connection, ref, now_ms)
 
 
 def assign(
@@ -65,7 +96,7 @@ def assign(
     if row is not None and row.assigned_to != assignee:
         connection.execute(_THIS, {"this": row.id, "assigned_to": assignee})
         note(connection, row.id, Happened.ASSIGNED, now_ms, {"to": assignee}, author)
-    return incident_detail(connection, ref)
+    return incident_detail(connection, ref, now_ms)
 
 
 def comment(connection: Connection, ref: str, text: str, author: str, now_ms: int) -> IncidentDetail | None:
@@ -73,7 +104,7 @@ def comment(connection: Connection, ref: str, text: str, author: str, now_ms: in
     row = connection.execute(_BY_REF, {"ref": ref}).one_or_none()
     if row is not None:
         note(connection, row.id, Happened.COMMENTED, now_ms, {"text": text}, author)
-    return incident_detail(connection, ref)
+    return incident_detail(connection, ref, now_ms)
 
 
 def _filtered(wanted: IncidentFilter) -> Select[Any]:

@@ -9,7 +9,7 @@ from dispatcher.core.incidents import KINDS, Discrepancy, IncidentKind
 from dispatcher.core.windows import MINUTE_MS, utc_text
 from dispatcher.store.incidents import close_incident, open_incident
 from tests.dispatcher.api_client import OTHER_TOKEN, Api, running_api
-from tests.dispatcher.network import NOW_MS
+from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, NOW_MS, at
 
 LOST = Discrepancy(IncidentKind.DEVICE_LOST, "gare-1/reader", "it answers", "no answer", cabinet_id="gare-1")
 LATE = Discrepancy(IncidentKind.KEY_OVERDUE, "b-1", "back by then", "the key is out", "gare-1", "v-city-1", "b-1")
@@ -101,3 +101,15 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
     await api.post("/incidents/nothing/acknowledge", status=404)
     await api.post("/incidents/nothing/assign", {"assignee": None}, 404)
     await api.post("/incidents/nothing/comments", {"text": "x"}, 404)
+
+
+async def test_it_names_the_next_bookings_of_its_vehicle_while_it_is_open(api: Api) -> None:
+    later = await api.book(start=at(ELEVEN_MS + 24 * HOUR_MS), end=at(ELEVEN_MS + 26 * HOUR_MS))
+    sooner = await api.book()
+    await api.book(vehicle_id="v-city-2")
+    incident = (await api.get("/incidents", kind="key_overdue"))["items"][0]
+    read = await api.get(f"/incidents/{incident['id']}")
+    assert [booking["id"] for booking in read["next_bookings"]] == [sooner["id"], later["id"]]
+    assert read["next_bookings"][0]["start"] == sooner["start"]
+    api.database.write_now(lambda c: close_incident(c, LATE.kind, LATE.subject, NOW_MS + MINUTE_MS))
+    assert (await api.get(f"/incidents/{incident['id']}"))["next_bookings"] == []

@@ -43,7 +43,7 @@ def all_of(database: Database) -> tuple[Incident, ...]:
 
 def detail(database: Database) -> IncidentDetail:
     (incident,) = all_of(database)
-    found = database.read_now(lambda connection: incident_detail(connection, incident.ref))
+    found = database.read_now(lambda connection: incident_detail(connection, incident.ref, NOW_MS))
     assert found is not None
     return found
 
@@ -142,7 +142,7 @@ def test_a_closed_incident_can_still_be_commented() -> None:
 def test_what_is_not_there_cannot_be_handled() -> None:
     database = new_database()
     by_whom: dict[str, Any] = {"ref": "nothing", "author": "operators", "now_ms": NOW_MS}
-    assert database.read_now(partial(incident_detail, ref="nothing")) is None
+    assert database.read_now(partial(incident_detail, ref="nothing", now_ms=NOW_MS)) is None
     assert database.write_now(partial(acknowledge, **by_whom)) is None
     assert database.write_now(partial(assign, assignee="x", **by_whom)) is None
     assert database.write_now(partial(comment, text="x", **by_whom)) is None
