@@ -18,6 +18,7 @@ from contract.values import OpaqueId
 from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
+from dispatcher.events.envelope import EventNames
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
 from runtime.addresses import is_loopback, require_loopback_or_secured
 from runtime.config import ConfigError, Settings, load_toml
@@ -142,6 +143,21 @@ class LogSettings(Settings):
     """Least important events that are logged."""
 
 
+class EventsSettings(Settings):
+    """What changes is told to others through webhooks, as CloudEvents."""
+
+    source: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] | None = None
+    """CloudEvents' `source`, a URI: who tells. Default: `urn:carshare:` and the namespace."""
+    type_prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$", max_length=64)] = "carshare"
+    """Stands before the kind in CloudEvents' `type`, such as `carshare.booking.created`; a domain name of yours in
+    reverse (`org.example.carshare`) tells your events from those of other fleets."""
+    allow_private: bool = False
+    """Whether receivers may have addresses of private networks or of this machine. A webhook that a caller of the
+    API sets up could otherwise reach what only this machine should."""
+    ca_file: LocalFile | None = None
+    """PEM file of the authorities that sign receivers' certificates; absent: those of the system."""
+
+
 class DispatcherConfig(Settings):
     """The whole file."""
 
@@ -159,8 +175,14 @@ class DispatcherConfig(Settings):
     """What the operator decides for the fleet."""
     retention: Retention = Retention()
     """How long what is known of people is kept."""
+    events: EventsSettings = EventsSettings()
+    """What webhooks are told, and which receivers they may have."""
     logs: LogSettings = LogSettings()
     """What is logged, and how."""
+
+    @property
+    def event_names(self) -> EventNames:
+        return EventNames(self.events.source or f"urn:carshare:{self.namespace}", self.events.type_prefix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ from contract.messages import DispatcherPresence
 from dispatcher.core.hearing import Hearing
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
+from dispatcher.events.envelope import EventNames
+from dispatcher.events.post import Post
+from dispatcher.events.sender import EventSender
 from dispatcher.housekeeping import Housekeeping
 from dispatcher.link.courier import Courier
 from dispatcher.link.hearing import Ears
@@ -30,6 +33,7 @@ from dispatcher.store.blocks import next_block_ms
 from dispatcher.store.database import Database
 from dispatcher.store.deadlines import next_due_ms
 from dispatcher.store.desired import DesiredMaker, was_marked
+from dispatcher.store.event_figures import EventFigures, event_figures
 from dispatcher.store.figures import Figures, figures
 from dispatcher.store.ledger import ledger_id
 from dispatcher.store.links import registered_keys
@@ -64,6 +68,8 @@ class Setup:
     digest_secret: bytes
     rules: FleetRules
     retention: Retention = field(default_factory=Retention)
+    events: EventNames = field(default_factory=lambda: EventNames("urn:carshare:dispatcher", "carshare"))
+    """What webhooks are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,8 @@ class Surroundings:
     """Migrated."""
     steps: Steps
     make_link: Callable[[LinkOwner], Link]
+    post: Post | None = None
+    """How events reach their receivers; None: this dispatcher sends none, they wait for one that does."""
 
 
 class Dispatcher:
@@ -85,6 +93,7 @@ class Dispatcher:
     def __init__(self, setup: Setup, around: Surroundings, ledger: str) -> None:
         self.database = around.database
         self.figures = Figures()
+        self.event_figures = EventFigures()
         self.rows_past: Mapping[str, int] = {}
         """Rows past their limit, by limit."""
         self.ledger = ledger
@@ -129,6 +138,7 @@ class Dispatcher:
         self.housekeeping = Housekeeping(
             around.database, setup.retention, (clock, line_clock), around.random_bytes, around.steps
         )
+        self.sender = None if around.post is None else self._make_sender(around.post)
         self._requests = ReportRequests(around.database, self.courier, (clock, line_clock), around.random_bytes)
         self.link = around.make_link(
             LinkOwner(
@@ -139,6 +149,11 @@ class Dispatcher:
                 will=lambda _count: self._presence(online=False),
             )
         )
+
+    def _make_sender(self, post: Post) -> EventSender:
+        around = self._around
+        clocks = (around.clock, around.line_clock)
+        return EventSender(around.database, post, self._setup.events, clocks, around.random_bytes, around.steps)
 
     @property
     def digest_secret(self) -> bytes:
@@ -151,6 +166,7 @@ class Dispatcher:
         self.orders.wake()
         self.housekeeping.begin()
         await self._keep_time()
+        self._told()
 
     async def run(self) -> None:
         """Run until cancelled, or until `stop` ended the link."""
@@ -186,6 +202,12 @@ class Dispatcher:
         self._touched = None
         self.publisher.wake()
         self.orders.wake()
+        self._told()
+
+    def _told(self) -> None:
+        """There may be events for others."""
+        if self.sender is not None:
+            self.sender.wake()
 
     def _taken_in(self, change: Change) -> None:
         self._has_news |= change.is_news
@@ -194,6 +216,7 @@ class Dispatcher:
             self.publisher.wake()
         if change.is_news:
             self.orders.answered()
+            self._told()
 
     async def _keep_time(self) -> None:
         """Every two seconds, where there is anything to look at."""
@@ -218,7 +241,7 @@ class Dispatcher:
                 self._checked_us = now_us
             await self._requests.ask(done.awaited.by_decisions, done.awaited.offline)
             if self._looked_us is None or now_us - self._looked_us >= LOOK_US:
-                keys, self.figures = await self.database.read(partial(_look, now_ms=now_ms))
+                keys, self.figures, self.event_figures = await self.database.read(partial(_look, now_ms=now_ms))
                 self.keyring.replace(keys)
                 self._looked_us = now_us
             if self._counted_us is None or now_us - self._counted_us >= COUNT_US:
@@ -242,6 +265,7 @@ class Dispatcher:
                 self._due_ms = min(self._due_ms, now_ms + ASK_EVERY_US // 1000)
             if done.is_wanted:
                 self.publisher.wake()
+            self._told()
 
 
 class _Done(NamedTuple):
@@ -261,8 +285,8 @@ def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: 
     return _Done(awaited, was_marked(connection), due_ms)
 
 
-def _look(connection: Connection, now_ms: int) -> tuple[dict[str, str], Figures]:
-    return registered_keys(connection), figures(connection, now_ms)
+def _look(connection: Connection, now_ms: int) -> tuple[dict[str, str], Figures, EventFigures]:
+    return registered_keys(connection), figures(connection, now_ms), event_figures(connection, now_ms)
 
 
 async def open_dispatcher(setup: Setup, around: Surroundings) -> Dispatcher:

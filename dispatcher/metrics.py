@@ -10,11 +10,12 @@ from prometheus_client.registry import Collector
 from contract.envelope import EnvelopeFault
 from contract.messages import CommandReply, FactBatch, Presence, Reported, TimeRequest
 from dispatcher.api.counters import ApiCounters
+from dispatcher.core.deliveries import Outcome
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.core.ingest import FactOutcome
 from dispatcher.dispatcher import VERSION, Dispatcher
 from dispatcher.duty import OnDuty
-from dispatcher.store.schema import BOOKING_STATES
+from dispatcher.store.schema import BOOKING_STATES, WEBHOOK_STATES
 from runtime.health import Check, Monitored
 from runtime.link import LinkEnd, LinkState
 
@@ -68,6 +69,7 @@ class DispatcherCollector(Collector):
         yield from self._intake()
         yield from self._link()
         yield from self._figures()
+        yield from self._events()
         yield from self._requests()
 
     def _intake(self) -> Iterable[Metric]:
@@ -123,6 +125,20 @@ class DispatcherCollector(Collector):
         yield _gauges("rows_past_limit", past, "limit", self._dispatcher.rows_past)
         yield _counter("retention_rows", "Rows that were forgotten past their limit", housekeeping.rows_done)
         yield _counter("retention_failures", "Rounds of forgetting that failed", housekeeping.failed)
+
+    def _events(self) -> Iterable[Metric]:
+        sender, found = self._dispatcher.sender, self._dispatcher.event_figures
+        lag = "Since when the oldest event waits that an active webhook has not got"
+        yield _gauge("events_lag_seconds", lag, found.lag_s)
+        yield _gauge("events_waiting", "Deliveries that wait, paused webhooks' too", found.waiting)
+        yield _gauge("events_dead_letters", "Deliveries that nobody tries any more", found.dead)
+        states = {state: found.webhooks.get(state, 0) for state in WEBHOOK_STATES}
+        yield _gauges("webhooks", "Webhooks, by state", "state", states)
+        if sender is not None:
+            outcomes = {outcome: sender.outcomes[outcome] for outcome in Outcome}
+            yield _counters("events_attempts", "Attempts to deliver, by outcome", "outcome", outcomes)
+            rounds = "Rounds of sending events that a mistake of ours ended"
+            yield _counter("events_failures", rounds, sender.failed)
 
     def _requests(self) -> Iterable[Metric]:
         requests = CounterMetricFamily(

@@ -13,9 +13,11 @@ from sqlalchemy.exc import DatabaseError
 from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
 from dispatcher.api.token_file import TokenFile
-from dispatcher.config import DispatcherConfig, read_database_url, read_keys
+from dispatcher.config import DispatcherConfig, EventsSettings, read_database_url, read_keys
 from dispatcher.dispatcher import VERSION, Dispatcher, Setup, Surroundings, open_dispatcher
 from dispatcher.duty import OnDuty
+from dispatcher.events.post import HttpPost
+from dispatcher.events.sender import LANES
 from dispatcher.metrics import monitored
 from dispatcher.store.claim import claim_of
 from dispatcher.store.database import Database, in_one_line
@@ -67,10 +69,22 @@ async def make_dispatcher(config: DispatcherConfig, clock: Clock, stack: AsyncEx
     line_clock = SystemLineClock()
     database = await _open_database(read_database_url(config.database), keys.origin, stack)
     setup = Setup(
-        config.namespace, keys.signer, keys.public_key, keys.digest_secret, config.rules, config.retention
+        config.namespace,
+        keys.signer,
+        keys.public_key,
+        keys.digest_secret,
+        config.rules,
+        config.retention,
+        config.event_names,
     )
     around = Surroundings(
-        clock, line_clock, os.urandom, database, LoopSteps(line_clock), _mqtt_link_factory(config, line_clock)
+        clock,
+        line_clock,
+        os.urandom,
+        database,
+        LoopSteps(line_clock),
+        _mqtt_link_factory(config, line_clock),
+        _post(config.events, clock, stack),
     )
     return await open_dispatcher(setup, around)
 
@@ -131,6 +145,15 @@ async def _open_database(url: URL, origin: Origin, stack: AsyncExitStack) -> Dat
         shown = url.render_as_string()
         raise ConfigError(f"database.url = {shown!r}: cannot be used: {in_one_line(error)}") from None
     return database
+
+
+def _post(settings: EventsSettings, clock: Clock, stack: AsyncExitStack) -> HttpPost:
+    try:
+        post = HttpPost(clock, allow_private=settings.allow_private, connections=LANES, ca_file=settings.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"events.ca_file = {str(settings.ca_file)!r}: cannot be used: {error}") from None
+    stack.push_async_callback(post.close)
+    return post
 
 
 def _mqtt_link_factory(config: DispatcherConfig, line_clock: LineClock) -> Callable[[LinkOwner], Link]:

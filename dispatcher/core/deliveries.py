@@ -1,9 +1,10 @@
 """When an event that a receiver did not take is sent again, and when nobody tries any more."""
 
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from dispatcher.core.windows import DAY_MS
+from dispatcher.core.windows import DAY_MS, to_ms
 
 _MINUTE_S, _HOUR_S = 60, 3600
 
@@ -18,7 +19,7 @@ RETRIES_S = (
     4 * _HOUR_S,
     8 * _HOUR_S,  # a night in which nobody looks
     12 * _HOUR_S,
-    20 * _HOUR_S,  # the second day: 48 hours after the first attempt, with a weekend's length still to come below
+    24 * _HOUR_S,  # and then somebody does: the last attempt is made one to two days after the first
 )
 """Seconds after the first, second, ... attempt that failed: after the last one the event is a dead letter."""
 GIVE_UP_MS = 3 * DAY_MS
@@ -100,3 +101,17 @@ def after_failure(attempt: Attempt, attempts: int, failures: int, now_ms: int, c
         return Next(None, rest_until_ms)
     delay_ms = int(RETRIES_S[attempts - 1] * 1000 * share)
     return Next(now_ms + max(delay_ms, asked_ms), rest_until_ms)
+
+
+def retry_after_s(header: str, now_ms: int) -> int | None:
+    """What a `Retry-After` asks for (RFC 9110, section 10.2.3): seconds, or a date; None: something else."""
+    if header.isascii() and header.isdigit() and len(header) <= SECONDS_DIGITS_MAX:
+        return int(header)
+    try:
+        at = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    return None if at.tzinfo is None else max(-(-(to_ms(at) - now_ms) // 1000), 0)
+
+
+SECONDS_DIGITS_MAX = 9  # 30 years: more is no wish

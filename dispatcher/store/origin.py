@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table
 
 from dispatcher.store.pins import PinSeal
 from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_tags, keys, members, pool_members
+from dispatcher.store.webhook_secrets import SecretSeal
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
@@ -65,12 +66,13 @@ CHECKED_MAX = 50_000  # a large fleet's rows; each is some 300 bytes
 class Origin:
     """Makes and checks codes. About 3 us each; a row that was found good and has not changed costs a fifth."""
 
-    __slots__ = ("_checked", "_key", "pins")
+    __slots__ = ("_checked", "_key", "pins", "webhooks")
 
     def __init__(self, key: bytes) -> None:
         assert len(key) == ORIGIN_KEY_BYTES, f"{ORIGIN_KEY_BYTES} bytes"
         self._key = key
         self.pins = PinSeal(key)
+        self.webhooks = SecretSeal(key)
         self._checked: set[tuple[object, ...]] = set()
         """Whole contents with the codes that hold for them: another content, or code, is another tuple."""
 

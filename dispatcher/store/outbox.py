@@ -7,12 +7,12 @@ Nothing is sent from here: `dispatcher.events` does that, later and as often as 
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from dispatcher.core.events import EVENTS, SUBJECT_CHARACTERS_MAX, EventData, personal_fields
-from dispatcher.store.schema import outbox, webhook_deliveries
+from dispatcher.store.origin import Origin, origin_of
+from dispatcher.store.schema import outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ _PERSONAL = {rule.data: sorted(personal_fields(rule.data)) for rule in EVENTS.va
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def emit(connection: Connection, event: Event) -> None:
-    """Tell of a change: told if and only if the transaction is committed."""
+def emit(connection: Connection, event: Event) -> int:
+    """Tell of a change: told if and only if the transaction is committed. The number of the event."""
     rule = EVENTS[event.kind]
     assert type(event.data) is rule.data, f"{event.kind} says a {rule.data.__name__}"
     assert len(event.subject) <= SUBJECT_CHARACTERS_MAX, event.subject
@@ -46,27 +46,31 @@ def emit(connection: Connection, event: Event) -> None:
         "data": _encoded(data),
         "personal": _encoded(told) if told else None,
     }
-    connection.execute(_NEW, row)
+    inserted = connection.execute(_NEW, row).inserted_primary_key
+    assert inserted is not None, "both databases return the key of a row inserted alone"
+    return int(inserted[0])
 
 
-_OLD = select(outbox.c.sequence).where(outbox.c.at_ms < bindparam("before_ms")).order_by(outbox.c.sequence)
+def event_id(origin: Origin, event: RowMapping) -> str:
+    """What an event is called: its number and a code of it, the same however often it is sent.
+
+    After a restore numbers are given again: another event with the same number has another id.
+    """
+    values = (event["sequence"], event["kind"], event["subject"], event["at_ms"])
+    return f"{event['sequence']}-{origin.opaque('events', *values)}"
 
 
-def remove_old(connection: Connection, before_ms: int, limit: int) -> int:
-    """Remove the oldest events told before an instant, delivered or not, `limit` at most; how many they were."""
-    sequences = connection.execute(_OLD.limit(limit), {"before_ms": before_ms}).scalars().all()
-    if sequences:
-        these: Any = {"last": sequences[-1], "before_ms": before_ms}
-        connection.execute(_DELETE_DELIVERIES, these)
-        connection.execute(_DELETE, these)
-    return len(sequences)
+def sequence_of(connection: Connection, an_id: str) -> int | None:
+    """The number of an event that is kept, by its id; None: there is none of that id."""
+    number = an_id.partition("-")[0]
+    if not number.isascii() or not number.isdigit() or len(number) > SEQUENCE_DIGITS_MAX:
+        return None
+    row = connection.execute(_BY_SEQUENCE, {"this": int(number)}).mappings().one_or_none()
+    return row["sequence"] if row is not None and event_id(origin_of(connection), row) == an_id else None
 
 
-_DONE_WITH = (outbox.c.sequence <= bindparam("last"), outbox.c.at_ms < bindparam("before_ms"))
-_DELETE = delete(outbox).where(*_DONE_WITH)
-_DELETE_DELIVERIES = delete(webhook_deliveries).where(
-    webhook_deliveries.c.sequence.in_(select(outbox.c.sequence).where(*_DONE_WITH))
-)
+SEQUENCE_DIGITS_MAX = 18  # of a 64-bit column
+_BY_SEQUENCE = select(outbox).where(outbox.c.sequence == bindparam("this"))
 
 
 def forget_member(connection: Connection, member_id: str) -> int:

@@ -14,6 +14,7 @@ MAKERS = {
     "running_api",
     "running",
     "made",
+    "sending",
     "database",
     "api",
 }

@@ -12,10 +12,18 @@ from dispatcher.store.booking_desk import BookingDesk
 from dispatcher.store.booking_requests import WantedBooking, WantedChange
 from dispatcher.store.bookings import Booking
 from dispatcher.store.incident_desk import acknowledge, assign, comment
-from dispatcher.store.outbox import forget_member, remove_old
-from tests.dispatcher import small_fleet as fleet
+from dispatcher.store.outbox import forget_member
 from tests.dispatcher.events_bench import kinds, told
-from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, counted_bytes, decide_deadlines
+from tests.dispatcher.small_fleet import (
+    HOUR,
+    MINUTE,
+    NOW_MS,
+    RULES,
+    book,
+    counted_bytes,
+    decide_deadlines,
+    new_database,
+)
 from tests.dispatcher.test_projections import UNDER_1, Bench
 
 WANTED = WantedBooking(
@@ -39,7 +47,7 @@ def create(connection: Connection) -> Booking:
 
 
 def test_what_the_desk_does_is_told_as_it_stands_after_it() -> None:
-    database = fleet.new_database()
+    database = new_database()
     made = database.write_now(create)
     longer = database.write_now(lambda c: desk(c).change(made, WantedChange(end_ms=NOW_MS + 3 * HOUR)))
     assert isinstance(longer, Booking)
@@ -58,14 +66,14 @@ def test_what_the_desk_does_is_told_as_it_stands_after_it() -> None:
 
 
 def test_a_change_that_changes_nothing_is_not_told() -> None:
-    database = fleet.new_database()
+    database = new_database()
     made = database.write_now(create)
     database.write_now(lambda c: desk(c).change(made, WantedChange(end_ms=made.end_ms)))
     assert kinds(database) == ["booking.created"]
 
 
 def test_ids_of_members_stand_apart_from_what_everybody_is_told() -> None:
-    database = fleet.new_database()
+    database = new_database()
     database.write_now(create)
     (created,) = told(database)
     assert created.personal == {"member_id": "member-2", "driver_ids": ["member-3"]}
@@ -73,7 +81,7 @@ def test_ids_of_members_stand_apart_from_what_everybody_is_told() -> None:
 
 
 def test_what_is_rolled_back_is_not_told() -> None:
-    database = fleet.new_database()
+    database = new_database()
 
     def broken(connection: Connection) -> None:
         create(connection)
@@ -173,21 +181,8 @@ def test_what_operators_do_with_an_incident_is_told_without_their_words_and_name
     assert "Alix" not in json.dumps(told(bench.database))
 
 
-def test_old_events_are_removed_oldest_first_and_a_few_at_a_time() -> None:
-    bench = Bench()
-    for _ in range(3):
-        bench.tell(DeviceLost, device="locks", why="no answer")
-        bench.tell(DeviceBack, device="locks")
-        bench.box.now_ms += MINUTE
-    before_ms = NOW_MS + 2 * MINUTE
-    assert bench.database.write_now(lambda c: remove_old(c, before_ms, 3)) == 3
-    assert bench.database.write_now(lambda c: remove_old(c, before_ms, 3)) == 1
-    assert bench.database.write_now(lambda c: remove_old(c, before_ms, 3)) == 0
-    assert [event.at_ms for event in told(bench.database)] == [before_ms, before_ms]
-
-
 def test_a_member_is_forgotten_in_all_events_that_are_kept_and_nobody_else_is() -> None:
-    database = fleet.new_database()
+    database = new_database()
     database.write_now(create)
     later = WantedBooking(
         "member-1", Window(NOW_MS + 4 * HOUR, NOW_MS + 6 * HOUR), vehicle_id="car-1", accept_unreachable=True

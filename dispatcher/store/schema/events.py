@@ -70,3 +70,10 @@ Index(  # the oldest of each subject is the one to send
     sqlite_where=_WAITING,
     postgresql_where=_WAITING,
 )
+Index(
+    "ix_webhook_deliveries_dead",
+    webhook_deliveries.c.webhook_id,
+    webhook_deliveries.c.sequence,
+    sqlite_where=text("state = 'dead'"),
+    postgresql_where=text("state = 'dead'"),
+)
