@@ -16,6 +16,7 @@ from dispatcher.config import DispatcherConfig
 from dispatcher.core.booking_states import REFUSALS, BookingEvent, BookingState, state_diagram
 from dispatcher.core.incidents import KINDS, runbook
 from dispatcher.core.retention import Retention
+from dispatcher.events.documentation import event_schemas, events_table, schedule_text
 from dispatcher.store.limits import LIMITS
 from runtime.config_reference import reference_table
 from station_agent.config_file import manual_model
@@ -24,6 +25,7 @@ from station_agent.drivers.declaration import AnyDriver
 from station_agent.drivers.registry import Drivers
 
 DOCS = Path(__file__).parent
+EVENT_SCHEMAS = DOCS / "schemas" / "events"
 EXAMPLE = DOCS / "examples" / "carshare-wiegand"
 
 CONFIGURATION_HEAD = """\
@@ -81,6 +83,8 @@ def texts() -> dict[Path, str]:
         DOCS / "incidents.md": INCIDENTS_HEAD + _incidents(),
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
         DOCS / "asyncapi.json": asyncapi_text(),
+        DOCS / "events.md": _events((DOCS / "events.md").read_text(encoding="utf-8")),
+        **{EVENT_SCHEMAS / name: schema for name, schema in event_schemas().items()},
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
 
@@ -122,6 +126,14 @@ def _incidents() -> str:
         for kind, rule in KINDS.items()
     ]
     return _table(INCIDENT_COLUMNS, rows)
+
+
+def _events(text: str) -> str:
+    """The manual of events with the tested receiver in it."""
+    receiver = (DOCS / "examples" / "webhook-receiver" / "receiver.py").read_text(encoding="utf-8")
+    text = _with_section(text, "receiver", f"```python\n{receiver}```\n")
+    text = _with_section(text, "schedule", f"  {schedule_text()}")
+    return _with_section(text, "events", events_table())
 
 
 def _drivers(text: str) -> str:
@@ -172,7 +184,7 @@ def stale() -> list[str]:
     """Names of the files that are not what the code says."""
     wanted = texts()
     found = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    found += [path for path in (DOCS / "schemas").iterdir() if path not in wanted]
+    found += [path for path in (DOCS / "schemas").rglob("*.json") if path not in wanted]
     return sorted(str(path.relative_to(DOCS)) for path in found)
 
 
@@ -183,7 +195,7 @@ def main() -> int:
         for name in stale():
             sys.stderr.write(f"docs/{name}: is not what the code says; run `make docs`\n")
         return 1 if stale() else 0
-    for path in (DOCS / "schemas").glob("*.schema.json"):
+    for path in (DOCS / "schemas").rglob("*.schema.json"):
         path.unlink()
     for path, text in texts().items():
         path.write_text(text, encoding="utf-8")

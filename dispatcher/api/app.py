@@ -41,6 +41,7 @@ from dispatcher.api import (
     stations,
     vehicle_changes,
     vehicles,
+    webhooks,
     who_held,
 )
 from dispatcher.api.context import ApiContext
@@ -84,6 +85,7 @@ PARTS = (
     commands,
     release_codes,
     releases,
+    webhooks,
     incidents,
     who_held,
     audit,

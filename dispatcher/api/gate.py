@@ -89,7 +89,7 @@ class Gate:
         token = self._token(dict(scope["headers"]).get(b"authorization"))
         if isinstance(token, Refusal):
             return self._stranger(scope, token)
-        scope.setdefault("state", {})["caller"] = token.name
+        scope.setdefault("state", {}).update(caller=token.name, scopes=token.scopes)
         wait_s = self._limiter.caller(token.name, self._line_clock.now_us())
         if wait_s:
             return _too_many(wait_s)

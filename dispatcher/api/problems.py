@@ -44,6 +44,8 @@ class ApiReason(StrEnum):
     TOO_MANY_CODES = "too_many_codes"
     MEMBER_HAS_BOOKINGS = "member_has_bookings"  # one that holds, as owner or as driver
     ERASURES_NOT_KEPT = "erasures_not_kept"  # the list outside the database cannot be written
+    TOO_MANY_WEBHOOKS = "too_many_webhooks"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 Reason = ApiReason | BookingReason | NetworkReason
@@ -71,6 +73,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.TOO_MANY_CODES: (409, "The cabinet has too many release codes"),
         ApiReason.MEMBER_HAS_BOOKINGS: (409, "The member has a booking that holds"),
         ApiReason.ERASURES_NOT_KEPT: (503, "The list of erasures cannot be written"),
+        ApiReason.TOO_MANY_WEBHOOKS: (409, "There are too many webhooks"),
+        ApiReason.WEBHOOK_DISABLED: (409, "The webhook is disabled"),
         BookingReason.END_NOT_AFTER_START: (422, "The booking ends before it starts"),
         BookingReason.OFF_GRID: (422, "The time does not lie on the booking grid"),
         BookingReason.TOO_SHORT: (422, "The booking is too short"),

@@ -39,6 +39,11 @@ class Webhook:
     """Nothing is sent before, since the last attempts failed."""
 
     @property
+    def version(self) -> int:
+        """Goes up with each change that a caller makes."""
+        return self.changed_ms
+
+    @property
     def target(self) -> SealedFor:
         return SealedFor(self.id, self.url, self.personal)
 
@@ -72,18 +77,19 @@ def webhook_by_id(connection: Connection, webhook_id: str, *, lock: bool = False
     return None if row is None else as_webhook(row)
 
 
-def change_webhook(connection: Connection, before: Webhook, after: Webhook) -> None:
-    """Write a changed subscription; `before` was read with its lock in this transaction.
+def change_webhook(connection: Connection, before: Webhook, after: Webhook) -> Webhook:
+    """Write a changed subscription, and return it; `before` was read with its lock in this transaction.
 
     What waited while it was paused or disabled is due at once, and its time begins anew.
     """
+    if after.state == "active" and before.state != "active":
+        after = replace(after, why_disabled=None, failures=0, rests_until_ms=0)
+        connection.execute(_DUE_AGAIN, {"webhook": after.id, "now_ms": after.changed_ms})
     values: dict[str, Any] = _row(after)
     if before.target != after.target:
         values |= _sealed_anew(connection, before, after)
-    if after.state == "active" and before.state != "active":
-        values |= {"failures": 0, "rests_until_ms": 0}
-        connection.execute(_DUE_AGAIN, {"webhook": after.id, "now_ms": after.changed_ms})
     connection.execute(_THIS, {"this": after.id, **values})
+    return after
 
 
 def rotate_secret(connection: Connection, webhook: Webhook, secret: bytes, keep_until_ms: int) -> Webhook:

@@ -27,7 +27,7 @@ from dispatcher.store.webhooks import Webhook, insert_webhook, webhook_by_id
 from runtime.steps import LoopSteps
 from tests.dispatcher.fake_link import HandClock
 from tests.dispatcher.receiver import Receiver, believe
-from tests.dispatcher.small_fleet import NOW_MS, counted_bytes, new_database
+from tests.dispatcher.small_fleet import counted_bytes, new_database
 from tests.runtime.waiting import eventually
 
 NAMES = EventNames("urn:carshare:test", "org.carshare")
@@ -56,7 +56,7 @@ def kinds(database: Database) -> list[str]:
     return [event.kind for event in told(database)]
 
 
-def say(database: Database, key_id: str = "key-1", kind: str = "key.taken", at_ms: int = NOW_MS) -> None:
+def key_taken(key_id: str, at_ms: int, kind: str = "key.taken") -> Event:
     """An event, of a key as its subject."""
     data = HandoverData(
         position=1,
@@ -69,7 +69,7 @@ def say(database: Database, key_id: str = "key-1", kind: str = "key.taken", at_m
         identity="read",
         wrong_slot=False,
     )
-    database.write_now(lambda connection: emit(connection, Event(kind, f"keys/{key_id}", at_ms, data)))
+    return Event(kind, f"keys/{key_id}", at_ms, data)
 
 
 class Sending:
@@ -117,7 +117,8 @@ class Sending:
         return webhook
 
     def say(self, key_id: str = "key-1", kind: str = "key.taken") -> None:
-        say(self.database, key_id, kind, self.clock.now_ms())
+        event = key_taken(key_id, self.clock.now_ms(), kind)
+        self.database.write_now(lambda connection: emit(connection, event))
 
     def read(self, webhook: Webhook) -> Webhook:
         found = self.database.read_now(lambda c: webhook_by_id(c, webhook.id))
