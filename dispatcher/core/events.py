@@ -28,7 +28,7 @@ class EventData(BaseModel):
 
 
 class BookingData(EventData):
-    """A booking as it is after the change."""
+    """A booking, or a service order, as it is after the change."""
 
     booking_id: RecordId
     version: int
@@ -36,6 +36,8 @@ class BookingData(EventData):
     why: Annotated[str, Field(max_length=64)]
     """What happened to it, as its history says: `created`, `changed`, `key_taken`, `hold_elapsed`, ..."""
     state: BookingState
+    purpose: Annotated[str, Field(max_length=64)] | None
+    """What a service order holds the vehicle for, such as `cleaning`; null: it is a member's booking."""
     vehicle_id: RecordId
     category: RecordId | None
     """Set where a category was booked: the vehicle is then the planned one."""
@@ -53,7 +55,7 @@ class BookingData(EventData):
     ended_at: datetime | None
     """When it reached a final state."""
     member_id: Annotated[RecordId | None, _PERSONAL] = None
-    """The owner."""
+    """The owner, or who has the order."""
     driver_ids: Annotated[tuple[RecordId, ...] | None, _PERSONAL] = None
     """Who may drive beside the owner."""
 
@@ -115,6 +117,19 @@ class IncidentData(EventData):
     """How often it came back soon after it had closed."""
 
 
+class RecordData(EventData):
+    """A record of the network or of people was made or changed, by a caller of the API."""
+
+    collection: Annotated[str, Field(max_length=64)]
+    """As the API's paths, such as `vehicles`; `key_tags` and `badge_pins` are parts of keys and badges."""
+    record_id: RecordId | None
+    """Of a key for `key_tags`, of a badge for `badge_pins`, `CABINET/SLOT` for `slots`; null for `members`."""
+    fields: tuple[Annotated[str, Field(max_length=64)], ...]
+    """What is different, by column; neither value."""
+    member_id: Annotated[RecordId | None, _PERSONAL] = None
+    """The record's id where `collection` is `members`."""
+
+
 class TestData(EventData):
     """Nothing happened: somebody tries whether a subscription's receiver hears."""
 
@@ -129,18 +144,19 @@ class EventRule:
     """In words."""
 
 
+RECORD_CREATED, RECORD_CHANGED = "record.created", "record.changed"
 WEBHOOK_TEST = "webhook.test"
 """Told to the one subscription that asked for it."""
 
-_BOOKINGS: Mapping[str, str] = {
-    "booking.created": "A booking was made.",
-    "booking.changed": "Its window, vehicle or drivers are others than before; its state is the same.",
-    "booking.cancelled": "It was cancelled, by a caller or since the station let the member down.",
-    "booking.started": "Its key was taken for the first time.",
-    "booking.resumed": "Its key was taken again, after a stop-over.",
-    "booking.returned": "Its key is back; the right to take it again may still hold for a while.",
-    "booking.completed": "It is over.",
-    "booking.no_show": "Its key was not taken in time.",
+_STATES: Mapping[str, str] = {
+    "created": "It was made.",
+    "changed": "Its window, vehicle or drivers are others than before; its state is the same.",
+    "cancelled": "It was cancelled, by a caller or since the station let the member down.",
+    "started": "Its key was taken for the first time.",
+    "resumed": "Its key was taken again, after a stop-over.",
+    "returned": "Its key is back; the right to take it again may still hold for a while.",
+    "completed": "It is over.",
+    "no_show": "Its key was not taken in time.",
 }
 _HANDOVERS: Mapping[str, str] = {
     "key.taken": "A key left a slot, under whatever right, or none.",
@@ -157,10 +173,16 @@ _INCIDENTS: Mapping[str, str] = {
 
 EVENTS: Mapping[str, EventRule] = MappingProxyType(
     {
-        **{kind: EventRule(BookingData, when) for kind, when in _BOOKINGS.items()},
+        **{
+            f"{what}.{state}": EventRule(BookingData, when)
+            for what in ("booking", "order")
+            for state, when in _STATES.items()
+        },
         **{kind: EventRule(HandoverData, when) for kind, when in _HANDOVERS.items()},
         "rental.ended": EventRule(RentalData, "A rental is over: odometer and energy at both ends."),
         **{kind: EventRule(IncidentData, when) for kind, when in _INCIDENTS.items()},
+        RECORD_CREATED: EventRule(RecordData, "A vehicle, key, member, badge, block, ... is new."),
+        RECORD_CHANGED: EventRule(RecordData, "One of them is different: which fields, and neither value."),
         WEBHOOK_TEST: EventRule(TestData, "Somebody asked for a test of this subscription."),
     }
 )
@@ -178,22 +200,22 @@ def personal_fields(model: type[EventData]) -> frozenset[str]:
 
 _BY_STATE: Mapping[BookingState, str] = MappingProxyType(
     {
-        BookingState.BOOKED: "booking.changed",
-        BookingState.ACTIVE: "booking.started",
-        BookingState.RETURNED: "booking.returned",
-        BookingState.COMPLETED: "booking.completed",
-        BookingState.CANCELLED: "booking.cancelled",
-        BookingState.NO_SHOW: "booking.no_show",
+        BookingState.BOOKED: "changed",
+        BookingState.ACTIVE: "started",
+        BookingState.RETURNED: "returned",
+        BookingState.COMPLETED: "completed",
+        BookingState.CANCELLED: "cancelled",
+        BookingState.NO_SHOW: "no_show",
     }
 )
 
 
 def booking_event(before: BookingState | None, after: BookingState) -> str:
-    """The kind of event that a booking's change of state is; None: it is new."""
+    """What a change of state is, the last word of its event's kind; `before` None: it is new."""
     if before is None:
-        return "booking.created"
+        return "created"
     if before is after:
-        return "booking.changed"
+        return "changed"
     if before is BookingState.RETURNED and after is BookingState.ACTIVE:
-        return "booking.resumed"
+        return "resumed"
     return _BY_STATE[after]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import changes
+from dispatcher.store.telling import tell_record
 
 NEVER_KEPT = frozenset({"name", "note", "credential", "sealed", "origin", "pin", "latitude", "longitude"})
 """Columns that may name a person or open a slot; that they changed is kept, and neither value."""
@@ -47,7 +48,7 @@ def keep_change(
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any],
 ) -> None:
-    """Keep what differs between two forms of a row; `before` None: it is new."""
+    """Keep what differs between two forms of a row, and tell others that it does; `before` None: it is new."""
     differing = [name for name in after if before is None or before.get(name) != after[name]]
     row = {
         "at_ms": by.at_ms,
@@ -59,6 +60,7 @@ def keep_change(
         "after": _text(after, differing),
     }
     connection.execute(_NEW, row)
+    tell_record(connection, what, subject, differing, by.at_ms, is_new=before is None)
 
 
 def changes_page(connection: Connection, what: str, subject: str, request: PageRequest) -> Page[Change]:

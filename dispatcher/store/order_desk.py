@@ -17,6 +17,7 @@ from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.members import people
 from dispatcher.store.service import being_used
+from dispatcher.store.telling import tell_booking
 from dispatcher.store.vehicles import Vehicle, vehicle_by_id, views
 
 
@@ -68,7 +69,7 @@ class OrderDesk:
         if not insert_booking(self.connection, order):
             return self._not_free(order, vehicle)
         note = {} if wanted.note is None else {"note": wanted.note}
-        self._written(order, "created", {**_summary(order), **note})
+        self._written(None, order, "created", {**_summary(order), **note})
         return order
 
     def change(self, order: Booking, wanted: OrderChange) -> Booking | Declined:
@@ -95,8 +96,9 @@ class OrderDesk:
             vehicle = vehicle_by_id(self.connection, order.vehicle_id)
             assert vehicle is not None, "orders refer to vehicles that exist"
             return self._not_free(changed, vehicle)
-        self._written(changed, "changed", {"before": _summary(order), "after": _summary(changed)})
-        return replace(changed, version=changed.version + 1)
+        changed = replace(changed, version=changed.version + 1)
+        self._written(order.state, changed, "changed", {"before": _summary(order), "after": _summary(changed)})
+        return changed
 
     def cancel(self, order: Booking, reason: str) -> Booking | Declined:
         """Before its key is taken. `order` was read with its lock in this transaction."""
@@ -118,8 +120,9 @@ class OrderDesk:
         ended = replace(order, state=following, ended_ms=self.now_ms, changed_ms=self.now_ms)
         done = update_booking(self.connection, ended)
         assert done, "an order that is over overlaps nothing"
-        self._written(ended, what, {"reason": reason})
-        return replace(ended, version=ended.version + 1)
+        ended = replace(ended, version=ended.version + 1)
+        self._written(order.state, ended, what, {"reason": reason})
+        return ended
 
     def _check_people(self, wanted: WantedOrder) -> Refused | None:
         found = people(self.connection, [wanted.holder_id, *wanted.driver_ids])
@@ -174,8 +177,9 @@ class OrderDesk:
         verdict = judge(self.rules, view, wanted.window, self.now_ms)
         return Declined(why, (verdict,) if verdict else ())
 
-    def _written(self, order: Booking, what: str, detail: Mapping[str, Any]) -> None:
+    def _written(self, before: BookingState | None, order: Booking, what: str, detail: Mapping[str, Any]) -> None:
         add_history(self.connection, order.id, self.now_ms, what, self.author, detail)
+        tell_booking(self.connection, before, order, what)
         mark_dirty(self.connection, order.cabinet_id)
 
 

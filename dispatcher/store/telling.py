@@ -1,5 +1,6 @@
 """Events out of rows: what the places that change bookings, keys and incidents call."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,16 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from contract.facts import KeyReturned, KeyTaken
 from dispatcher.core.booking_states import BookingState
-from dispatcher.core.events import BookingData, HandoverData, IncidentData, RentalData, booking_event
+from dispatcher.core.events import (
+    RECORD_CHANGED,
+    RECORD_CREATED,
+    BookingData,
+    HandoverData,
+    IncidentData,
+    RecordData,
+    RentalData,
+    booking_event,
+)
 from dispatcher.core.windows import to_utc
 from dispatcher.store.bookings import Booking
 from dispatcher.store.outbox import Event, emit
@@ -15,7 +25,7 @@ from dispatcher.store.schema import incidents
 
 
 def tell_booking(connection: Connection, before: BookingState | None, after: Booking, why: str) -> None:
-    """A booking was written.
+    """A booking or a service order was written.
 
     Args:
         connection: of the transaction that wrote it.
@@ -28,6 +38,7 @@ def tell_booking(connection: Connection, before: BookingState | None, after: Boo
         version=after.version,
         why=why,
         state=after.state,
+        purpose=after.purpose,
         vehicle_id=after.vehicle_id,
         category=after.category,
         station_id=after.station_id,
@@ -42,8 +53,9 @@ def tell_booking(connection: Connection, before: BookingState | None, after: Boo
         member_id=after.member_id,
         driver_ids=after.driver_ids,
     )
-    kind = booking_event(before, after.state)
-    emit(connection, Event(kind, f"bookings/{after.id}", after.changed_ms, data))
+    what = "booking" if after.purpose is None else "order"
+    kind = f"{what}.{booking_event(before, after.state)}"
+    emit(connection, Event(kind, f"{what}s/{after.id}", after.changed_ms, data))
 
 
 def tell_handover(connection: Connection, fact: KeyTaken | KeyReturned, row: dict[str, Any], now_ms: int) -> None:
@@ -79,6 +91,21 @@ def tell_rental_end(connection: Connection, rental: RowMapping, now_ms: int) -> 
         energy_end_percent=rental["energy_end_percent"],
     )
     emit(connection, Event("rental.ended", f"rentals/{rental['id']}", now_ms, data))
+
+
+def tell_record(  # a change has as many sides
+    connection: Connection, collection: str, record_id: str, fields: Sequence[str], now_ms: int, *, is_new: bool
+) -> None:
+    """A row of the network or of people was made or changed. A member's id is for those who may have it."""
+    is_member = collection == "members"
+    data = RecordData(
+        collection=collection,
+        record_id=None if is_member else record_id,
+        fields=tuple(name for name in fields if name != "origin"),
+        member_id=record_id if is_member else None,
+    )
+    subject = collection if is_member else f"{collection}/{record_id}"
+    emit(connection, Event(RECORD_CREATED if is_new else RECORD_CHANGED, subject, now_ms, data))
 
 
 _INCIDENT = select(incidents).where(incidents.c.id == bindparam("this"))

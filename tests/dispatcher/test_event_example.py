@@ -38,13 +38,15 @@ async def bench(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sending]:
         yield bench
 
 
-async def test_it_takes_each_event_once_and_no_forgery(bench: Sending, example: ModuleType) -> None:
+async def test_it_takes_each_event_once_and_no_forgery(
+    bench: Sending, example: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = HTTPServer(("127.0.0.1", 0), example.Receiver)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
     known = bench.subscribe_url(url, personal=True)
     stranger = bench.subscribe_url(url)
-    example.told_once = secret_text(b"secret of " + known.id.encode())
+    monkeypatch.setattr(example, "told_once", secret_text(b"secret of " + known.id.encode()))
     booking = book(bench.database)
     bench.database.write_now(lambda c: tell_booking(c, None, booking, "created"))
     await bench.settle(bench.start())

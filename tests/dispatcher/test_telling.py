@@ -11,8 +11,10 @@ from dispatcher.core.windows import Window, utc_text
 from dispatcher.store.booking_desk import BookingDesk
 from dispatcher.store.booking_requests import WantedBooking, WantedChange
 from dispatcher.store.bookings import Booking
+from dispatcher.store.changes import Author, keep_change
 from dispatcher.store.incident_desk import acknowledge, assign, comment
 from dispatcher.store.outbox import forget_member
+from dispatcher.store.telling import tell_booking
 from tests.dispatcher.events_bench import kinds, told
 from tests.dispatcher.small_fleet import (
     HOUR,
@@ -20,6 +22,7 @@ from tests.dispatcher.small_fleet import (
     NOW_MS,
     RULES,
     book,
+    booking,
     counted_bytes,
     decide_deadlines,
     new_database,
@@ -191,6 +194,39 @@ def test_a_member_is_forgotten_in_all_events_that_are_kept_and_nobody_else_is() 
     assert database.write_now(lambda c: forget_member(c, "member-3")) == 1
     assert database.write_now(lambda c: forget_member(c, "member")) == 0
     assert [event.personal for event in told(database)] == [None, {"member_id": "member-1"}]
+
+
+def test_an_order_is_told_as_an_order_with_its_purpose() -> None:
+    database = new_database()
+    order = booking(purpose="cleaning")
+    database.write_now(lambda c: tell_booking(c, None, order, "created"))
+    (event,) = told(database)
+    assert (event.kind, event.subject, event.data["purpose"]) == ("order.created", f"orders/{order.id}", "cleaning")
+
+
+def test_a_change_of_the_network_is_told_by_its_fields_and_without_their_values() -> None:
+    database = new_database()
+    by = Author("operators", NOW_MS)
+    vehicle = {"id": "car-9", "name": "Red car", "category": "city"}
+    database.write_now(lambda c: keep_change(c, by, "vehicles", "car-9", None, vehicle))
+    database.write_now(lambda c: keep_change(c, by, "vehicles", "car-9", vehicle, {**vehicle, "name": "Blue car"}))
+    created, changed = told(database)
+    assert (created.kind, created.subject) == ("record.created", "vehicles/car-9")
+    assert (changed.kind, changed.data["fields"], changed.data["record_id"]) == (
+        "record.changed",
+        ["name"],
+        "car-9",
+    )
+
+
+def test_a_change_of_a_member_is_told_without_saying_of_whom() -> None:
+    database = new_database()
+    by = Author("operators", NOW_MS)
+    before, after = {"standing": "active"}, {"standing": "suspended"}
+    database.write_now(lambda c: keep_change(c, by, "members", "member-1", before, after))
+    (event,) = told(database)
+    assert (event.subject, event.data["record_id"], event.data["fields"]) == ("members", None, ["standing"])
+    assert event.personal == {"member_id": "member-1"}
 
 
 def test_a_no_show_is_told() -> None:
