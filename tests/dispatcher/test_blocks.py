@@ -25,12 +25,12 @@ from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import bookings, members
 from dispatcher.store.timed import run_timed
 from tests.dispatcher.origin_bench import Bench
-from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, booking, incidents, stored
+from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, booking, incidents, new_database, stored
 
 
 @pytest.fixture
 def bench() -> Bench:
-    return Bench()
+    return Bench(new_database())
 
 
 def desk(bench: Bench, work: Any, now_ms: int = NOW_MS, reason: str | None = None) -> Any:
@@ -124,6 +124,7 @@ def test_what_was_booked_before_goes_its_way_and_gets_no_more_time(bench: Bench)
         bench.forge(this.values(state="booked"))
 
 
+@pytest.mark.only_sqlite
 def test_without_the_databases_word_the_same_booking_passes(bench: Bench) -> None:
     lay(bench)
     bench.forge(text("DROP TRIGGER booking_blocked_insert"))

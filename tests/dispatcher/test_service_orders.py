@@ -16,7 +16,7 @@ from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import bookings, members, vehicles
 from dispatcher.store.timed import run_timed
 from tests.dispatcher.origin_bench import Bench, booking_columns
-from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, incidents, stored
+from tests.dispatcher.small_fleet import HOUR, MINUTE, NOW_MS, RULES, book, incidents, new_database, stored
 
 OLD_CODE = "bfbabb781380cc362cdb31d626b7fe9b62809b1026548bf9942e05f0843ccd0a"
 """What this program wrote beside `booking_columns` before bookings had a purpose."""
@@ -24,7 +24,7 @@ OLD_CODE = "bfbabb781380cc362cdb31d626b7fe9b62809b1026548bf9942e05f0843ccd0a"
 
 @pytest.fixture
 def bench() -> Bench:
-    bench = Bench()
+    bench = Bench(new_database())
     bench.forge(update(members).where(members.c.id == "member-1").values(role="staff"))
     return bench
 
