@@ -3,11 +3,12 @@
 from typing import Annotated, Literal
 
 from fastapi import Path
+from pydantic import Field
 from sqlalchemy import Connection
 
 from dispatcher.api.cabinets import CabinetDetailOut, show_cabinet
 from dispatcher.api.context import ApiContext, Context
-from dispatcher.api.network_writes import Change, Kind, Row, Why, changed, different, written
+from dispatcher.api.network_writes import Change, Kind, Row, Why, different, written
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
@@ -28,6 +29,8 @@ SlotInPath = Annotated[int, Path(ge=1, le=128)]  # contract.values.Slot
 class CabinetChange(Change):
     station_id: Id | None = None
     """Its main station. Not while somebody is to take a key there."""
+    also_serves: Annotated[tuple[Id, ...], Field(max_length=20)] | None = None
+    """The other stations that it serves: all of them."""
     life_cycle: LifeCycle | None = None
 
 
@@ -52,7 +55,16 @@ class SlotUseList(Answer):
 async def change_cabinet(writer: Write, cabinet_id: Id, change: CabinetChange) -> CabinetDetailOut:
     """Put a cabinet in or out of service, or at another station."""
     sent = different(change, frozenset(CabinetChange.model_fields))
-    return await changed(writer, change.reason, Thing.CABINETS, CABINET, cabinet_id, sent)
+    also_serves = sent.pop("also_serves", None)
+
+    def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
+        desk = FleetDesk(connection, by, writer.context.random_bytes)
+        done = desk.change(Thing.CABINETS, cabinet_id, sent)
+        if also_serves is None or done is None or isinstance(done, NetworkRefused):
+            return done
+        return desk.set_stations(cabinet_id, also_serves)
+
+    return await written(writer, change.reason, work, CABINET, ("cabinet", cabinet_id))
 
 
 @router.patch("/{cabinet_id}/slots/{slot}", responses=answers(400, 404, 409, 413, 422))

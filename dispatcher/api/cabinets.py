@@ -44,6 +44,9 @@ class DesiredOut(Answer):
 class CabinetDetailOut(Answer):
     id: str
     station_id: str
+    """Its main station."""
+    also_serves: list[str]
+    """Other stations whose keys may hang in it."""
     slots: int
     life_cycle: str
     provisioned: bool
@@ -71,7 +74,7 @@ class CabinetList(Listing):
 
 class CabinetQuery(PageQuery):
     station: Id | None = None
-    """Only cabinets of this station."""
+    """Only cabinets that serve this station."""
 
 
 @router.get("", responses=answers(422))
@@ -101,6 +104,7 @@ def _out(cabinet: CabinetState, context: ApiContext) -> CabinetDetailOut:
     return CabinetDetailOut(
         id=cabinet.id,
         station_id=cabinet.station_id,
+        also_serves=list(cabinet.also_serves),
         slots=cabinet.slots,
         life_cycle=cabinet.life_cycle,
         provisioned=cabinet.provisioned,

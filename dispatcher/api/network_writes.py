@@ -85,7 +85,7 @@ def _path_below(kind: Kind[A]) -> Location:
     return lambda made: f"/api/v1/{kind.path}/{made.id}"
 
 
-def different(change: Change, required: frozenset[str]) -> Mapping[str, Any]:
+def different(change: Change, required: frozenset[str]) -> Row:
     """The fields that were sent, by column; those of `required` cannot be taken away.
 
     Raises:

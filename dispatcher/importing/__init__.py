@@ -12,6 +12,7 @@ what a file leaves out stays as it is.
                 "longitude": 3.0706, "public": true, "life_cycle": "in_service"}],
   "cabinets": [{"id": "gare-1", "station_id": "gare", "slots": 8,
                 "public_key": "BiSrbU2jhxElrCFN7Z169ofOkoB6xEzOfQ4fhKZTcWo", "life_cycle": "in_service"}],
+  "cabinet_stations": [{"cabinet_id": "gare-1", "station_id": "gare", "serves": true}],
   "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
   "cost_centres": [{"id": "parks", "organisation_id": "city-hall", "name": "Parcs et jardins"}],
   "pools": [{"id": "gardeners", "organisation_id": "city-hall", "name": "Jardiniers"}],
@@ -29,6 +30,6 @@ what a file leaves out stays as it is.
 }
 
 May be left out: public, life_cycle (in_service), standing and state (active), role (member), public_key (the
-box is not provisioned yet), organisation_id, plate, pin (it stays as it is; null: the badge has none), valid_from
-and valid_until (always), and any list.
+box is not provisioned yet), serves (true), organisation_id, plate, pin (it stays as it is; null: the badge has
+none), valid_from and valid_until (always), and any list.
 """

@@ -23,7 +23,7 @@ KEY_FIXED = ("vehicle_id", "home_cabinet_id", "life_cycle")
 """What does not change while bookings hold a vehicle, or a key in a cabinet.
 Another slot of the same cabinet may."""
 
-NAMED_BY = {"tags": "key_id", "pool_members": "member_id"}
+NAMED_BY = {"tags": "key_id", "pool_members": "member_id", "cabinet_stations": "cabinet_id"}
 """The field that a row is known by, where it has no id of its own."""
 
 POOL_MEMBERS_MAX = 1000  # a box takes 2,000 badges of one pool, and a person may have two

@@ -93,6 +93,19 @@ class CabinetRow(Identified):
     life_cycle: LifeCycle = "in_service"
 
 
+class CabinetStationRow(Row):
+    """A station that a cabinet serves beside its main one."""
+
+    cabinet_id: CabinetId
+    station_id: Id
+    serves: bool = True
+    """False: not any more."""
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        return (self.cabinet_id, self.station_id)
+
+
 class OrganisationRow(Identified):
     name: Name
 
@@ -206,6 +219,7 @@ KINDS: Mapping[str, type[Row]] = MappingProxyType(
         "municipalities": MunicipalityRow,
         "stations": StationRow,
         "cabinets": CabinetRow,
+        "cabinet_stations": CabinetStationRow,
         "organisations": OrganisationRow,
         "cost_centres": CostCentreRow,
         "pools": PoolRow,
@@ -223,6 +237,8 @@ REFERENCES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("stations", "municipality_id"): "municipalities",
         ("cabinets", "station_id"): "stations",
+        ("cabinet_stations", "cabinet_id"): "cabinets",
+        ("cabinet_stations", "station_id"): "stations",
         ("members", "organisation_id"): "organisations",
         ("cost_centres", "organisation_id"): "organisations",
         ("pools", "organisation_id"): "organisations",

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, or_, select
 
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.reachability import reachable_cabinets
-from dispatcher.store.schema import cabinet_links, cabinets, desired_states, slot_states
+from dispatcher.store.registry import stations_served
+from dispatcher.store.schema import cabinet_links, cabinet_stations, cabinets, desired_states, slot_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class ToldState:
 class CabinetState:
     id: str
     station_id: str
+    also_serves: tuple[str, ...]
+    """Stations beside its main one."""
     slots: int
     life_cycle: str
     provisioned: bool
@@ -96,8 +99,13 @@ _SLOTS = select(slot_states).where(slot_states.c.cabinet_id == bindparam("cabine
 
 
 def cabinets_page(connection: Connection, station_id: str | None, request: PageRequest) -> Page[CabinetState]:
-    """Cabinets in the order of their ids, of one station or of all."""
-    statement = _CABINETS if station_id is None else _CABINETS.where(cabinets.c.station_id == station_id)
+    """Cabinets in the order of their ids: those that serve one station, or all."""
+    statement = _CABINETS
+    if station_id is not None:
+        serving = select(cabinet_stations.c.cabinet_id).where(
+            cabinet_stations.c.station_id == station_id, cabinet_stations.c.serves.is_(True)
+        )
+        statement = _CABINETS.where(or_(cabinets.c.station_id == station_id, cabinets.c.id.in_(serving)))
     rows = connection.execute(in_order(statement, [cabinets.c.id], request)).mappings().all()
     return cut(_states(connection, rows), request, lambda cabinet: (cabinet.id,))
 
@@ -121,14 +129,21 @@ def _states(connection: Connection, rows: Sequence[RowMapping]) -> list[CabinetS
         for row in connection.execute(_COUNTS, {"cabinets": [row["id"] for row in rows]})
     }
     reachable = reachable_cabinets(connection)
-    return [_state(row, counted.get(row["id"], (0, 0)), reachable=row["id"] in reachable) for row in rows]
+    also = stations_served(connection, [row["id"] for row in rows])
+    return [
+        _state(row, counted.get(row["id"], (0, 0)), also.get(row["id"], ()), reachable=row["id"] in reachable)
+        for row in rows
+    ]
 
 
-def _state(row: RowMapping, counted: tuple[int, int], *, reachable: bool) -> CabinetState:
+def _state(
+    row: RowMapping, counted: tuple[int, int], also_serves: tuple[str, ...], *, reachable: bool
+) -> CabinetState:
     present, empty = counted
     return CabinetState(
         id=row["id"],
         station_id=row["station_id"],
+        also_serves=also_serves,
         slots=row["slots"],
         life_cycle=row["life_cycle"],
         provisioned=row["public_key"] is not None,

@@ -3,7 +3,7 @@
 A move or a new life cycle is written and then looked at; what is in the way of it undoes the transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from dispatcher.store.hindrances import TABLES, found_hindrances, lives_in
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.network_rows import Row, add_row, change_row, check_ours, row_of
 from dispatcher.store.origin import origin_of, with_origin
-from dispatcher.store.schema import cabinets, key_tags, keys, slot_uses, stations, vehicles
+from dispatcher.store.registry import stations_served
+from dispatcher.store.schema import cabinet_stations, cabinets, key_tags, keys, slot_uses, stations, vehicles
 
 REFERENCES = {
     "home_station_id": (stations, NetworkReason.NO_SUCH_STATION, "the id of a station"),
@@ -135,6 +136,23 @@ class FleetDesk:
         if use != before:
             keep_change(self.connection, self.by, "slots", f"{cabinet_id}/{slot}", {"use": before}, {"use": use})
         return {"cabinet_id": cabinet_id, "slot": slot, "use": use}
+
+    def set_stations(self, cabinet_id: str, station_ids: Sequence[str]) -> Row | NetworkRefused:
+        """The stations that a cabinet serves beside its main one: these, and no others."""
+        for station_id in station_ids:
+            if row_of(self.connection, stations, station_id) is None:
+                reason, expected = NetworkReason.NO_SUCH_STATION, "ids of stations"
+                return NetworkRefused(reason, "also_serves", station_id, expected)
+        before = stations_served(self.connection, [cabinet_id]).get(cabinet_id, ())
+        self.connection.execute(delete(cabinet_stations).where(cabinet_stations.c.cabinet_id == cabinet_id))
+        rows = [{"cabinet_id": cabinet_id, "station_id": it, "serves": True} for it in sorted(set(station_ids))]
+        if rows:
+            self.connection.execute(insert(cabinet_stations), rows)
+        after = stations_served(self.connection, [cabinet_id]).get(cabinet_id, ())
+        if after != before:
+            kept = ({"also_serves": list(before)}, {"also_serves": list(after)})
+            keep_change(self.connection, self.by, "cabinets", cabinet_id, *kept)
+        return {"id": cabinet_id}
 
     def _dangling(self, columns: Mapping[str, Any]) -> NetworkRefused | None:
         for name, (table, reason, expected) in REFERENCES.items():

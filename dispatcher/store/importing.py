@@ -20,6 +20,7 @@ from dispatcher.store.schema import (
     badge_pins,
     badges,
     bookings,
+    cabinet_stations,
     cabinets,
     cost_centres,
     held_badges,
@@ -40,6 +41,7 @@ TABLES: Mapping[str, Table] = {
     "municipalities": municipalities,
     "stations": stations,
     "cabinets": cabinets,
+    "cabinet_stations": cabinet_stations,
     "organisations": organisations,
     "cost_centres": cost_centres,
     "pools": pools,
@@ -55,7 +57,7 @@ PIN_DIGITS_DEFAULT = FleetRules().pin_digits
 GIVEN_ON_DAYS = 1830
 """Longer than any `who_held_days`: rentals lose the reference before."""
 AUTHOR = "import"  # in the history of what an import changes
-WITHOUT_ID = frozenset({"tags", "pool_members"})
+WITHOUT_ID = frozenset({"tags", "pool_members", "cabinet_stations"})
 LEFT_TO_STORED = {
     "pool_members": "state",
     "members": "standing",

@@ -4,11 +4,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, bindparam, or_, select
 
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.reachability import reachable_cabinets
-from dispatcher.store.schema import cabinet_links, cabinets, municipalities, stations, vehicles
+from dispatcher.store.schema import cabinet_links, cabinet_stations, cabinets, municipalities, stations, vehicles
+
+_SERVED = (
+    select(cabinet_stations.c.cabinet_id, cabinet_stations.c.station_id)
+    .join(cabinets, cabinets.c.id == cabinet_stations.c.cabinet_id)
+    .where(
+        cabinet_stations.c.cabinet_id.in_(bindparam("cabinets", expanding=True)),
+        cabinet_stations.c.serves.is_(True),
+        cabinet_stations.c.station_id != cabinets.c.station_id,
+    )
+    .order_by(cabinet_stations.c.cabinet_id, cabinet_stations.c.station_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +32,8 @@ class Cabinet:
     """Online, and not called silent."""
     heard_ms: int | None
     """When anything was heard of it last; None: never."""
+    also_serves: tuple[str, ...] = ()
+    """Stations beside its main one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,14 @@ def cabinet_fields(connection: Connection, cabinet_id: str) -> CabinetFields | N
     return None if row is None else CabinetFields(row.slots, row.life_cycle == "in_service")
 
 
+def stations_served(connection: Connection, cabinet_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The stations that cabinets serve beside their main one, in the order of their ids."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in connection.execute(_SERVED, {"cabinets": list(cabinet_ids)}):
+        found[row.cabinet_id] = (*found.get(row.cabinet_id, ()), row.station_id)
+    return found
+
+
 def station_exists(connection: Connection, station_id: str) -> bool:
     found = connection.execute(select(stations.c.id).where(stations.c.id == station_id))
     return found.one_or_none() is not None
@@ -105,13 +126,16 @@ def _with_content(connection: Connection, found: Sequence[StationFields]) -> lis
             cabinet_links.c.heard_ms,
         )
         .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-        .where(cabinets.c.station_id.in_(ids))
+        .where(or_(cabinets.c.station_id.in_(ids), cabinets.c.id.in_(select(cabinet_stations.c.cabinet_id))))
         .order_by(cabinets.c.id)
     )
     reachable = reachable_cabinets(connection)
-    for row in connection.execute(statement):
-        cabinet = Cabinet(**row._asdict(), reachable=row.id in reachable)
-        cabinets_of[cabinet.station_id].append(cabinet)
+    rows = connection.execute(statement).all()
+    also = stations_served(connection, [row.id for row in rows])
+    for row in rows:
+        cabinet = Cabinet(**row._asdict(), reachable=row.id in reachable, also_serves=also.get(row.id, ()))
+        for station_id in (cabinet.station_id, *cabinet.also_serves):
+            cabinets_of[station_id].append(cabinet)
     vehicles_of = defaultdict(list)
     living = (
         select(vehicles.c.home_station_id, vehicles.c.id, vehicles.c.category)

@@ -51,6 +51,7 @@ NETWORK: Mapping[str, list[dict[str, Any]]] = {
         {"id": "gare-1", "station_id": "gare", "slots": 8},
         {"id": "mairie-1", "station_id": "mairie", "slots": 4},
     ],
+    "cabinet_stations": [{"cabinet_id": "mairie-1", "station_id": "mairie"}],
     "organisations": [{"id": "city-hall", "name": "Ville de Lille"}],
     "cost_centres": [{"id": "archives", "organisation_id": "city-hall", "name": "Archives"}],
     "pools": [{"id": "archivists", "organisation_id": "city-hall", "name": "Archivistes"}],

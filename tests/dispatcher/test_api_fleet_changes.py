@@ -12,7 +12,7 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.store.desired import DesiredMaker
 from dispatcher.store.schema import desired_states, key_tags, keys
 from tests.dispatcher.api_client import Api, running_api
-from tests.dispatcher.network import NOW_MS, set_key
+from tests.dispatcher.network import NOW_MS, import_document, set_key
 
 
 @pytest_asyncio.fixture
@@ -212,3 +212,28 @@ async def test_what_does_not_exist_is_not_found(api: Api) -> None:
     home = {"home_cabinet_id": "gare-1", "home_slot": 5}
     assert (await api.post("/keys", {"vehicle_id": "nothing", **home}, 422))["reason"] == "no_such_vehicle"
     assert (await vehicle(api, 422, home_station_id="nowhere"))["reason"] == "no_such_station"
+
+
+async def test_a_cabinet_that_serves_two_stations_is_listed_at_both(api: Api) -> None:
+    changed = await api.patch("/cabinets/gare-1", {"also_serves": ["mairie", "gare"], "reason": "one wall"})
+    assert (changed["station_id"], changed["also_serves"]) == ("gare", ["mairie"])
+
+    async def at_station(station: str) -> list[str]:
+        listed = [cabinet["id"] for cabinet in (await api.get(f"/stations/{station}"))["cabinets"]]
+        assert listed == [cabinet["id"] for cabinet in (await api.get("/cabinets", station=station))["items"]]
+        return listed
+
+    assert (await at_station("gare"), await at_station("mairie")) == (["gare-1"], ["gare-1", "mairie-1"])
+    assert (await api.patch("/cabinets/gare-1", {"also_serves": ["moon"]}, 422))["reason"] == "no_such_station"
+    await api.patch("/cabinets/gare-1", {"also_serves": []})
+    assert await at_station("mairie") == ["mairie-1"]
+    changes = (await api.get("/changes", what="cabinets", subject="gare-1"))["items"]
+    assert [change["after"] for change in changes] == [{"also_serves": ["mairie"]}, {"also_serves": []}]
+
+
+async def test_an_import_says_which_stations_a_cabinet_serves(api: Api) -> None:
+    row = {"cabinet_id": "mairie-1", "station_id": "gare"}
+    import_document(api.database, {"cabinet_stations": [row]}, seed=2)
+    assert (await api.get("/cabinets/mairie-1"))["also_serves"] == ["gare"]
+    import_document(api.database, {"cabinet_stations": [{**row, "serves": False}]}, seed=2)
+    assert (await api.get("/cabinets/mairie-1"))["also_serves"] == []

@@ -386,6 +386,7 @@ CSV = {
     "municipalities.csv": "id,name\nlille,Lille\n",
     "stations.csv": "id;name;municipality_id;latitude;longitude;public\ngare;Gare;lille;50.6;3.07;no\n",
     "cabinets.csv": "id,station_id,slots\ngare-1,gare,8\n",
+    "cabinet_stations.csv": "cabinet_id,station_id,serves\ngare-1,gare,no\n",
     "organisations.csv": "id,name\norg-1,Ville\n",
     "cost_centres.csv": "id,organisation_id,name\ncc-1,org-1,Parcs\n",
     "pools.csv": "id,organisation_id,name\npool-1,org-1,Jardiniers\n",

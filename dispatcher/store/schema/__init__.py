@@ -29,6 +29,7 @@ from dispatcher.store.schema.ledger import cabinet_links, command_counters, comm
 from dispatcher.store.schema.network import (
     badge_pins,
     badges,
+    cabinet_stations,
     cabinets,
     cost_centres,
     key_tags,
@@ -82,6 +83,7 @@ __all__ = [
     "booking_history",
     "bookings",
     "cabinet_links",
+    "cabinet_stations",
     "cabinets",
     "changes",
     "command_counters",

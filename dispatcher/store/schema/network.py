@@ -27,6 +27,13 @@ cabinets = table(
     word("life_cycle"),
     one_of("life_cycle", LIFE_CYCLES),
 )
+cabinet_stations = table(
+    "cabinet_stations",
+    ref("cabinet_id", "cabinets.id", primary_key=True),
+    ref("station_id", "stations.id", primary_key=True),
+    flag("serves"),
+)
+"""The stations that a cabinet serves beside its main one, `cabinets.station_id`; `serves` false: not any more."""
 organisations = table("organisations", id_(), long_text("name"))
 cost_centres = table("cost_centres", id_(), ref("organisation_id", "organisations.id"), long_text("name"))
 pools = table("pools", id_(), ref("organisation_id", "organisations.id"), long_text("name"))
