@@ -76,7 +76,9 @@ _THEIRS = (
 _REFS: Any = bindparam("refs", expanding=True)
 _OUT = select(rentals.c.id).where(rentals.c.badge_ref.in_(_REFS), rentals.c.returned_ms.is_(None)).limit(1)
 _OUT_NOW = (
-    select(key_states.c.key_id).where(key_states.c.badge_ref.in_(_REFS), key_states.c.state == "taken").limit(1)
+    select(key_states.c.key_id)
+    .where(key_states.c.badge_ref.in_(_REFS), key_states.c.state.in_(("taken", "elsewhere")))
+    .limit(1)
 )
 _LAST_RENTAL = (
     select(rentals.c.badge_ref, func.max(rentals.c.returned_ms))

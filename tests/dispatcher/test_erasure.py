@@ -30,6 +30,7 @@ from dispatcher.store.schema import (
     badge_pins,
     bookings,
     held_names,
+    key_states,
     members,
     metadata,
     organisations,
@@ -196,6 +197,14 @@ def test_nobody_is_erased_who_has_a_key(grant: str | None) -> None:
     found = database.read_now(lambda connection: still_holds(connection, "member-2"))
     assert found is not None
     assert found.key_out
+
+
+def test_nobody_is_erased_whose_badge_took_a_key_that_is_elsewhere_since() -> None:
+    database = lived_in()
+    assert database.read_now(lambda connection: still_holds(connection, "member-1")) is None
+    database.write_now(lambda connection: connection.execute(update(key_states).values(state="elsewhere")))
+    found = database.read_now(lambda connection: still_holds(connection, "member-1"))
+    assert found == StillHolds(key_out=True, subject="key-1")
 
 
 def test_nobody_is_erased_to_whom_an_orders_key_was_handed_on() -> None:

@@ -67,6 +67,7 @@ UNDER_1: dict[str, Any] = {"grant": "grant-1", "badge": "ref-1"}
 NEVER: dict[str, str] = {
     "booking_drivers": "gone with its booking's people",
     "cabinet_links": "how a box is connected; its last report loses positions at once",
+    "cabinet_stations": "the network",
     "cabinets": "the network",
     "command_counters": "numbers",
     "cost_centres": "of organisations",
