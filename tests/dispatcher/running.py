@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contract.messages import Acknowledged, AgentMessage, Desired
 from contract.topics import FACTS, PRESENCE, REPLIES, REPORTED, TIME, Author
 from dispatcher.dispatcher import Dispatcher, Setup, Surroundings, open_dispatcher
+from dispatcher.events.post import Post
 from dispatcher.store.database import Database
 from runtime.link import LinkOwner
 from runtime.steps import LoopSteps
@@ -52,7 +53,7 @@ class Running:
         await eventually(lambda: len(self.desired()) >= 2 * times)
 
 
-async def made(database: Database, clock: HandClock | None = None) -> Running:
+async def made(database: Database, clock: HandClock | None = None, post: Post | None = None) -> Running:
     """A dispatcher that does not run yet."""
     clock = clock or HandClock()
     links: list[FakeLink] = []
@@ -68,15 +69,15 @@ async def made(database: Database, clock: HandClock | None = None) -> Running:
         digest_secret=b"m" * 32,
         rules=RULES,
     )
-    around = Surroundings(clock, clock, counted_bytes(), database, LoopSteps(clock), make_link)
+    around = Surroundings(clock, clock, counted_bytes(), database, LoopSteps(clock), make_link, post)
     dispatcher = await open_dispatcher(setup, around)
     return Running(dispatcher, links[0], clock, database)
 
 
 @asynccontextmanager
-async def running(database: Database | None = None) -> AsyncIterator[Running]:
+async def running(database: Database | None = None, post: Post | None = None) -> AsyncIterator[Running]:
     """A dispatcher that runs and is connected. Its timed work waits for real seconds: call `tick` instead."""
-    bench = await made(database or new_database())
+    bench = await made(database or new_database(), post=post)
     task = asyncio.create_task(bench.dispatcher.run())
     await eventually(lambda: bench.dispatcher.keyring.find("agent/cab-a") is not None)
     await bench.link.connect()
