@@ -165,10 +165,12 @@ LIMITS = (
         "key_states",
         key_states,
         "who_held_days",
-        key_states.c.badge_ref.is_not(None) & (key_states.c.state != "taken") & (key_states.c.since_ms < _CUTOFF),
-        _forget(key_states, badge_ref=None),
-        "the reference of the badge that brought the key last",
-        "the reference goes; a key that is out keeps it",
+        or_(key_states.c.badge_ref.is_not(None), key_states.c.holder.is_not(None))
+        & (key_states.c.state != "taken")
+        & (key_states.c.since_ms < _CUTOFF),
+        _forget(key_states, badge_ref=None, holder=None),
+        "the reference of the badge that brought the key last; who has it while it is elsewhere",
+        "both go; a key that is out keeps its reference",
     ),
     Limit(
         "bookings",

@@ -13,6 +13,7 @@ from dispatcher.core.rules import BookingReason
 from dispatcher.store.booking_desk import BookingDesk, locked
 from dispatcher.store.booking_requests import Declined, WantedReplacement
 from dispatcher.store.bookings import Booking, history_page
+from dispatcher.store.limits import LIMITS
 from dispatcher.store.operators_desk import OperatorsDesk
 from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import cabinet_links, desired_states, key_states, rentals, vehicles
@@ -274,3 +275,19 @@ def test_an_overdue_booking_is_completed_and_a_vehicle_whose_key_is_elsewhere_is
         return OperatorsDesk(desk).replace(booking, WantedReplacement("scratched", category="city"))
 
     assert _reason(bench.database.write_now(replace_2)) is BookingReason.KEY_NOT_PRESENT
+
+
+def test_who_has_a_key_is_forgotten_with_its_limit(bench: Bench) -> None:
+    fleet.book(bench.database)
+    bench.take_key()
+    bench.complete("Garage du Nord")
+    limit = next(limit for limit in LIMITS if limit.name == "key_states")
+    over = select(key_states.c.key_id).where(limit.past)
+    cutoffs = {"before": NOW_MS, "after": NOW_MS + 1}
+    past = {
+        when: bench.database.read_now(lambda c, at=at: c.execute(over, {"cutoff_ms": at}).scalars().all())  # type: ignore[misc]  # bound now
+        for when, at in cutoffs.items()
+    }
+    assert past == {"before": [], "after": ["key-1"]}
+    bench.database.write_now(lambda c: limit.enforce(c, ["key-1"], bench.random_bytes, NOW_MS))
+    assert (bench.key()["state"], bench.key()["holder"], bench.key()["badge_ref"]) == ("elsewhere", None, None)

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import pytest
 from pydantic import ValidationError
 
@@ -10,12 +12,14 @@ from dispatcher.core.rules import (
     Refused,
     check_cancel,
     check_change,
+    check_extension,
     check_people,
     check_window,
     hold_until_ms,
+    replaced_take_by_ms,
     take_by_ms,
 )
-from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, utc_text
+from dispatcher.core.windows import DAY_MS, MINUTE_MS, Window, to_ms, utc_text
 
 RULES = FleetRules()
 HOUR_MS = 60 * MINUTE_MS
@@ -202,3 +206,54 @@ def test_a_booking_of_the_running_step_can_still_be_taken() -> None:
     with pytest.raises(ValidationError, match="take_by_s"):
         FleetRules(booking_grid_min=30, take_by_s=1800)
     assert FleetRules(booking_grid_min=30, take_by_s=1801).take_by_s == 1801
+
+
+def _instant_ms(text: str) -> int:
+    return to_ms(datetime.fromisoformat(text))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        ("2027-03-28T01:30:00+01:00", "2027-03-28T03:30:00+02:00", None),  # two hours by the clock, one that passes
+        ("2027-03-28T01:30:00+01:00", "2027-03-28T03:15:00+02:00", BookingReason.TOO_SHORT),
+        ("2026-10-25T02:15:00+02:00", "2026-10-25T02:15:00+01:00", None),  # none by the clock, one that passes
+        ("2026-10-25T02:30:00+02:00", "2026-10-25T02:15:00+01:00", BookingReason.TOO_SHORT),
+        ("2026-10-25T02:15:00+01:00", "2026-10-25T02:30:00+02:00", BookingReason.END_NOT_AFTER_START),
+    ],
+)
+def test_a_booking_lasts_as_long_as_time_passes_whatever_the_clocks_show_that_night(
+    start: str, end: str, reason: BookingReason | None
+) -> None:
+    now_ms = _instant_ms("2026-10-20T12:00:00+02:00")
+    assert _reason(check_window(RULES, Window(_instant_ms(start), _instant_ms(end)), now_ms)) is reason
+
+
+def test_take_by_and_hold_are_elapsed_time_in_the_night_when_an_hour_comes_twice() -> None:
+    start_ms = _instant_ms("2026-10-25T02:45:00+02:00")
+    window = Window(start_ms, start_ms + 3 * HOUR_MS)
+    assert take_by_ms(RULES, window) == _instant_ms("2026-10-25T02:15:00+01:00")
+    returned_ms = _instant_ms("2026-10-25T02:55:00+02:00")
+    assert hold_until_ms(RULES, returned_ms, window.end_ms) == _instant_ms("2026-10-25T02:05:00+01:00")
+
+
+def test_an_extension_ends_later_and_nothing_else_is_one() -> None:
+    active = _booked(BookingState.ACTIVE)
+    assert check_extension(active, WINDOW.end_ms + 1) is None
+    refused = check_extension(active, WINDOW.end_ms)
+    assert refused is not None
+    assert (refused.reason, refused.field) == (BookingReason.NO_EXTENSION, "end")
+
+
+def test_an_extension_ends_with_the_horizon_like_every_booking() -> None:
+    latest_ms = (NOW_MS + RULES.horizon_ms) // RULES.grid_ms * RULES.grid_ms
+    assert check_change(RULES, _booked(), Window(START_MS, latest_ms), NOW_MS) is None
+    beyond = check_change(RULES, _booked(), Window(START_MS, latest_ms + RULES.grid_ms), NOW_MS)
+    assert _reason(beyond) is BookingReason.BEYOND_HORIZON
+
+
+@pytest.mark.parametrize("late_min", [0, 29, 31, 100])
+def test_who_is_given_another_vehicle_never_has_less_time_to_take_it_than_before(late_min: int) -> None:
+    now_ms = START_MS + late_min * MINUTE_MS
+    until_ms = replaced_take_by_ms(RULES, _booked(), now_ms)
+    assert until_ms == min(max(START_MS + 30 * MINUTE_MS, now_ms + 30 * MINUTE_MS), WINDOW.end_ms)
