@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -38,7 +39,7 @@ class Meter:
         agents = [process.memory_info().rss / MIB for process in self._running.agents if process.is_running()]
         return Cost(
             cores=(_cpu_seconds() - self._cpu_s) / max(wall_s, 0.001),
-            memory_mib=sum(process.memory_info().rss for process in _family()) / MIB,
+            memory_mib=_memory_bytes() / MIB,
             agent_mib=max(agents, default=None),
         )
 
@@ -49,5 +50,17 @@ def _family() -> list[psutil.Process]:
 
 
 def _cpu_seconds() -> float:
-    times = [process.cpu_times() for process in _family()]
-    return sum(one.user + one.system for one in times)
+    seconds = 0.0
+    for process in _family():
+        with suppress(psutil.NoSuchProcess):  # a database's workers come and go
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
+
+
+def _memory_bytes() -> int:
+    total = 0
+    for process in _family():
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total

@@ -24,6 +24,8 @@ class DemoOptions:
     seed: int
     broker: str
     """`embedded`, `mosquitto`, or `mqtt://host:port`."""
+    database: str
+    """`sqlite` or `postgresql`."""
     http_port: int
     processes: bool
     kills: int
@@ -73,6 +75,12 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="embedded (default), mosquitto (started by the demo), or mqtt://host:port",
     )
     demo.add_argument(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="of the dispatcher: a file (default), or a PostgreSQL that the demo starts and that ends with it",
+    )
+    demo.add_argument(
         "--http-port",
         type=number(int, 0, 65_535),
         default=8080,
@@ -111,6 +119,7 @@ def demo_options(parsed: argparse.Namespace) -> DemoOptions:
         seconds=parsed.seconds,
         seed=parsed.seed,
         broker=parsed.broker,
+        database=parsed.database,
         http_port=parsed.http_port,
         processes=parsed.processes,
         kills=parsed.kills,

@@ -34,12 +34,22 @@ class Premises:
 
     directory: Path
     dispatcher_config: Path
-    database: Path
+    database: str
+    """Its URL."""
     station_configs: dict[str, Path]
     """By cabinet."""
     ports: Path
     token: str
     """For the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """What the dispatcher stands on."""
+
+    mqtt: MqttSettings
+    database: str | None = None
+    """URL of an empty database; None: a file beside its configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +78,17 @@ def run_directory(wanted: Path | None) -> Iterator[Path]:
 
 
 def make_premises(
-    directory: Path, network: Network, seed: int, mqtt: MqttSettings, ports: Ports, *, grid_min: int
+    directory: Path, network: Network, seed: int, centre_of: Centre, ports: Ports, *, grid_min: int
 ) -> Premises:
     """Write everything, and import the network into a new database with the dispatcher's own command."""
+    mqtt = centre_of.mqtt
     centre = directory / "dispatcher"
     with redirect_stdout(StringIO()) as said:
         _run_dispatcher("new-keys", str(centre))
     words = said.getvalue().split()
     token = words[words.index("once:") + 1]
     config = centre / "dispatcher.toml"
-    config.write_text(_dispatcher_toml(mqtt, ports.api, grid_min), encoding="utf-8")
+    config.write_text(_dispatcher_toml(centre_of, ports.api, grid_min), encoding="utf-8")
     master = bytes.fromhex((centre / "digest-secret").read_text())
     centre_key = public_key_text(private_key_from_pem((centre / "signing-key.pem").read_bytes()))
     public_keys = {}
@@ -107,7 +118,8 @@ def make_premises(
     with redirect_stdout(StringIO()):
         _run_dispatcher("migrate", "--config", str(config))
         _run_dispatcher("import", "--config", str(config), str(document))
-    return Premises(directory, config, centre / "dispatcher.sqlite", configs, directory / "ports", token)
+    database = centre_of.database or f"sqlite:///{centre / 'dispatcher.sqlite'}"
+    return Premises(directory, config, database, configs, directory / "ports", token)
 
 
 def _run_dispatcher(*arguments: str) -> None:
@@ -115,12 +127,13 @@ def _run_dispatcher(*arguments: str) -> None:
     assert status == 0, f"dispatcher {' '.join(arguments)} ended with {status}"
 
 
-def _dispatcher_toml(mqtt: MqttSettings, api_port: int, grid_min: int) -> str:
+def _dispatcher_toml(centre: Centre, api_port: int, grid_min: int) -> str:
+    mqtt = centre.mqtt
     return f"""\
 namespace = "{NAMESPACE}"
 
 [database]
-url = "sqlite:///dispatcher.sqlite"
+url = "{centre.database or "sqlite:///dispatcher.sqlite"}"
 
 [mqtt]
 host = "{mqtt.host}"

@@ -32,14 +32,15 @@ from simulator.demo.cost import Meter
 from simulator.demo.live import LiveLine, local_time
 from simulator.demo.mosquitto import OwnMosquitto, own_mosquitto
 from simulator.demo.options import DemoOptions
-from simulator.demo.premises import NAMESPACE, Ports, Premises, make_premises, run_directory
-from simulator.demo.programs import Running, as_processes, clock_arguments, in_process
+from simulator.demo.premises import NAMESPACE, Centre, Ports, Premises, make_premises, run_directory
+from simulator.demo.programs import DISPATCHER, Running, as_processes, clock_arguments, in_process
 from simulator.kills.excuses import KillExcuses
 from simulator.kills.figures import Figures, figures
 from simulator.kills.killer import Killer
 from simulator.network.draws import stream
 from simulator.network.lilas import lilas_network
 from simulator.network.model import Network
+from simulator.postgres import NoPostgres, cluster
 from simulator.verdict.evidence import Evidence, read_evidence
 from simulator.verdict.rights import Judge
 from simulator.verdict.verdict import Verdict, reach_verdict
@@ -68,7 +69,8 @@ async def run_demo(options: DemoOptions) -> int:
         configure_logs("text", "info", clock=clock, stream=stack.enter_context((directory / "demo.log").open("w")))
         mqtt, broker = await stack.enter_async_context(_broker(options, directory))
         ports = _ports(options, network)
-        premises = make_premises(directory, network, options.seed, mqtt, ports, grid_min=grid_min)
+        centre = Centre(mqtt, _database(options, stack))
+        premises = make_premises(directory, network, options.seed, centre, ports, grid_min=grid_min)
         stage = _Stage(options, network, premises, clock, line_clock, grid_min)
         stage.broker = broker
         judged, wall_s, simulated_s = await stage.play(mqtt, ports)
@@ -81,6 +83,17 @@ async def run_demo(options: DemoOptions) -> int:
             document["kills"] = judged.figures.to_document()
         options.json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0 if judged.held else 1
+
+
+def _database(options: DemoOptions, stack: AsyncExitStack) -> str | None:
+    """URL of an empty database on a server that lives as long as `stack`; None: a file will do."""
+    if options.database == "sqlite":
+        return None
+    try:
+        server = stack.enter_context(cluster(fleeting=False))
+    except NoPostgres as error:
+        raise ConfigError(f"--database postgresql: {error}") from None
+    return server.create(DISPATCHER).render_as_string()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +238,7 @@ class _Stage:
 
     async def _settled_verdict(self, world: World) -> _Judged:
         """Judge again and again until all is well or the time to settle is over."""
-        database = Database(f"sqlite:///{self._premises.database}", InlineExecutor())
+        database = Database(self._premises.database, InlineExecutor())
         rules: FleetRules = load_config(self._premises.dispatcher_config).rules
         deadline_us = self._line_clock.now_us() + int(SETTLE_S * 1e6)
         try:

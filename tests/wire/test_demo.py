@@ -40,6 +40,11 @@ def verdict_of(folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
     [
         pytest.param(["--stations", "6", "--for", "30", "--broker", "mosquitto"], id="one process, mosquitto"),
         pytest.param(["--stations", "3", "--for", "30", "--processes"], id="processes, embedded broker"),
+        pytest.param(
+            ["--stations", "3", "--for", "30", "--processes", "--database", "postgresql"],
+            id="processes, PostgreSQL",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_the_network_runs_and_every_promise_holds(tmp_path: Path, arguments: list[str]) -> None:
