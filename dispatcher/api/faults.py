@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 from dispatcher.api.context import ApiContext
@@ -43,6 +43,7 @@ def add_fault_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OperationalError, _on_storage)
+    app.add_exception_handler(DataError, _on_unkept)
     app.add_exception_handler(Exception, _on_mistake)
 
 
@@ -77,6 +78,12 @@ async def _on_storage(request: Request, error: Exception) -> JSONResponse:
     log.error("api_storage_unavailable", route=_route(request), error=type(error).__name__)
     headers = {"retry-after": str(RETRY_AFTER_S)}
     return _answer(request, Refusal(ApiReason.STORAGE_UNAVAILABLE, "nothing was changed", headers=headers))
+
+
+async def _on_unkept(request: Request, _error: Exception) -> JSONResponse:
+    """Which value it was the database does not say, and its words may quote it."""
+    expected = "expected texts without the character NUL, and numbers of 64 bits"
+    return _answer(request, Refusal(ApiReason.INVALID_REQUEST, expected))
 
 
 async def _on_mistake(request: Request, _error: Exception) -> JSONResponse:

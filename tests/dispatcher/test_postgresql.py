@@ -22,6 +22,7 @@ from dispatcher.store.database import Database
 from dispatcher.store.postgresql import UnfitServer, check_server
 from dispatcher.store.schema import badges, booking_history, meta
 from runtime.executor import InlineExecutor
+from tests.dispatcher.api_client import running_api
 from tests.dispatcher.backends import migrated, own_cluster
 from tests.dispatcher.network import NETWORK, TestClock
 from tests.dispatcher.small_fleet import ORIGIN, book, new_database
@@ -189,6 +190,12 @@ def test_commits_are_durable_whatever_the_server_says() -> None:
         database.read_now(lambda connection: connection.exec_driver_sql("SHOW synchronous_commit").scalar()) == "on"
     )
     database.close()
+
+
+async def test_a_character_that_postgresql_cannot_keep_is_the_callers_mistake() -> None:
+    async with running_api() as api:
+        problem = await api.post("/members/search", {"name": "Al\x00ix"}, 422)
+    assert (problem["reason"], "NUL" in problem["detail"]) == ("invalid_request", True)
 
 
 # --- the commands
