@@ -1,0 +1,173 @@
+"""Facts from the broker to committed, projected and acknowledged, beside a consumer that only commits them.
+
+    python -m benchmarks.ingest [--rounds N] [--database sqlite|postgresql]
+
+Members take a car and bring it back: eight facts a round, in two batches, signed by one box and sent as fast as the
+broker takes them. The dispatcher is a process as it runs in production; the control is another, on the same broker and
+a database of the same kind, both on this disk with all that makes a commit durable.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import Row, status_of, table
+from contract.facts import AccessGranted, DoorClosed, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose
+from contract.topics import FACTS
+from dispatcher.store.bookings import insert_booking
+from dispatcher.store.database import Database
+from runtime.executor import InlineExecutor
+from runtime.link import Publication
+from simulator.postgres import cluster
+from tests.dispatcher.fake_box import FakeBox
+from tests.dispatcher.fake_link import NAMESPACE, box_signer
+from tests.dispatcher.small_fleet import CABINET, ORIGIN, booking, new_database
+from tests.runtime.waiting import eventually
+from tests.wire.brokers import Mosquitto, mosquitto
+from tests.wire.dispatcher_bench import Program, WireBox
+
+ROOT = Path(__file__).parents[1]
+SHARE = 0.3
+"""Of the control's facts per second: a projection may cost twice what a ledger does."""
+FACTS_A_BATCH = 4
+LONGEST_S = 240.0
+DAY_MS = 86_400_000
+
+
+def handovers(rounds: int) -> FakeBox:
+    """A box whose journal holds so many rentals of one booking, each within its retake hold."""
+    box = FakeBox(now_ms=int(time.time() * 1000))
+    door: dict[str, Any] = {"slot": 1}
+    who: dict[str, Any] = {"grant": "grant-1", "badge": "ref-1", "key": "key-1"}
+    for _ in range(rounds):
+        for purpose, moved in ((Purpose.TAKE, KeyTaken), (Purpose.RETURN, KeyReturned)):
+            box.note(AccessGranted, reader="entrance", purpose=purpose, **door, **who)
+            box.note(DoorOpened, released=True, **door)
+            box.note(moved, identity=Identity.READ, **door, **who)
+            box.note(DoorClosed, **door)
+    return box
+
+
+def book_now(database: Database, now_ms: int) -> None:
+    start_ms = now_ms // DAY_MS * DAY_MS
+    wanted = booking(1, start_ms=start_ms, end_ms=start_ms + 3 * DAY_MS, take_by_ms=start_ms + 3 * DAY_MS)
+    assert database.write_now(partial(insert_booking, booking=wanted))
+
+
+async def facts_per_s(port: int, box: FakeBox) -> float:
+    """From the first batch published to the last one acknowledged."""
+    cabinet = WireBox(port)
+    cabinet.box = box
+    topic, sign = FACTS.topic(NAMESPACE, CABINET), box_signer().sign
+    firsts = range(1, box.seq + 1, FACTS_A_BATCH)
+    wires = [sign(box.batch(first, first + FACTS_A_BATCH - 1)) for first in firsts]
+    async with cabinet.peer.running():
+        await cabinet.say(box.presence())
+        began_s = time.perf_counter()
+        for wire in wires:
+            await cabinet.peer.link.publish(Publication(topic, wire, 1))
+        await eventually(lambda: cabinet.has_acknowledged(box.seq), within_s=LONGEST_S)
+        return box.seq / (time.perf_counter() - began_s)
+
+
+async def of_dispatcher(folder: Path, broker: Mosquitto, url: str, box: FakeBox) -> float:
+    running = Program(folder, broker.port)
+    text = running.config.read_text()
+    running.config.write_text(text.replace("sqlite:///dispatcher.sqlite", url))
+    running.start()
+    try:
+        await running.started()
+        return await facts_per_s(broker.port, box)
+    finally:
+        running.close()
+
+
+async def of_control(broker: Mosquitto, url: str, box: FakeBox) -> float:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "benchmarks.bare_consumer",
+        str(broker.port),
+        url,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        return await facts_per_s(broker.port, box)
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@contextmanager
+def databases(kind: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """URLs for the dispatcher and for the control, the former with the small fleet in it."""
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            ours, bare = (f"sqlite:///{folder}/{name}.sqlite" for name in ("ours", "bare"))
+        else:
+            server = stack.enter_context(cluster(fleeting=False))
+            ours, bare = (server.create(name).render_as_string(hide_password=False) for name in ("ours", "bare"))
+        yield ours, bare
+
+
+@asynccontextmanager
+async def fresh_broker() -> AsyncIterator[tuple[Mosquitto, Path]]:
+    with tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name:
+        folder = Path(name)
+        (folder / "broker").mkdir()
+        async with mosquitto(folder / "broker") as broker:
+            yield broker, folder
+
+
+async def measure(kind: str, rounds: int) -> Row:
+    with tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name, databases(kind, Path(name)) as (ours, bare):
+        box = handovers(rounds)
+        _prepare(kind, ours, box.now_ms)
+        async with fresh_broker() as (broker, _):
+            control = await of_control(broker, bare, box)
+        async with fresh_broker() as (broker, folder):
+            measured = await of_dispatcher(folder, broker, ours, box)
+    beside = f"{measured:,.0f} facts/s beside {control:,.0f} of a bare consumer; {box.seq} facts in batches of {FACTS_A_BATCH}"
+    return Row(f"ingest, {kind}", measured / control, SHARE, "times", at_least=True, beside=beside)
+
+
+def _prepare(kind: str, url: str, now_ms: int) -> None:
+    if kind == "sqlite":
+        database = new_database(url)
+    else:
+        from dispatcher.store.migrate import migrate  # noqa: PLC0415
+        from tests.dispatcher.small_fleet import fill  # noqa: PLC0415
+
+        migrate(url)
+        database = Database(url, InlineExecutor(), origin=ORIGIN)
+        database.write_now(fill)
+    from dispatcher.store.vouching import vouch  # noqa: PLC0415
+
+    database.write_now(vouch)
+    book_now(database, now_ms)
+    database.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="facts a second, beside a bare consumer")
+    parser.add_argument("--rounds", type=int, default=100, help="of eight facts each")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append")
+    options = parser.parse_args()
+    kinds = options.database or ["sqlite", "postgresql"]
+    rows = [asyncio.run(measure(kind, options.rounds)) for kind in kinds]
+    sys.stdout.write(table(rows) + "\n")
+    return status_of(rows)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
