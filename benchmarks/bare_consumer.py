@@ -2,7 +2,7 @@
 
     python -m benchmarks.bare_consumer BROKER_PORT DATABASE_URL
 
-The control of `benchmarks.ingest`: what waits is committed together, up to as many messages as the dispatcher takes.
+The control of `benchmarks.ingest`.
 """
 
 import asyncio

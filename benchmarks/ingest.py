@@ -3,8 +3,8 @@
     python -m benchmarks.ingest [--rounds N] [--database sqlite|postgresql]
 
 Members take a car and bring it back: eight facts a round, in two batches, signed by one box and sent as fast as the
-broker takes them. The dispatcher is a process as it runs in production; the control is another, on the same broker and
-a database of the same kind, both on this disk with all that makes a commit durable.
+broker takes them. The dispatcher is a process as it runs in production; the control is another, on a broker and a
+database of the same kind, on this disk with all that makes a commit durable.
 """
 
 import argparse
@@ -130,14 +130,17 @@ async def fresh_broker() -> AsyncIterator[tuple[Mosquitto, Path]]:
 
 
 async def measure(kind: str, rounds: int) -> Row:
-    with tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name, databases(kind, Path(name)) as (ours, bare):
+    with (
+        tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name,
+        databases(kind, Path(name)) as (ours, bare),
+    ):
         box = handovers(rounds)
         _prepare(kind, ours, box.now_ms)
         async with fresh_broker() as (broker, _):
             control = await of_control(broker, bare, box)
         async with fresh_broker() as (broker, folder):
             measured = await of_dispatcher(folder, broker, ours, box)
-    beside = f"{measured:,.0f} facts/s beside {control:,.0f} of a bare consumer; {box.seq} facts in batches of {FACTS_A_BATCH}"
+    beside = f"{measured:,.0f} facts/s beside {control:,.0f} of a bare consumer, {FACTS_A_BATCH} facts a batch"
     return Row(f"ingest, {kind}", measured / control, SHARE, "times", at_least=True, beside=beside)
 
 

@@ -100,6 +100,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.KEY_NOT_PRESENT: (409, "The vehicle's key is not in its cabinet"),
         BookingReason.KEY_NOT_IN_SERVICE: (409, "The vehicle has no key in service"),
         BookingReason.CABINET_UNREACHABLE: (409, "The key cabinet cannot be reached"),
+        BookingReason.CABINET_RETIRED: (409, "The cabinet is retired"),
         BookingReason.ROW_WITHOUT_ORIGIN: (409, "The record was written past this program"),
         BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
         BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),

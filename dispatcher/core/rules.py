@@ -151,6 +151,7 @@ class BookingReason(StrEnum):
     KEY_NOT_IN_SERVICE = "key_not_in_service"  # no key in service in a cabinet in service
     CABINET_UNREACHABLE = "cabinet_unreachable"  # nobody can tell whether the right gets there in time
     NO_SUCH_VEHICLE_HERE = "no_such_vehicle_here"  # the station has none of that category
+    CABINET_RETIRED = "cabinet_retired"  # nothing more is told to it
     ROW_WITHOUT_ORIGIN = "row_without_origin"  # somebody wrote it past this program
     KEY_WAS_TAKEN = "key_was_taken"  # start and vehicle are fixed from then on
     TAKE_BY_PASSED = "take_by_passed"

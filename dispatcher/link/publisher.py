@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from contract.topics import DESIRED
+from contract.topics import ACKNOWLEDGED, DESIRED
 from dispatcher.link.courier import Courier
 from dispatcher.store.database import Database
 from dispatcher.store.desired import DesiredMaker, Told, mark_unknown_dirty, told, wire_of
@@ -54,6 +54,8 @@ class Publisher:
         self._ledger = ledger
         self._clock, self._line_clock = clocks
         self._sent: dict[str, _Sent] = {}
+        self._forgotten: set[str] = set()
+        """Retired cabinets for which this connection's broker was told to keep nothing."""
         self._connected = False
         self._connected_anew = False
         self._working = steps.step("publisher", self._work)
@@ -101,10 +103,20 @@ class Publisher:
                 raise
         else:
             await self._tell(work.unlike)
+        self._forget(work.gone)
         return not work.unlike
+
+    def _forget(self, gone: Sequence[str]) -> None:
+        """An empty retained message takes back the one before: no grants lie there for who has the box."""
+        for cabinet_id in gone:
+            if cabinet_id not in self._forgotten:
+                self._forgotten.add(cabinet_id)
+                for rule in (DESIRED, ACKNOWLEDGED):
+                    self._courier.send_signed(rule, cabinet_id, b"")
 
     async def _tell_everything(self) -> None:
         self._sent.clear()
+        self._forgotten.clear()
         for acknowledged in await self._database.read(partial(watermarks, ledger=self._ledger)):
             self._courier.send(acknowledged)
         await self._tell(await self._database.read(told))

@@ -17,6 +17,7 @@ class AuditAction(StrEnum):
     MEMBER_ERASED = "member_erased"  # subject: what stands in the member's place; not who it was
     SLOT_RELEASED = "slot_released"  # subject: cabinet and slot
     RELEASE_CODE_MADE = "release_code_made"  # subject: cabinet and slot
+    CABINET_STOLEN = "cabinet_stolen"  # subject: cabinet
 
 
 @dataclass(frozen=True, slots=True)

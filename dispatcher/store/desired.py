@@ -160,7 +160,7 @@ def mark_serving_dirty(connection: Connection) -> None:
 
 
 def told(connection: Connection) -> Sequence[Told]:
-    """Every desired state there is, with what its cabinet holds."""
+    """Every desired state of a cabinet in use, with what that holds."""
     statement = (
         select(
             desired_states.c.cabinet_id,
@@ -168,8 +168,9 @@ def told(connection: Connection) -> Sequence[Told]:
             cabinet_links.c.desired_version_held,
             cabinet_links.c.online,
         )
+        .join(cabinets, cabinets.c.id == desired_states.c.cabinet_id)
         .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
-        .where(desired_states.c.version > 0)
+        .where(desired_states.c.version > 0, cabinets.c.life_cycle != "retired")
         .order_by(desired_states.c.cabinet_id)
     )
     return [
@@ -197,7 +198,9 @@ _DUE: Select[Any] = (
         cabinet_links.c.boot_nonce,
         cabinet_links.c.desired_version_held,
     )
+    .join(cabinets, cabinets.c.id == desired_states.c.cabinet_id)
     .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
+    .where(cabinets.c.life_cycle != "retired")
     .where(or_(desired_states.c.dirty, desired_states.c.computed_ms < bindparam("stale_ms")))
     .order_by(desired_states.c.dirty.desc(), desired_states.c.computed_ms, desired_states.c.cabinet_id)
     .limit(bindparam("at_most"))

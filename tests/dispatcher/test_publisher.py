@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from contract.facts import DoorOpened
@@ -12,6 +13,7 @@ from dispatcher.link.courier import RETRY_US, Courier
 from dispatcher.link.publisher import RESEND_US
 from dispatcher.link.report_requests import ReportRequests
 from dispatcher.store.desired import mark_dirty
+from dispatcher.store.schema import cabinets
 from runtime.link import LinkOwner, PublishRefused, PublishUnconfirmed
 from runtime.steps import LoopSteps
 from tests.dispatcher.fake_box import FakeBox
@@ -266,3 +268,19 @@ async def test_a_publication_that_breaks_is_counted_and_the_next_goes_out(monkey
     post.send(reply(2))
     await eventually(lambda: link.published)
     task.cancel()
+
+
+async def test_what_a_broker_keeps_for_a_retired_cabinet_is_taken_back() -> None:
+    async with running() as bench:
+        await bench.told_everybody()
+        retired = update(cabinets).where(cabinets.c.id == OTHER_CABINET).values(life_cycle="retired")
+        bench.database.write_now(lambda connection: connection.execute(retired))
+        told = len(bench.link.published)
+        await quiet(bench)
+        emptied = bench.link.published[told:]
+        assert {one.topic for one in emptied} == {
+            f"{NAMESPACE}/v1/cabinets/{OTHER_CABINET}/{channel}" for channel in ("desired", "acknowledged")
+        }
+        assert all(one.retain and one.payload == b"" for one in emptied)
+        await quiet(bench)
+        assert bench.link.published[told:] == emptied, "once for each connection"

@@ -40,6 +40,7 @@ from dispatcher.store.schema.network import (
     pool_members,
     pools,
     stations,
+    thefts,
     vehicles,
 )
 from dispatcher.store.schema.personal import audit, held_badges, held_names
@@ -117,6 +118,7 @@ __all__ = [
     "stations",
     "stored_answers",
     "unmet_demand",
+    "thefts",
     "vehicle_positions",
     "vehicle_readings",
     "vehicles",

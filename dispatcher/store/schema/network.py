@@ -113,3 +113,12 @@ key_tags = table(
     ms("valid_until_ms", nullable=True),
     origin(),
 )
+thefts = table(
+    "thefts",
+    ref("cabinet_id", "cabinets.id", primary_key=True),
+    ms("at_ms"),
+    long_text("author"),
+    word("case_no"),
+    long_text("reason"),
+)
+"""Cabinets that were stolen. Whom that concerns follows from their bookings."""
