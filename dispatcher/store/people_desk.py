@@ -27,6 +27,7 @@ from dispatcher.store.schema import (
     pool_members,
 )
 from dispatcher.store.spread import begin_spread
+from dispatcher.store.standing import tell_standing
 
 _MAY_TAKE = (
     select(bookings.c.cabinet_id)
@@ -84,6 +85,7 @@ class PeopleDesk:
             return refused
         after = change_row(self.connection, self.by, members, before, different)
         if after["standing"] != before["standing"]:
+            tell_standing(self.connection, [member_id], self.by.at_ms, self.by.name)
             self._mark(member_id)
         return after
 

@@ -88,7 +88,7 @@ async def test_a_new_member_with_a_badge_books_and_opens(api: Api, boxes: Boxes)
 
 
 async def test_a_suspension_takes_booked_rights_off_the_box_and_is_kept_on_record(api: Api, boxes: Boxes) -> None:
-    await api.book()
+    booking = await api.book()
     assert len(boxes.compute().grants) == 1
     suspended = await api.patch("/members/m-alix", {"standing": "suspended", "reason": "unpaid"})
     assert suspended["standing"] == "suspended"
@@ -96,6 +96,8 @@ async def test_a_suspension_takes_booked_rights_off_the_box_and_is_kept_on_recor
     told = boxes.compute()
     assert told.grants == ()
     assert len(told.suspended) == 2
+    told_what = [entry["what"] for entry in (await api.get(f"/bookings/{booking['id']}/history"))["items"]]
+    assert told_what == ["created", "rights_withheld"]
     (change,) = (await api.get("/changes", what="members", subject="m-alix"))["items"]
     assert (change["reason"], change["after"]) == ("unpaid", {"standing": "suspended"})
 
