@@ -7,8 +7,9 @@ and the incident has to be there.
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from simulator.network.model import SLOTS
 from simulator.verdict.evidence import Incident
-from simulator.verdict.replay import first_scene, stays_elsewhere
+from simulator.verdict.replay import first_scene
 from simulator.verdict.rights import Judge
 from simulator.verdict.vehicles import hung_since_ms
 from simulator.world.record import PhysicalFact, What, WorldRecord
@@ -62,10 +63,7 @@ def is_shown(judge: Judge, record: WorldRecord, incident: Incident) -> bool:
             vain = (_in_vain(judge, record, cabinet, before_ms) for cabinet in judge.network.cabinets)
             return any(not with_key for found in vain for _slot, with_key in found)
         case "cabinet_nearly_full":
-            stays = stays_elsewhere(judge.network, incident.subject, record.of(incident.subject))
-            homes = judge.network.vehicle_of_key
-            foreign = (stay for stay in stays if homes[stay.key].key.cabinet != incident.subject)
-            return any(stay.since.at_ms <= before_ms for stay in foreign)
+            return _was_nearly_full(judge, record, incident.subject, before_ms)
         case "odometer_without_rental":
             return _was_driven(judge, record, incident.subject, before_ms)
         case _:
@@ -89,6 +87,20 @@ def _in_vain(judge: Judge, record: WorldRecord, cabinet: str, before_ms: int) ->
                 found.add((slot, hangs is not None))
         scene.then(fact)
     return found
+
+
+def _was_nearly_full(judge: Judge, record: WorldRecord, cabinet: str, before_ms: int) -> bool:
+    """Whether the keys in it, whosever, and those of its own that were not left no slot to spare."""
+    own = {vehicle.key.id for vehicle in judge.network.vehicles if vehicle.key.cabinet == cabinet}
+    scene = first_scene(judge.network, cabinet)
+    for fact in record.of(cabinet):
+        if fact.moment.at_ms > before_ms:
+            break
+        scene.then(fact)
+        hanging = set(scene.hooks.values())
+        if len(hanging | own) >= SLOTS:
+            return True
+    return False
 
 
 def _was_driven(judge: Judge, record: WorldRecord, vehicle: str, before_ms: int) -> bool:

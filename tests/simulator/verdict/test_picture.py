@@ -25,6 +25,7 @@ def wrong_slot(story: Story, *, is_open: bool) -> None:
     """The key is brought back and hung into a slot that somebody left ajar."""
     story.opens(1000, AJAR)
     story.brings_back(2000, into=AJAR)
+    story.incidents.append(incident("door_left_open", f"{CABINET}/{AJAR}", 1181, is_open=False))
     story.incidents.append(incident("key_in_wrong_slot", KEY.id, 2002, is_open=is_open))
 
 
