@@ -12,8 +12,10 @@ dispatcher badge-key --config dispatcher.toml --cabinet ID
 dispatcher backup --config dispatcher.toml [--prune] FILE
 dispatcher restore --config dispatcher.toml FILE
 dispatcher member export --config dispatcher.toml --reason TEXT ID
+dispatcher booking|station|vehicle|member|incident|report COMMAND --api URL --token-file FILE [--json]
 
-Whatever is wrong with the input is a line on stderr, and the exit status is 2.
+Whatever is wrong with the input is a line on stderr, and the exit status is 2. The last line asks the API of a
+running dispatcher: what that refuses is a line on stderr too, and the exit status is 1.
 """
 
 import argparse
@@ -29,6 +31,8 @@ from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
 from dispatcher.backup_commands import add_backup_commands
+from dispatcher.client import bookings, incidents, members, reports, stations, vehicles
+from dispatcher.client.http import ApiRefused
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
 from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
@@ -49,6 +53,7 @@ from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
 
 USAGE_ERROR = 2  # as argparse itself ends
+REFUSED = 1  # the API said no
 CLAIM_LOST = 1  # nothing is wrong with the input
 
 VOUCH = """\
@@ -72,6 +77,8 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
         command(options, clock or SystemClock())
     except (ConfigError, WrongSchema, UnfitServer) as error:
         return _fail(str(error))
+    except ApiRefused as refused:
+        return _fail(str(refused), REFUSED)
     except ImportRefused as refused:
         return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
     except ClaimLost as error:
@@ -109,10 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
     token = commands.add_parser("token", help="make, list and revoke tokens of the API")
     add_token_commands(token, _say)
-    members = commands.add_parser("member", help="give out what is known of a member")
-    exporting = members.add_subparsers(dest="member_command", required=True, metavar="COMMAND").add_parser(
-        "export", help="print all that is known of a member, as JSON"
-    )
+    member = commands.add_parser("member", help="look for members, give out what is known of one")
+    member_commands = member.add_subparsers(dest="member_command", required=True, metavar="COMMAND")
+    exporting = member_commands.add_parser("export", help="print all that is known of a member, as JSON")
+    members.add(member_commands, _say)
     exporting.set_defaults(run=_export_member)
     exporting.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
     exporting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit record; no names")
@@ -120,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the database into a file, also while it is served")
     restore = commands.add_parser("restore", help="put a backup into a database that is not there, or empty")
     add_backup_commands(backup, restore, _say)
+    for noun in (bookings, stations, vehicles, incidents, reports):
+        noun.add(commands, _say)
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser
