@@ -105,8 +105,11 @@ def grant_of_command(connection: Connection, cabinet_id: str, command_id: str, k
 
     None where it names no booking, is none of ours, or another key than the booking's came out.
     """
-    row = connection.execute(_GRANT, {"command": command_id, "cabinet": cabinet_id}).one_or_none()
-    return row.grant_id if row is not None and key_id in {None, row.key_id} else None
+    command = connection.execute(_ONE, {"command": command_id, "cabinet": cabinet_id}).mappings().one_or_none()
+    if command is None or command["booking_id"] is None or not origin_of(connection).holds(commands, command):
+        return None
+    row = connection.execute(_GRANT, {"booking": command["booking_id"]}).one()
+    return row.grant_id if key_id in {None, row.key_id} else None
 
 
 def is_known(connection: Connection, cabinet_id: str, command_id: str | None) -> bool:
@@ -172,7 +175,13 @@ def keep_outcome(
 
 
 def _number_anew(connection: Connection, known: StoredCommand, now_ms: int) -> None:
-    """A later command overtook it, so the box decided nothing: it is told again, as the last one."""
+    """A later command overtook it, so the box decided nothing: it is told again, as the last one.
+
+    Not where the row is no longer what this program wrote: it would be signed as it stands now.
+    """
+    this = {"command": known.id, "cabinet": known.cabinet_id}
+    if not origin_of(connection).holds(commands, connection.execute(_ONE, this).mappings().one()):
+        return
     anew = replace(known, counter=next_counter(connection, known.cabinet_id, now_ms))
     row = with_origin(connection, commands, asdict(anew))
     _update(connection, known.id, counter=row["counter"], origin=row["origin"])
@@ -189,11 +198,7 @@ def _update(connection: Connection, command_id: str, **values: Any) -> None:
 
 
 _ONE = select(commands).where(commands.c.id == bindparam("command"), commands.c.cabinet_id == bindparam("cabinet"))
-_GRANT = (
-    select(bookings.c.grant_id, bookings.c.key_id)
-    .join(commands, commands.c.booking_id == bookings.c.id)
-    .where(commands.c.id == bindparam("command"), commands.c.cabinet_id == bindparam("cabinet"))
-)
+_GRANT = select(bookings.c.grant_id, bookings.c.key_id).where(bookings.c.id == bindparam("booking"))
 _OPEN = (  # made once: this is asked whenever anything was written
     select(commands).where(commands.c.answered_ms.is_(None)).order_by(commands.c.cabinet_id, commands.c.counter)
 )

@@ -52,7 +52,14 @@ SIGNED: Mapping[Table, tuple[str, ...]] = MappingProxyType(
 )
 """What a code covers, by table: all that a right is made of. A booking's covers its drivers too."""
 
-COVERED_WHERE_SAID: Mapping[Table, tuple[str, ...]] = MappingProxyType({bookings: ("purpose", "pool_id")})
+COVERED_WHERE_SAID: Mapping[Table, tuple[str, ...]] = MappingProxyType(
+    {
+        # Under a right for a category, and under one that was handed back (held until its end), a box may hand out
+        # the key of another vehicle.
+        bookings: ("purpose", "pool_id", "category", "hold_until_ms"),
+        commands: ("booking_id",),  # whose booking starts with the key that comes out
+    }
+)
 """Columns that came later, covered by name where they are not NULL: a code from before them holds as long as the
 row says nothing in them."""
 

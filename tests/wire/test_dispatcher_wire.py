@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,10 +13,13 @@ from random import Random
 import pytest
 
 from contract.facts import DoorOpened
-from contract.messages import TimeReply, TimeRequest
+from contract.messages import Command, TimeReply, TimeRequest
 from contract.topics import TOPICS
+from dispatcher.core.incidents import IncidentKind
+from runtime.clocks import SystemClock
 from tests.dispatcher.fake_link import NAMESPACE
-from tests.dispatcher.small_fleet import CABINET
+from tests.dispatcher.origin_bench import booking_columns
+from tests.dispatcher.small_fleet import CABINET, HOUR, book, incidents
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import HOST, Mosquitto, mosquitto, mosquitto_program
 from tests.wire.dispatcher_bench import Program, program, wire_box
@@ -119,6 +124,43 @@ async def test_garbage_on_every_topic_is_counted_and_harmless(broker: Mosquitto,
 def _mosquitto_pub(broker: Mosquitto, topic: str, payload: bytes, *, retain: bool = False) -> None:
     command = [mosquitto_program("mosquitto_pub"), "-h", HOST, "-p", str(broker.port), "-q", "1", "-t", topic, "-s"]
     subprocess.run([*command, *(["-r"] if retain else [])], input=payload, check=True, timeout=10)
+
+
+async def test_rows_that_somebody_wrote_are_in_no_word_that_a_box_gets(broker: Mosquitto, tmp_path: Path) -> None:
+    """By plain SQL on the program's file: a booking of his own, and an order to open a slot."""
+    running = Program(tmp_path, broker.port)
+    now_ms = SystemClock().now_ms()
+    own = running.database()
+    book(own, 1, start_ms=now_ms)
+    own.close()
+    forged = booking_columns(start_ms=now_ms, vehicle_id="car-2", key_id="key-2", member_id="member-2")
+    forged |= {"id": "booking-9", "grant_id": "grant-9", "end_ms": now_ms + HOUR, "take_by_ms": now_ms + HOUR}
+    forged["state"] = "booked"
+    order = {"id": "order-9", "cabinet_id": CABINET, "slot": 2, "counter": now_ms, "action": "release_slot"}
+    order |= {"author": "nobody", "reason": "", "issued_ms": now_ms, "expires_ms": now_ms + HOUR}
+    with closing(sqlite3.connect(tmp_path / "dispatcher.sqlite")) as somebody, somebody:
+        for table, row in (("bookings", forged), ("commands", order)):
+            names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+            somebody.execute(f"INSERT INTO {table} ({names}) VALUES ({values})", row)  # noqa: S608  # names of ours
+    try:
+        async with wire_box(broker.port) as cabinet:
+            running.start()
+            await running.started()
+            await cabinet.say(cabinet.box.presence())
+            await eventually(lambda: cabinet.desired and cabinet.desired[-1].boot_nonce == cabinet.box.boot_nonce)
+            assert [grant.grant for grant in cabinet.desired[-1].grants] == ["grant-1"]
+            await eventually(lambda: _named(running) == ["bookings/booking-9", "commands/order-9"], within_s=20)
+            assert [message for message in cabinet.told if isinstance(message, Command)] == []
+    finally:
+        running.close()
+
+
+def _named(running: Program) -> list[str]:
+    """Rows without an origin, as incidents name them."""
+    database = running.database()
+    found = sorted(subject for kind, subject, _ in incidents(database) if kind == IncidentKind.ROW_WITHOUT_ORIGIN)
+    database.close()
+    return found
 
 
 async def test_after_a_broker_lost_everything_all_is_published_again(broker: Mosquitto, tmp_path: Path) -> None:
