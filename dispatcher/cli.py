@@ -12,27 +12,29 @@ dispatcher badge-key --config dispatcher.toml --cabinet ID
 dispatcher backup --config dispatcher.toml [--prune] FILE
 dispatcher restore --config dispatcher.toml FILE
 dispatcher member export --config dispatcher.toml --reason TEXT ID
-dispatcher booking|station|vehicle|member|incident|report COMMAND --api URL --token-file FILE [--json]
+dispatcher badge|block|booking|cabinet|incident|member|order|report|station|vehicle COMMAND
+    --api URL --token-file FILE [--json]
 
-Whatever is wrong with the input is a line on stderr, and the exit status is 2. The last line asks the API of a
-running dispatcher: what that refuses is a line on stderr too, and the exit status is 1.
+Whatever is wrong is a line on stderr. Exit status: 0 done; 1 refused; 2 the input is wrong; 3 the API of a running
+dispatcher, which the last line asks, did not answer or cannot now.
 """
 
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
 from dispatcher.backup_commands import add_backup_commands
-from dispatcher.client import bookings, incidents, members, reports, stations, vehicles
-from dispatcher.client.http import ApiRefused
+from dispatcher.client.http import ApiAway, ApiRefused
+from dispatcher.client.nouns import add_nouns
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
 from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
@@ -54,6 +56,7 @@ from runtime.executor import InlineExecutor
 
 USAGE_ERROR = 2  # as argparse itself ends
 REFUSED = 1  # the API said no
+AWAY = 3  # the API did not answer, or cannot now: to be tried again
 CLAIM_LOST = 1  # nothing is wrong with the input
 
 VOUCH = """\
@@ -79,6 +82,8 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
         return _fail(str(error))
     except ApiRefused as refused:
         return _fail(str(refused), REFUSED)
+    except ApiAway as away:
+        return _fail(str(away), AWAY)
     except ImportRefused as refused:
         return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
     except ClaimLost as error:
@@ -88,7 +93,15 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     return 0
 
 
+LEADING_HYPHEN = re.compile(r"-[A-Za-z0-9_-]{19}")  # one random id in 64 begins so
+
+
 class _Parser(argparse.ArgumentParser):
+    def _parse_optional(self, arg_string: str) -> Any:
+        """A random id is none of the options, whatever it begins with."""
+        is_id = LEADING_HYPHEN.fullmatch(arg_string) and arg_string not in self._option_string_actions
+        return None if is_id else super()._parse_optional(arg_string)
+
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage and the line."""
         self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -119,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     member = commands.add_parser("member", help="look for members, give out what is known of one")
     member_commands = member.add_subparsers(dest="member_command", required=True, metavar="COMMAND")
     exporting = member_commands.add_parser("export", help="print all that is known of a member, as JSON")
-    members.add(member_commands, _say)
+    add_nouns(commands, member_commands, _say)
     exporting.set_defaults(run=_export_member)
     exporting.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
     exporting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit record; no names")
@@ -127,8 +140,6 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the database into a file, also while it is served")
     restore = commands.add_parser("restore", help="put a backup into a database that is not there, or empty")
     add_backup_commands(backup, restore, _say)
-    for noun in (bookings, stations, vehicles, incidents, reports):
-        noun.add(commands, _say)
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser

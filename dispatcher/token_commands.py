@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dispatcher.api.scopes import MEANING, Scope
-from dispatcher.api.token_file import change_tokens, read_tokens
+from dispatcher.api.token_file import OWNER_ONLY, change_tokens, read_tokens
 from dispatcher.api.tokens import Token, new_token, parse_expiry, parse_name, parse_scopes
 from dispatcher.config import load_config
 from dispatcher.core.windows import DAY_MS
@@ -16,7 +16,7 @@ from runtime.config import ConfigError
 DAYS_DEFAULT = 365  # a token that nobody renews is one that nobody remembers
 Say = Callable[[str], None]
 
-NEW = "Make a token. It is shown this once; the running dispatcher takes it within a second.\n\nScopes:\n"
+NEW = "Make a token. It is shown or written this once; a running dispatcher takes it within a second.\n\nScopes:\n"
 SCOPES = "\n".join(f"  {scope:<15} {MEANING[scope]}" for scope in Scope)
 
 
@@ -29,6 +29,7 @@ def add_token_commands(parser: argparse.ArgumentParser, say: Say) -> None:
     new.add_argument(
         "--expires", metavar="TIME", help=f"RFC 3339, or never; {DAYS_DEFAULT} days from now unless told otherwise"
     )
+    new.add_argument("--write", type=Path, metavar="FILE", help="a new file to keep it in, instead of showing it")
     new.set_defaults(run=lambda options, clock: _new(options, clock, say))
     listing = commands.add_parser("list", help="tell which there are", description="Tell which tokens there are.")
     listing.set_defaults(run=lambda options, clock: _list(options, clock, say))
@@ -55,9 +56,28 @@ def _new(options: argparse.Namespace, clock: Clock, say: Say) -> None:
             raise ConfigError(f"token new: name = {name!r}: expected a new one; `token revoke` ends the old token")
         return [*tokens, token]
 
-    change_tokens(_file(options), change)
-    say(f"token of {name}, shown this once: {text}")
+    if options.write is None:
+        change_tokens(_file(options), change)
+        say(f"token of {name}, shown this once: {text}")
+    else:
+        _write_new(options.write, text, lambda: change_tokens(_file(options), change))
+        say(f"token of {name}, in {options.write}")
     say(f"it may do: {', '.join(sorted(scopes))}; until: {token.expiry}")
+
+
+def _write_new(file: Path, token: str, register: Callable[[], None]) -> None:
+    """Write the file and register the token, or do neither. Raises `ConfigError`."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    except OSError as error:
+        raise ConfigError(f"token new: write = {file}: expected a new file: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(f"{token}\n")
+        register()
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def _list(options: argparse.Namespace, clock: Clock, say: Say) -> None:

@@ -1,15 +1,22 @@
 """`dispatcher booking`."""
 
+import argparse
+from collections.abc import Mapping
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say
-from dispatcher.client.http import ROWS_MAX
+from dispatcher.client.commands import Noun, Say, brief, rows
+from dispatcher.client.http import ROWS_MAX, Api, ApiRefused, path
+from dispatcher.client.instants import instant
+from dispatcher.client.tables import story, text
 
-COLUMNS = ("id", "state", "start", "end", "vehicle_id")
+WRITTEN = brief(
+    "id", "state", "member_id", "vehicle_id", "station_id", "start", "end", "take_by", "grant", "latest_end"
+)
+REASON = "why, for whoever asks later; no names"
 
 
 def add(commands: Any, say: Say) -> None:
-    noun = Noun.new(commands, "booking", "see, make and cancel bookings", say)
+    noun = Noun.new(commands, "booking", "see, make, change and cancel bookings, release their keys", say)
     listing = noun.verb(
         "list",
         "bookings in the order of their start, the first 200",
@@ -17,33 +24,117 @@ def add(commands: Any, say: Say) -> None:
             "/bookings", station=it.station, vehicle=it.vehicle, member=it.member, state=it.state,
             from_=it.since, until=it.until, limit=ROWS_MAX,
         ),
-        COLUMNS,
+        rows("id", "state", "start", "end", "vehicle_id", extra=("member_id",)),
     )  # fmt: skip
-    for name in ("station", "vehicle", "member"):
+    add_filters(listing, "station", "vehicle", "member")
+    noun.one("show", "one booking", lambda api, it: api.get(path("bookings", it.id)))
+    _add_writing(noun)
+    noun.one("cancel", "cancel one", lambda api, it: api.post(path("bookings", it.id, "cancel")), WRITTEN)
+    noun.one(
+        "history",
+        "what happened to one",
+        lambda api, it: api.get(path("bookings", it.id, "history"), limit=ROWS_MAX),
+        lambda answer: story([_told(entry) for entry in answer["items"]]),
+    )
+    release = noun.one(
+        "release", "open the slot of its key, and say within ten seconds what became of it", _release, _released
+    )
+    code = noun.one(
+        "release-code",
+        "a code that its member keys in where the cabinet has no network",
+        lambda api, it: api.post(path("bookings", it.id, "release-code"), reason=it.reason),
+    )
+    for parser in (release, code):
+        parser.add_argument("--reason", required=True, metavar="TEXT", help=REASON)
+
+
+def add_filters(listing: argparse.ArgumentParser, *names: str) -> None:
+    """What bookings and orders are looked for by."""
+    for name in names:
         listing.add_argument(f"--{name}", metavar="ID")
     listing.add_argument("--state", action="append", metavar="STATE", help="may be given more than once")
-    listing.add_argument("--from", dest="since", metavar="TIME", help="that end after it; RFC 3339")
-    listing.add_argument("--until", metavar="TIME", help="that start before it; RFC 3339")
-    show = noun.verb("show", "one booking", lambda api, it: api.get(f"/bookings/{it.id}"))
-    cancel = noun.verb("cancel", "cancel one", lambda api, it: api.post(f"/bookings/{it.id}/cancel"))
-    for parser in (show, cancel):
-        parser.add_argument("id", metavar="ID")
+    listing.add_argument("--from", dest="since", type=instant, metavar="TIME", help="that end after it")
+    listing.add_argument("--until", type=instant, metavar="TIME", help="that start before it")
+
+
+def _add_writing(noun: Noun) -> None:
     new = noun.verb(
         "new",
         "book a vehicle, or a category at a station",
-        lambda api, it: api.post(
-            "/bookings",
-            {
-                "member_id": it.member, "start": it.start, "end": it.end, "vehicle_id": it.vehicle,
-                "category": it.category, "station_id": it.station,
-                "accept_unreachable": it.accept_unreachable or None,
-            },
-        ),
-    )  # fmt: skip
-    for name in ("member", "start", "end"):
-        new.add_argument(f"--{name}", required=True, metavar="ID" if name == "member" else "TIME")
-    for name in ("vehicle", "category", "station"):
-        new.add_argument(f"--{name}", metavar="ID")
-    new.add_argument(
-        "--accept-unreachable", action="store_true", help="also where the cabinet cannot be told: the member knows"
+        lambda api, it: api.post("/bookings", **_wanted(it), category=it.category, station_id=it.station),
+        WRITTEN,
     )
+    for name in ("category", "station"):
+        new.add_argument(f"--{name}", metavar="ID")
+    change = noun.one(
+        "change",
+        "what is given is different from now on, the rest stays",
+        lambda api, it: api.patch(path("bookings", it.id), **_wanted(it)),
+        WRITTEN,
+    )
+    for parser in (new, change):
+        required = parser is new
+        for name in ("start", "end"):
+            parser.add_argument(f"--{name}", type=instant, required=required, metavar="TIME")
+        parser.add_argument("--vehicle", metavar="ID")
+        parser.add_argument(
+            "--driver", action="append", metavar="ID", help="who else may take the key; again for more"
+        )
+        parser.add_argument("--pool", metavar="ID", help="instead of drivers: all of a pool")
+        parser.add_argument("--cost-centre", metavar="ID")
+        parser.add_argument(
+            "--accept-unreachable",
+            action="store_true",
+            help="also where the cabinet cannot be told: the member knows",
+        )
+    new.add_argument("--member", required=True, metavar="ID", help="who books")
+    new.add_argument("--organisation", metavar="ID", help="on whose account")
+    extend = noun.one(
+        "extend",
+        "give one a later end; also while its key is out",
+        lambda api, it: api.post(path("bookings", it.id, "extend"), end=it.end),
+        WRITTEN,
+    )
+    extend.add_argument("--end", type=instant, required=True, metavar="TIME")
+
+
+def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a change, what is different now."""
+    detail = entry["detail"]
+    before, after = detail.get("before"), detail.get("after")
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        changed = [name for name in after if after[name] != before.get(name)]
+        detail = {name: f"{text(before.get(name))} -> {text(after[name])}" for name in changed}
+    return {**entry, "detail": detail}
+
+
+def _wanted(it: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "member_id": getattr(it, "member", None),
+        "organisation_id": getattr(it, "organisation", None),
+        "start": it.start,
+        "end": it.end,
+        "vehicle_id": it.vehicle,
+        "driver_ids": it.driver,
+        "pool_id": it.pool,
+        "cost_centre_id": it.cost_centre,
+        "accept_unreachable": it.accept_unreachable or None,
+    }
+
+
+def _release(api: Api, it: argparse.Namespace) -> Any:
+    return api.post(path("bookings", it.id, "release"), reason=it.reason)
+
+
+def _released(answer: Mapping[str, Any]) -> str:
+    """Raises `ApiRefused`: it was not opened, as far as is known."""
+    where = text(f"slot {answer['slot']} of {answer['cabinet_id']}")
+    outcome, why = answer["outcome"], answer["outcome_reason"]
+    if outcome == "completed":
+        return f"{where} is open; the booking has begun"
+    if outcome in {None, "received"}:
+        told = f"no word from the box yet: it may open {where} until {text(answer['expires_at'])}"
+    else:
+        told = f"{where} was not opened: {outcome}" + (f", {text(why)}" if why else "")
+    code = f"dispatcher booking release-code {answer['booking_id']} --reason TEXT"
+    raise ApiRefused(f"{told}\nwithout the box: {code}")

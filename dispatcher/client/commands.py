@@ -2,16 +2,23 @@
 
 import argparse
 import json
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from dispatcher.client.http import Api
+from dispatcher.client.http import ROWS_MAX, Api
 from dispatcher.client.tables import fields, table
 from runtime.config import ConfigError
 
 Say = Callable[[str], None]
 Ask = Callable[[Api, argparse.Namespace], Any]
+Show = Callable[[Any], str]
+
+API = "DISPATCHER_API"
+TOKEN_FILE = "DISPATCHER_TOKEN_FILE"  # noqa: S105  # a name, no secret
+TOKEN_BYTES_MAX = 200  # what is longer is another file
 
 
 class Noun:
@@ -27,29 +34,74 @@ class Noun:
         parser = commands.add_parser(name, help=text, description=text)
         return cls(parser.add_subparsers(dest="verb", required=True, metavar="COMMAND"), say)
 
-    def verb(self, name: str, text: str, ask: Ask, columns: Sequence[str] = ()) -> argparse.ArgumentParser:
-        """Declare one; `columns`: of the table that its list is shown as."""
+    def verb(self, name: str, text: str, ask: Ask, show: Show = fields) -> argparse.ArgumentParser:
+        """Declare one; `show` turns the API's answer into what a person reads, and may raise `ApiFailed`."""
         parser: argparse.ArgumentParser = self._verbs.add_parser(name, help=text, description=text)
-        parser.add_argument("--api", required=True, metavar="URL", help="such as http://127.0.0.1:8080")
-        parser.add_argument("--token-file", type=Path, required=True, metavar="FILE", help="holds the token alone")
+        api, token_file = os.environ.get(API), os.environ.get(TOKEN_FILE)
+        parser.add_argument(
+            "--api",
+            required=api is None,
+            default=api,
+            metavar="URL",
+            help=f"such as http://127.0.0.1:8080; or {API}",
+        )
+        parser.add_argument(
+            "--token-file",
+            type=Path,
+            required=token_file is None,
+            default=token_file,
+            metavar="FILE",
+            help=f"holds the token alone; or {TOKEN_FILE}",
+        )
         parser.add_argument("--json", action="store_true", help="the API's own answer, for programs")
-        parser.set_defaults(run=lambda options, _clock: self._run(ask, columns, options))
+        parser.set_defaults(run=lambda options, _clock: self._run(ask, show, options))
         return parser
 
-    def _run(self, ask: Ask, columns: Sequence[str], options: argparse.Namespace) -> None:
-        try:
-            token = options.token_file.read_text("ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            raise ConfigError(f"--token-file {options.token_file}: expected a file that holds a token") from None
-        answer = ask(Api(options.api, token), options)
+    def one(self, name: str, text: str, ask: Ask, show: Show = fields) -> argparse.ArgumentParser:
+        """As `verb`, of the thing that the id names."""
+        parser = self.verb(name, text, ask, show)
+        parser.add_argument("id", metavar="ID")
+        return parser
+
+    def _run(self, ask: Ask, show: Show, options: argparse.Namespace) -> None:
+        answer = ask(Api(options.api, read_token(options.token_file)), options)
         if options.json:
             self._say(json.dumps(answer, indent=2, ensure_ascii=False))
-        elif columns:
-            self._say(table(rows_of(answer), columns))
-        else:
-            self._say(fields(answer))
+        shown = show(answer)
+        if not options.json:
+            self._say(shown)
 
 
-def rows_of(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of a list or of a report."""
-    return next(list(answer[name]) for name in ("items", "lines", "under_used") if name in answer)
+def read_token(file: Path) -> str:
+    """Raises `ConfigError`: it cannot be read, others can, or it is no token."""
+    try:
+        with file.open("rb") as opened:
+            others = stat.S_IMODE(os.fstat(opened.fileno()).st_mode) & stat.S_IRWXO
+            text = opened.read(TOKEN_BYTES_MAX + 1).decode("ascii").strip()
+    except OSError as error:
+        raise ConfigError(f"--token-file {file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        text, others = "", 0
+    if others:
+        raise ConfigError(f"--token-file {file}: everybody on this machine may read or change it: chmod o= {file}")
+    if not text or len(text) > TOKEN_BYTES_MAX or len(text.splitlines()) != 1:
+        raise ConfigError(f"--token-file {file}: expected a file that holds a token and nothing else")
+    return text
+
+
+def rows(*columns: str, extra: Sequence[str] = ()) -> Show:
+    """A list of the API as a table."""
+
+    def show(answer: Mapping[str, Any]) -> str:
+        shown = table(
+            next(answer[name] for name in ("items", "lines", "under_used") if name in answer), columns, extra
+        )
+        more = answer.get("next") is not None
+        return f"{shown}\n... and more: only the first {ROWS_MAX} are shown, ask for fewer" if more else shown
+
+    return show
+
+
+def brief(*names: str) -> Show:
+    """Of something that was written, what tells that it was done; `show` tells the rest."""
+    return lambda answer: fields({name: answer[name] for name in names if name in answer})

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say
-from dispatcher.client.http import ROWS_MAX
+from dispatcher.client.commands import Noun, Say, rows
+from dispatcher.client.http import ROWS_MAX, path
 
 
 def add(verbs: Any, say: Say) -> None:
@@ -12,9 +12,8 @@ def add(verbs: Any, say: Say) -> None:
     search = noun.verb(
         "search",
         "members whose name has this part, the first 200",
-        lambda api, it: api.post("/members/search", {"name": it.name, "limit": ROWS_MAX}),
-        ("id", "name", "standing", "organisation_id"),
+        lambda api, it: api.post("/members/search", name=it.name, limit=ROWS_MAX),
+        rows("id", "name", "standing", "role", extra=("organisation_id",)),
     )
     search.add_argument("name", metavar="NAME")
-    show = noun.verb("show", "one member", lambda api, it: api.get(f"/members/{it.id}"))
-    show.add_argument("id", metavar="ID")
+    noun.one("show", "one member, with the ids of the badges", lambda api, it: api.get(path("members", it.id)))

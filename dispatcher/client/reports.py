@@ -2,26 +2,44 @@
 
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say
-
-COLUMNS = ("id", "bookings", "no_shows", "booked_h", "driven_h", "km", "share_in_use", "unmet")
+from dispatcher.client.commands import Noun, Say, rows
+from dispatcher.client.instants import instant
 
 
 def add(commands: Any, say: Say) -> None:
-    noun = Noun.new(commands, "report", "see how much is used", say)
+    noun = Noun.new(commands, "report", "see how much is used, and who held a vehicle", say)
     use = noun.verb(
         "utilisation",
         "how much was used in a period",
         lambda api, it: api.get("/reports/utilisation", from_=it.since, until=it.until, by=it.by),
-        COLUMNS,
+        rows("id", "bookings", "no_shows", "booked_h", "driven_h", "km", "share_in_use", "unmet"),
     )
     use.add_argument("--by", choices=("vehicle", "category", "station", "organisation"), default="vehicle")
     fleet = noun.verb(
         "fleet",
         "which vehicles could be sold or moved",
         lambda api, it: api.get("/reports/fleet", from_=it.since, until=it.until),
-        ("vehicle_id", "station_id", "category", "booked_h", "fitted_nowhere", "could_go", "move_to_station_id"),
+        rows(
+            "vehicle_id",
+            "station_id",
+            "category",
+            "booked_h",
+            "could_go",
+            "move_to_station_id",
+            extra=("fitted_nowhere",),
+        ),
     )
     for parser in (use, fleet):
         parser.add_argument("--from", dest="since", required=True, metavar="DAY", help="such as 2026-03-01")
         parser.add_argument("--until", required=True, metavar="DAY", help="the period ends before it")
+    held = noun.verb(
+        "who-held",
+        "who held a vehicle at an instant; the question is kept in the audit record",
+        lambda api, it: api.post(
+            "/reports/who-held", vehicle_id=it.vehicle, at=it.at, case=it.case, reason=it.reason
+        ),
+    )
+    held.add_argument("--vehicle", required=True, metavar="ID")
+    held.add_argument("--at", type=instant, required=True, metavar="TIME", help="as on the notice")
+    held.add_argument("--case", required=True, metavar="TEXT", help="what you file it under")
+    held.add_argument("--reason", required=True, metavar="TEXT", help="why it is asked; no names")

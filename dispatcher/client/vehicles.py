@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say
-from dispatcher.client.http import ROWS_MAX
+from dispatcher.client.commands import Noun, Say, rows
+from dispatcher.client.http import ROWS_MAX, path
 
 
 def add(commands: Any, say: Say) -> None:
@@ -12,8 +12,7 @@ def add(commands: Any, say: Say) -> None:
         "list",
         "vehicles in the order of their ids, the first 200",
         lambda api, it: api.get("/vehicles", station=it.station, limit=ROWS_MAX),
-        ("id", "name", "category", "home_station_id", "life_cycle", "key.state"),
+        rows("id", "name", "category", "home_station_id", "key=key.state", extra=("life_cycle", "energy")),
     )
     listing.add_argument("--station", metavar="ID")
-    show = noun.verb("show", "one vehicle", lambda api, it: api.get(f"/vehicles/{it.id}"))
-    show.add_argument("id", metavar="ID")
+    noun.one("show", "one vehicle", lambda api, it: api.get(path("vehicles", it.id)))

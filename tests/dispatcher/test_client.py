@@ -2,129 +2,231 @@
 
 import asyncio
 import json
-import os
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from contract.messages import ReplyOutcome
+from contract.reasons import Reason
+from dispatcher.api.scopes import Scope
 from dispatcher.cli import main
-from dispatcher.client.tables import WIDTH_MAX, table
-from runtime.http import serve_asgi
-from tests.dispatcher.api_client import TOKEN, Api, running_api
-from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, at
+from dispatcher.store.incidents import open_incident
+from tests.dispatcher.api_client import token_of
+from tests.dispatcher.network import ELEVEN_MS, NOW_MS, at, import_document, set_key
+from tests.dispatcher.terminal import Terminal, here, terminal
+from tests.dispatcher.test_api_incidents import LATE, LOST
+from tests.dispatcher.test_api_orders import STAFF
+from tests.dispatcher.test_api_releases import answer
 
 BACKENDS = ("sqlite",)  # what is tested is on this side of the API
 PERIOD = ("--from", "2026-10-04", "--until", "2026-10-11")
+BOOKING = ("--member", "m-alix", "--vehicle", "v-city-1", "--accept-unreachable")
+WINDOW = ("--start", "2026-10-04T13:00", "--end", "2026-10-04T15:00")  # as the clock on the wall reads
+UNTIL_SIX = ("--end", "2026-10-04T18:00+02:00")
+SHOWN = [
+    (("station", "list"), "Gare Lille-Flandres"),
+    (("station", "show", "gare"), "50.6366"),
+    (("vehicle", "list", "--station", "mairie"), "v-mairie"),
+    (("vehicle", "show", "v-family"), "hybrid"),
+    (("member", "search", "alix"), "m-alix"),
+    (("member", "show", "m-suspended"), "suspended"),
+    (("badge", "show", "b-alix"), "calypso"),
+    (("badge", "spread", "b-alix-old"), "boxes"),
+    (("cabinet", "list", "--station", "gare"), "unreachable"),
+    (("cabinet", "show", "mairie-1"), "also_serves"),
+    (("order", "list", "--holder", "s-lea"), "none"),
+    (("block", "list", "--all"), "none"),
+    (("incident", "list"), "key_overdue"),
+    (("report", "utilisation", *PERIOD), "v-city-2"),
+    (("report", "fleet", *PERIOD), "could_go"),
+]
 
 
-class Terminal:
-    def __init__(self, url: str, token_file: Path, capsys: pytest.CaptureFixture[str], api: Api) -> None:
-        self.api = api
-        self._to = ("--api", url, "--token-file", str(token_file))
-        self._capsys = capsys
-
-    async def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        self._capsys.readouterr()
-        status = await asyncio.to_thread(main, [*arguments, *self._to])
-        shown = self._capsys.readouterr()
-        return status, "\n".join(line for line in shown.out.splitlines() if "[info" not in line), shown.err
+@pytest_asyncio.fixture
+async def run(tmp_path: Path) -> AsyncIterator[Terminal]:
+    async with terminal(tmp_path) as run:
+        import_document(run.api.database, STAFF, seed=2)
+        set_key(run.api.database, "k-city-1", "in_slot")
+        for number, discrepancy in enumerate((LOST, LATE)):
+            run.api.database.write_now(partial(open_incident, discrepancy=discrepancy, now_ms=NOW_MS + number))
+        yield run
 
 
-@asynccontextmanager
-async def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Terminal]:
-    token_file = tmp_path / "token"
-    token_file.write_text(f"{TOKEN}\n")
-    async with running_api() as api, serve_asgi(api.app, "127.0.0.1", 0, field="port") as serving:
-        yield Terminal(serving.url, token_file, capsys, api)
+async def made(run: Terminal, *command: str) -> Any:
+    status, out, err = await run(*command, "--json")
+    assert (status, err) == (0, "")
+    return json.loads(out)
 
 
-async def test_a_person_books_looks_and_cancels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with terminal(tmp_path, capsys) as run:
-        window = ("--start", at(ELEVEN_MS), "--end", at(ELEVEN_MS + HOUR_MS))
-        status, out, _ = await run(
-            "booking",
-            "new",
-            "--member",
-            "m-alix",
-            "--vehicle",
-            "v-city-1",
-            *window,
-            "--accept-unreachable",
-            "--json",
-        )
-        made = json.loads(out)
-        assert (status, made["state"]) == (0, "booked")
-        _, listed, _ = await run("booking", "list", "--vehicle", "v-city-1")
-        assert made["id"] in listed
-        _, shown, _ = await run("booking", "cancel", made["id"])
-        assert "cancelled" in shown
-        assert (await run.api.get(f"/bookings/{made['id']}"))["state"] == "cancelled"
+async def done(run: Terminal, *command: str) -> str:
+    status, out, err = await run(*command)
+    assert (status, err) == (0, "")
+    return out
+
+
+async def test_a_person_books_looks_changes_extends_and_cancels(run: Terminal) -> None:
+    booking = (await made(run, "booking", "new", *BOOKING, *WINDOW))["id"]
+    assert booking in await done(run, "booking", "list", "--vehicle", "v-city-1", "--from", "2026-10-04")
+    assert "2026-10-04 16:00+0200" in await done(run, "booking", "change", booking, "--end", "2026-10-04T16:00")
+    extended = await done(run, "booking", "extend", booking, "--end", "2026-10-04T17:00")
+    assert "latest_end" in extended
+    history = await done(run, "booking", "history", booking)
+    assert "end: 2026-10-04 16:00+0200 -> 2026-10-04 17:00+0200" in " ".join(history.split())
+    assert "cancelled" in await done(run, "booking", "cancel", booking)
+    answered = await run.api.get(f"/bookings/{booking}")
+    assert (answered["state"], answered["start"]) == ("cancelled", at(ELEVEN_MS))
+
+
+async def test_each_noun_shows_what_the_api_tells_and_all_of_it_as_json(run: Terminal) -> None:
+    for command, shown in SHOWN:
+        for columns in (100, 80):
+            with here(columns):
+                out = await done(run, *command)
+            assert shown in out, command
+            assert all(len(line) <= columns for line in out.splitlines())
+        assert isinstance(await made(run, *command), dict)
+
+
+async def test_a_revoked_badge_opens_nothing(run: Terminal) -> None:
+    assert "revoked" in await done(run, "badge", "revoke", "b-alix", "--reason", "lost in the street")
+    assert (await run.api.get("/badges/b-alix"))["state"] == "revoked"
+
+
+async def test_a_service_order_is_given_shown_and_ended(run: Terminal) -> None:
+    wanted = ("--holder", "s-lea", "--vehicle", "v-city-2", "--purpose", "garage", *UNTIL_SIX, "--note", "brakes")
+    order = (await made(run, "order", "new", *wanted))["id"]
+    assert order in await done(run, "order", "list", "--state", "booked")
+    assert "garage" in await done(run, "order", "show", order)
+    status, _, err = await run("order", "complete", order, "--reason", "brakes done")
+    assert (status, err.splitlines()) == (
+        1,
+        ["dispatcher: key_not_taken: state = booked: expected an order that is returned"],
+    )
+    assert "cancelled" in await done(run, "order", "cancel", order, "--reason", "no part")
+
+
+async def test_a_block_is_laid_shown_and_ended(run: Terminal) -> None:
+    block = (await made(run, "block", "new", "--vehicle", "v-mairie", "--kind", "damage", "--note", "mirror"))["id"]
+    assert "mirror" in await done(run, "block", "list", "--kind", "damage")
+    assert "v-mairie" in await done(run, "block", "show", block)
+    assert "ended_at" in await done(run, "block", "end", block, "--reason", "mended")
+    assert await done(run, "block", "list") == "none"
+
+
+async def test_a_stolen_cabinet_is_cut_off_only_where_all_is_said(run: Terminal) -> None:
+    status, _, err = await run("cabinet", "theft", "gare-1", "--declare")
+    assert (status, "--case and --reason" in err) == (2, True)
+    assert (await run("cabinet", "theft", "gare-1"))[0] == 1, "none was declared"
+    why = ("--case", "2026/17", "--reason", "the wall is bare")
+    assert "v-city-1" in await done(run, "cabinet", "theft", "gare-1", "--declare", *why)
+    assert "2026/17" in await done(run, "cabinet", "theft", "gare-1")
+
+
+async def test_incidents_are_named_by_their_number(run: Terminal) -> None:
+    assert "acknowledged_by" in await done(run, "incident", "ack", "1")
+    assert "Claire" in await done(run, "incident", "assign", "1", "--to", "Claire")
+    told = await done(run, "incident", "comment", "1", "--text", "A technician is on the way.")
+    assert "text: A technician is on the way." in " ".join(told.split())
+    by_id = (await made(run, "incident", "show", "2"))["id"]
+    assert (await made(run, "incident", "show", by_id))["kind"] == "key_overdue"
+    assert (await run("incident", "show", "9"))[::2] == (1, "dispatcher: not_found: there is no incident 9\n")
+
+
+async def test_an_incident_of_an_older_page_and_a_list_that_goes_on(
+    run: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatcher.client.incidents.ROWS_MAX", 1)
+    assert "device_lost" in await done(run, "incident", "show", "1")
+    assert "... and more" in await done(run, "incident", "list")
+
+
+async def test_who_held_is_asked_with_a_case(run: Terminal) -> None:
+    case = ("--case", "4711", "--reason", "notice of speeding")
+    told = await done(run, "report", "who-held", "--vehicle", "v-city-1", "--at", "2026-10-04T11:30", *case)
+    assert "audit_number" in told
+
+
+async def test_a_release_says_what_became_of_it(run: Terminal) -> None:
+    booking = (await made(run, "booking", "new", *BOOKING, *WINDOW))["id"]
+    release = ("booking", "release", booking, "--reason", "badge broken")
+    opened, _ = await asyncio.gather(run(*release), answer(run.api, ReplyOutcome.COMPLETED))
+    assert opened == (0, "slot 1 of gare-1 is open; the booking has begun", "")
+    refused, _ = await asyncio.gather(run(*release), answer(run.api, ReplyOutcome.REFUSED, Reason.BUSY))
+    assert refused[0] == 1
+    assert refused[2].splitlines() == [
+        "dispatcher: slot 1 of gare-1 was not opened: refused, busy",
+        f"dispatcher: without the box: dispatcher booking release-code {booking} --reason TEXT",
+    ]
+    code = await made(run, "booking", "release-code", booking, "--reason", "no network there")
+    assert len(code["code"]) == 8
+
+
+async def test_a_refusal_is_one_sentence_with_field_value_what_was_expected_and_what_is_possible(
+    run: Terminal,
+) -> None:
+    status, _, err = await run("booking", "new", *BOOKING, "--start", "2026-10-04T13:05", *UNTIL_SIX)
+    off_grid = "off_grid: start = 2026-10-04 13:05+0200: expected a multiple of 15 minutes after the hour"
+    assert (status, err) == (1, f"dispatcher: {off_grid}\n")
+    await done(run, "booking", "new", *BOOKING, *WINDOW)
+    status, _, err = await run("booking", "new", "--member", "m-brahim", *BOOKING[2:], *WINDOW)
+    (line,) = err.splitlines()
+    assert status == 1
+    assert line.startswith("dispatcher: vehicle_not_free: vehicle_id = v-city-1: expected ")
+    assert "v-city-1 is free from 2026-10-04 15:00+0200" in line
+
+
+async def test_a_token_that_may_not_is_told_the_scope(run: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(token_of(Scope.NETWORK_READ))
+    status, _, err = await run("incident", "list")
+    assert status == 1
+    assert err.startswith("dispatcher: insufficient_scope: ")
+    assert "incidents:read" in err
 
 
 @pytest.mark.parametrize(
-    ("command", "shown"),
+    ("text", "mode", "expected"),
     [
-        (("station", "list"), "Gare Lille-Flandres"),
-        (("station", "show", "gare"), "50.6366"),
-        (("vehicle", "list", "--station", "mairie"), "v-mairie"),
-        (("vehicle", "show", "v-family"), "hybrid"),
-        (("member", "search", "alix"), "m-alix"),
-        (("member", "show", "m-suspended"), "suspended"),
-        (("incident", "list"), "severity"),
-        (("report", "utilisation", *PERIOD), "v-city-2"),
-        (("report", "fleet", *PERIOD), "could_go"),
+        ("t", 0o604, "chmod o="),
+        ("", 0o600, "a token and nothing else"),
+        ("# a file of\ntokens\n", 0o600, "a token and nothing else"),
+        (None, 0o600, "No such file"),
     ],
 )
-async def test_each_noun_shows_what_the_api_tells(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], shown: str
+def test_a_token_file_is_for_its_owner_and_holds_a_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, mode: int, expected: str
 ) -> None:
-    async with terminal(tmp_path, capsys) as run:
-        status, out, err = await run(*command)
-        assert (status, err) == (0, "")
-        assert shown in out
-        if command[1] != "show":
-            assert all(len(line) <= WIDTH_MAX for line in out.splitlines())
+    file = tmp_path / "token"
+    if text is not None:
+        file.touch(mode)
+        file.chmod(mode)
+        file.write_text(text)
+    assert main(("station", "list", "--api", "http://127.0.0.1:1", "--token-file", str(file))) == 2
+    assert expected in capsys.readouterr().err
 
 
-async def test_a_refusal_is_one_sentence_with_field_value_and_what_was_expected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("url", "status", "expected"),
+    [
+        ("http://127.0.0.1:1", 3, "http://127.0.0.1:1: no answer that can be read: "),
+        ("http://dispatcher.example", 2, "expected https://: the token would go there in the clear"),
+        ("dispatcher.example", 2, "expected http://... or https://..."),
+    ],
+)
+def test_who_cannot_reach_the_api_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, status: int, expected: str
 ) -> None:
-    async with terminal(tmp_path, capsys) as run:
-        window = ("--start", "2026-10-04T11:05:00Z", "--end", at(ELEVEN_MS + 2 * HOUR_MS))
-        status, _, err = await run("booking", "new", "--member", "m-alix", "--vehicle", "v-city-1", *window)
-        assert status == 1
-        (line,) = err.splitlines()
-        assert line.startswith("dispatcher: off_grid: start = 2026-10-04T11:05:00Z: expected ")
+    file = tmp_path / "token"
+    file.touch(0o600)
+    file.write_text("t")
+    assert main(("station", "list", "--api", url, "--token-file", str(file))) == status
+    assert expected in capsys.readouterr().err
 
 
-def test_who_cannot_reach_the_api_or_has_no_token_is_told_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    token_file = tmp_path / "token"
-    nowhere = ("station", "list", "--api", "http://127.0.0.1:1", "--token-file", str(token_file))
-    assert main(nowhere) == 2
-    assert "--token-file" in capsys.readouterr().err
-    token_file.write_text("t")
-    assert main(nowhere) == 1
-    assert "http://127.0.0.1:1: no answer" in capsys.readouterr().err
-
-
-def test_times_are_shown_in_the_zone_of_the_machine_with_their_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = os.environ.get("TZ")
-    monkeypatch.setenv("TZ", "Europe/Paris")
-    time.tzset()
-    try:
-        shown = table([{"at": "2026-10-25T00:30:00Z"}, {"at": "2026-10-25T01:30:00Z"}, {"at": None}], ["at"])
-    finally:
-        monkeypatch.undo()
-        assert os.environ.get("TZ") == before
-        time.tzset()
-    assert shown.splitlines() == ["at", "2026-10-25 02:30+0200", "2026-10-25 02:30+0100", "-"]
-
-
-def test_a_table_that_is_too_wide_is_cut_at_its_widest_columns() -> None:
-    head, line = table([{"short": "x", "long": "y" * 300}], ["short", "long"]).splitlines()
-    assert (len(line), line[-1], head.split()) == (WIDTH_MAX, "…", ["short", "long"])
+async def test_an_id_that_begins_with_a_hyphen_is_an_id(run: Terminal) -> None:
+    status, _, err = await run("booking", "show", "-bcdefghijklmnopqrst")
+    assert (status, err) == (1, "dispatcher: not_found: there is no booking '-bcdefghijklmnopqrst'\n")
+    assert await done(run, "booking", "list", "--vehicle", "--cdefghijklmnopqrst") == "none"

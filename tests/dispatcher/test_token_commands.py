@@ -10,6 +10,7 @@ import pytest
 from dispatcher.api.scopes import Scope
 from dispatcher.api.token_file import read_tokens, written
 from dispatcher.cli import main
+from dispatcher.client.commands import read_token
 from dispatcher.core.windows import DAY_MS, utc_text
 from tests.dispatcher.network import NOW_MS, TestClock
 from tests.dispatcher.test_cli import TEMPLATE
@@ -47,6 +48,26 @@ def test_a_token_is_shown_once_and_kept_as_its_hash_for_a_year(run: Run, file: P
     assert kept.scopes == {Scope.NETWORK_READ, Scope.BOOKINGS_WRITE}
     assert kept.expires_ms == NOW_MS + 365 * DAY_MS
     assert shown[1] not in file.read_text()
+
+
+def test_a_token_is_written_into_a_new_file_of_its_owner_instead(run: Run, file: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "desk.token"
+    new = ("new", "desk", "--scopes", "network:read", "--write", str(kept))
+    status, out, _ = run(*new)
+    (text,) = kept.read_text().split()
+    (token,) = read_tokens(file)
+    assert (status, token.digest.hex()) == (0, sha256(text.encode()).hexdigest())
+    assert (text in out, kept.stat().st_mode & 0o777) == (False, 0o600)
+    assert read_token(kept) == text
+    status, _, err = run("new", "other", *new[2:])
+    assert (status, "expected a new file" in err, len(read_tokens(file))) == (2, True, 1)
+
+
+def test_a_token_that_cannot_be_registered_leaves_no_file(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "desk.token"
+    run("new", "desk", "--scopes", "network:read")
+    assert run("new", "desk", "--scopes", "network:read", "--write", str(kept))[0] == 2
+    assert not kept.exists()
 
 
 def test_two_tokens_are_two_texts(run: Run, file: Path) -> None:

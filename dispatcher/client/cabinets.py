@@ -1,0 +1,46 @@
+"""`dispatcher cabinet`."""
+
+import argparse
+from typing import Any
+
+from dispatcher.client.commands import Noun, Say, rows
+from dispatcher.client.http import ROWS_MAX, Api, path
+from runtime.config import ConfigError
+
+THEFT = """\
+What is still to be done about a stolen cabinet: members to inform, bookings to plan anew, vehicles whose keys went
+with it. With --declare, and once only, it is cut off for good first.
+"""
+
+
+def add(commands: Any, say: Say) -> None:
+    noun = Noun.new(commands, "cabinet", "see key cabinets, cut off a stolen one", say)
+    listing = noun.verb(
+        "list",
+        "cabinets in the order of their ids, the first 200",
+        lambda api, it: api.get("/cabinets", station=it.station, limit=ROWS_MAX),
+        rows(
+            "id",
+            "link",
+            "heard_at",
+            "slots",
+            "keys=slot_counts.present",
+            "empty=slot_counts.empty",
+            "unknown=slot_counts.unknown",
+            extra=("told=desired.is_held", "station_id"),
+        ),
+    )  # fmt: skip
+    listing.add_argument("--station", metavar="ID", help="that serve this station")
+    noun.one("show", "one cabinet", lambda api, it: api.get(path("cabinets", it.id)))
+    theft = noun.one("theft", "what to do about a stolen one; --declare cuts it off", _theft)
+    theft.description = THEFT
+    theft.add_argument("--declare", action="store_true", help="it was stolen: cut it off for good")
+    theft.add_argument("--case", metavar="TEXT", help="to declare: what it is filed under")
+    theft.add_argument("--reason", metavar="TEXT", help="to declare: how it was found out; no names")
+
+
+def _theft(api: Api, it: argparse.Namespace) -> Any:
+    if it.declare != (it.case is not None) or it.declare != (it.reason is not None):
+        raise ConfigError("cabinet theft: expected --declare with --case and --reason, or none of them")
+    where = path("cabinets", it.id, "theft")
+    return api.post(where, case=it.case, reason=it.reason) if it.declare else api.get(where)

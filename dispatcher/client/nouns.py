@@ -1,0 +1,24 @@
+"""All nouns of the command line that ask the API."""
+
+from typing import Any
+
+from dispatcher.client import (
+    badges,
+    blocks,
+    bookings,
+    cabinets,
+    incidents,
+    members,
+    orders,
+    reports,
+    stations,
+    vehicles,
+)
+from dispatcher.client.commands import Say
+
+
+def add_nouns(commands: Any, member_commands: Any, say: Say) -> None:
+    """`member_commands`: of `member`, which has others that need no API."""
+    members.add(member_commands, say)
+    for noun in (bookings, stations, vehicles, cabinets, badges, orders, blocks, incidents, reports):
+        noun.add(commands, say)

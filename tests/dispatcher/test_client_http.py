@@ -1,0 +1,80 @@
+"""The client against servers that do what a dispatcher never does."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from dispatcher.client.http import Api, ApiAway, ApiRefused, path
+
+
+@contextmanager
+def server(status: int | None, body: bytes = b"", location: str = "") -> Iterator[tuple[Api, list[str]]]:
+    """Answers everything so; None: hangs up. With the paths that were asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if status is None:
+                self.connection.close()
+                return
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            if location:
+                self.send_header("location", location)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815  # the library's name
+
+        def log_message(self, *_arguments: object) -> None:
+            """Not into the test's output."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield Api(f"http://127.0.0.1:{serving.server_port}", "a token"), asked
+        serving.shutdown()
+        thread.join()
+
+
+def test_a_token_is_not_sent_to_where_somebody_else_points() -> None:
+    with server(200, b"{}") as (other, of_other), server(302, location=f"{other.url}/x") as (api, _):
+        with pytest.raises(ApiRefused, match="status 302"):
+            api.get("/stations")
+        assert of_other == []
+
+
+def test_who_lost_the_answer_to_a_write_is_told_that_nobody_knows() -> None:
+    with server(None) as (api, _):
+        with pytest.raises(ApiAway, match="not known: look before you try again"):
+            api.post("/bookings", start="now")
+        with pytest.raises(ApiAway) as lost:
+            api.get("/bookings")
+    assert "not known" not in str(lost.value)
+
+
+def test_who_cannot_answer_now_is_to_be_asked_again() -> None:
+    problem = b'{"reason": "storage_unavailable", "detail": "try again later"}'
+    with server(503, problem) as (api, _), pytest.raises(ApiAway, match="storage_unavailable: try again later"):
+        api.get("/stations")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": 1}', b"\xff"])
+def test_an_error_that_is_no_problem_is_none_of_a_dispatcher(body: bytes) -> None:
+    with server(404, body) as (api, _), pytest.raises(ApiRefused, match="is this the API of a dispatcher"):
+        api.get("/stations")
+
+
+def test_an_answer_that_is_not_json_is_none() -> None:
+    with server(200, b"hello") as (api, _), pytest.raises(ApiAway, match="no answer that can be read"):
+        api.get("/stations")
+
+
+def test_what_is_not_given_is_not_sent_and_a_slash_is_no_step() -> None:
+    with server(200, b"{}") as (api, asked):
+        api.get(path("bookings", "../members/é"), state=["booked", "active"], from_=None)
+    assert asked == ["/api/v1/bookings/..%2Fmembers%2F%C3%A9?state=booked&state=active"]
