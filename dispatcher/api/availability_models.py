@@ -14,7 +14,7 @@ from dispatcher.core.rules import BookingReason, FleetRules
 from dispatcher.core.windows import HOUR_MS, Window, to_utc
 from dispatcher.instants import Instant
 from dispatcher.store.availability import Answered, Question
-from dispatcher.store.looking import Looked
+from dispatcher.store.looking import FURTHER_MS, Looked
 
 RADIUS_M_MAX = 20_000  # a city and its suburbs: further away nobody goes for a car
 RADIUS_M_DEFAULT = 2000  # half an hour on foot
@@ -82,6 +82,8 @@ class AvailabilityList(Listing):
     """Why none is free; null: at least one is."""
     next_free: FreeWindow | None
     """Where none is free: the earliest interval that is long enough, of any vehicle."""
+    looked_until: datetime
+    """Intervals that begin before are told as `next_free`, those that begin later are not: a week past `until`."""
 
 
 def availability_list(answered: Answered, question: Question, rules: FleetRules, now_ms: int) -> AvailabilityList:
@@ -106,6 +108,7 @@ def availability_list(answered: Answered, question: Question, rules: FleetRules,
         ],
         reason=why_none(looked),
         next_free=_first_of(looked),
+        looked_until=to_utc(min(question.window.end_ms + FURTHER_MS, now_ms + rules.horizon_ms)),
         next=next_cursor(answered.page),
     )
 

@@ -138,6 +138,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             ],
             "reason": None,
             "next_free": None,
+            "looked_until": "2026-10-12T16:00:00Z",
             "next": None,
         },
         "CommandOut": {

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dispatcher.core.booking_states import HOLDING_STATES, BookingState, is_overdue
 from dispatcher.core.rules import BookingReason, FleetRules
@@ -23,9 +23,8 @@ FREE_LATER = (
 KeyPlace = Literal["in_slot", "taken", "missing", "elsewhere", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A booking, an order or a block that keeps a vehicle for its window."""
+class Holding(NamedTuple):
+    """A booking, an order or a block that keeps a vehicle for its window. A search makes hundreds: a tuple."""
 
     booking_id: str
     state: BookingState
@@ -95,12 +94,21 @@ def free_intervals(busy: Sequence[Window], within: Window) -> tuple[Window, ...]
     return tuple(free)
 
 
-def next_free(busy: Sequence[Window], within: Window, length_ms: int, grid_ms: int) -> Window | None:
-    """The first interval of `within` that can hold a booking of `length_ms`, cut to the grid."""
-    for interval in free_intervals(busy, within):
-        on_grid = Window(round_up(interval.start_ms, grid_ms), round_down(interval.end_ms, grid_ms))
-        if on_grid.length_ms >= length_ms:
-            return on_grid
+def next_free(busy: Iterable[Window], within: Window, length_ms: int, grid_ms: int) -> Window | None:
+    """The first interval of `within` that can hold a booking of `length_ms`, cut to the grid.
+
+    `busy` is in order, its windows may overlap. A search asks it of a whole fleet: nothing is made on the way.
+    """
+    at_ms = within.start_ms
+    for start_ms, end_ms in (*busy, Window(within.end_ms, within.end_ms)):
+        until_ms = min(start_ms, within.end_ms)
+        if until_ms - at_ms >= length_ms:
+            on_grid = Window(round_up(at_ms, grid_ms), round_down(until_ms, grid_ms))
+            if on_grid.length_ms >= length_ms:
+                return on_grid
+        if start_ms >= within.end_ms:
+            break
+        at_ms = max(at_ms, end_ms)
     return None
 
 
@@ -142,14 +150,17 @@ def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) 
     reason = _reason_against(rules, vehicle, window, now_ms)
     if reason is None:
         return None
+    interval = None
     if reason in FREE_LATER:
         within = Window(window.start_ms, min(now_ms + rules.horizon_ms, vehicle.known_until_ms))
-        interval = next_free(
-            occupied(vehicle.holdings, now_ms), within, max(window.length_ms, rules.minimum_ms), rules.grid_ms
-        )
-    else:
-        interval = None
+        busy = occupied(vehicle.holdings, now_ms)
+        interval = next_free(busy, within, length_to_find_ms(rules, window), rules.grid_ms)
     return NotFree(vehicle.vehicle_id, reason, interval)
+
+
+def length_to_find_ms(rules: FleetRules, window: Window) -> int:
+    """How long an interval has to be to be told to who asked for a window."""
+    return max(window.length_ms, rules.minimum_ms)
 
 
 def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) -> BookingReason | None:
@@ -157,14 +168,28 @@ def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now
         return BookingReason.VEHICLE_NOT_IN_SERVICE
     if not vehicle.key_in_service:
         return BookingReason.KEY_NOT_IN_SERVICE
-    in_the_way = {holding.reason for holding in vehicle.holdings if not is_free([holding], window)}
-    if in_the_way:
-        return min(in_the_way, key=FREE_LATER.index)
-    if any(taken.overlaps(window) for taken in occupied(vehicle.holdings, now_ms)):
-        return BookingReason.VEHICLE_NOT_BACK
+    in_the_way = [
+        _reason_of(holding, window, now_ms) for holding in vehicle.holdings if holding.state in HOLDING_STATES
+    ]
+    first = min(filter(None, in_the_way), key=FREE_LATER.index, default=None)
+    if first is not None:
+        return first
     if window.start_ms < now_ms + rules.grid_ms and not _key_can_be_there(vehicle):
         return BookingReason.KEY_NOT_PRESENT
     return None
+
+
+def _reason_of(holding: Holding, window: Window, now_ms: int) -> BookingReason | None:
+    """Whether what holds a vehicle is in the way of a window, or keeps it away so long."""
+    start_ms, end_ms = holding.window
+    if start_ms < window.end_ms and window.start_ms < end_ms:
+        return holding.reason
+    overdue = is_overdue(holding.state, end_ms, now_ms)
+    return (
+        BookingReason.VEHICLE_NOT_BACK
+        if overdue and start_ms < window.end_ms and window.start_ms <= now_ms
+        else None
+    )
 
 
 def _key_can_be_there(vehicle: VehicleView) -> bool:

@@ -1,7 +1,7 @@
 """Half-open windows of time, [start_ms, end_ms), in unix milliseconds UTC, and how they are written."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
@@ -9,8 +9,9 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * 60 * MINUTE_MS  # elapsed time: a day in UTC always has 24 hours
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
+class Window(NamedTuple):
+    """A tuple, in the order of the start: a search of a whole network makes and sorts thousands."""
+
     start_ms: int
     end_ms: int
 

@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, 
 from dispatcher.core.blocks import BlockTimes
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.among import among
 from dispatcher.store.schema import blocks, bookings, keys
 
 _GOES_ON = blocks.c.ended_ms.is_(None)
 _OF_VEHICLES = select(blocks.c.id, blocks.c.vehicle_id, blocks.c.start_ms, blocks.c.expected_end_ms).where(
-    _GOES_ON, blocks.c.vehicle_id.in_(bindparam("vehicles", expanding=True))
+    _GOES_ON, among(blocks.c.vehicle_id, "vehicles")
 )
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, literal_column, select, union_all
 
+from dispatcher.core.availability import NEVER_MS
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
+from dispatcher.store.among import among
 from dispatcher.store.columns import literally_in
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, vehicles
 
@@ -31,7 +33,6 @@ def _bound(which: Any, condition: Any) -> Any:
     )
 
 
-_IDS: Any = bindparam("vehicles", expanding=True)
 _FROM: Any = bindparam("from_ms")
 _UNTIL: Any = bindparam("until_ms")
 _ROW = (
@@ -48,16 +49,35 @@ _AROUND = union_all(
     select(*_ROW)
     .select_from(vehicles.join(bookings, bookings.c.vehicle_id == vehicles.c.id))
     .where(
-        vehicles.c.id.in_(_IDS),
+        among(vehicles.c.id, "vehicles"),
         literally_in(bookings.c.state, LIVE_BOOKING_STATES),
         bookings.c.start_ms >= func.coalesce(_first, _FROM),
         bookings.c.start_ms <= func.coalesce(_last, _UNTIL),
     ),
     select(*_ROW).where(
-        bookings.c.vehicle_id.in_(_IDS),
+        among(bookings.c.vehicle_id, "vehicles"),
         bookings.c.state == literal_column(f"'{BookingState.ACTIVE}'"),
         bookings.c.start_ms < _FROM,
     ),
+)
+_following = bookings.alias()
+_NEXT = func.coalesce(
+    select(func.min(_following.c.start_ms))
+    .where(
+        _following.c.vehicle_id == bookings.c.vehicle_id,
+        literally_in(_following.c.state, LIVE_BOOKING_STATES),
+        _following.c.start_ms >= bookings.c.end_ms,
+    )
+    .correlate(bookings)
+    .scalar_subquery(),
+    literal_column(str(NEVER_MS)),
+)
+_GAPS = select(bookings.c.vehicle_id, bookings.c.end_ms, _NEXT).where(
+    among(bookings.c.vehicle_id, "vehicles"),
+    literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+    bookings.c.start_ms >= _FROM,
+    bookings.c.start_ms < _UNTIL,
+    _NEXT - bookings.c.end_ms >= bindparam("length_ms"),
 )
 
 
@@ -66,5 +86,18 @@ def holdings_around(connection: Connection, vehicle_ids: Sequence[str], window: 
 
     Vehicle, booking, state, start, end, and whether it is a service order. An active one may be met twice.
     """
-    which = {"vehicles": list(vehicle_ids), "from_ms": window.start_ms, "until_ms": window.end_ms}
+    which = {"vehicles": vehicle_ids, "from_ms": window.start_ms, "until_ms": window.end_ms}
     return connection.execute(_AROUND, which).all()
+
+
+def gaps(
+    connection: Connection, vehicle_ids: Sequence[str], within: Window, length_ms: int
+) -> Sequence[Row[str, int, int]]:
+    """Vehicle, start and end of the gaps behind bookings that start within; only long ones, in no order."""
+    which = {
+        "vehicles": vehicle_ids,
+        "from_ms": within.start_ms,
+        "until_ms": within.end_ms,
+        "length_ms": length_ms,
+    }
+    return connection.execute(_GAPS, which).all()

@@ -1,4 +1,8 @@
-"""Looks which vehicles are free around a window, and reads further ahead only for those that are not."""
+"""Looks which vehicles are free around a window, and reads further ahead only for those that are not.
+
+Who books is told the next free interval however far it is. A search asks of a whole fleet at once, whose year is
+80,000 bookings: it looks a week past its window, and says so (`docs/decisions/0052-a-search-looks-a-week-on.md`).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,12 +10,21 @@ from typing import TypeGuard
 
 from sqlalchemy import Connection
 
-from dispatcher.core.availability import FREE_LATER, NotFree, VehicleView, judge
+from dispatcher.core.availability import (
+    FREE_LATER,
+    NotFree,
+    VehicleView,
+    judge,
+    length_to_find_ms,
+    next_free,
+    occupied,
+)
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import DAY_MS, Window
+from dispatcher.store.holdings import gaps
 from dispatcher.store.vehicles import Vehicle, views
 
-FURTHER_MS = 7 * DAY_MS  # of a car that is asked for, few weeks are full
+FURTHER_MS = 7 * DAY_MS  # of a car that is asked for, few weeks are full; and a calendar shows one
 FURTHER_TIMES = 8  # a year takes three steps
 
 
@@ -34,20 +47,32 @@ def look(
     *,
     ahead_ms: int = 0,
 ) -> list[Looked]:
-    """Judge each vehicle for a window. What holds it is known until `ahead_ms` past the end of the window."""
+    """Judge each vehicle for a window. What holds it is known until `ahead_ms` past the end of the window.
+
+    The next free interval is told where it begins within `FURTHER_MS` past the end of the window.
+    """
     around = Window(window.start_ms, window.end_ms + ahead_ms)
     looked = [
         Looked(vehicle, view, judge(rules, view, window, now_ms))
         for vehicle, view in zip(found, views(connection, found, now_ms, around=around), strict=True)
     ]
-    verdicts = [it.verdict for it in looked if _waits(it.verdict)]
-    if not verdicts:
-        return looked
-    further = {
-        verdict.vehicle_id: verdict
-        for verdict in with_next_free(connection, rules, found, window, now_ms, verdicts)
-    }
-    return [replace(it, verdict=further[it.vehicle.id]) if it.vehicle.id in further else it for it in looked]
+    waiting = [it.view for it in looked if _waits(it.verdict)]
+    until_ms = window.end_ms + FURTHER_MS
+    further = Window(around.end_ms, until_ms)
+    later = _next_free(connection, rules, waiting, window, now_ms, further) if waiting else {}
+    return [_told(it, later.get(it.vehicle.id), until_ms) for it in looked]
+
+
+def _told(it: Looked, later: Window | None, until_ms: int) -> Looked:
+    """With the next free interval, near or later, unless it begins too late."""
+    if it.verdict is None:
+        return it
+    interval = it.verdict.next_free or later
+    if interval is not None and interval.start_ms >= until_ms:
+        interval = None
+    if interval == it.verdict.next_free:
+        return it
+    return Looked(it.vehicle, it.view, NotFree(it.verdict.vehicle_id, it.verdict.reason, interval))
 
 
 def with_next_free(
@@ -60,18 +85,39 @@ def with_next_free(
 ) -> tuple[NotFree, ...]:
     """The verdicts, each with the next interval that is long enough: read in steps, up to the horizon."""
     known = {verdict.vehicle_id: verdict for verdict in verdicts}
-    ahead_ms = FURTHER_MS
-    waiting = [vehicle for vehicle in found if _waits(known.get(vehicle.id))]
-    while waiting:
-        around = Window(window.start_ms, window.end_ms + ahead_ms)
-        at_horizon = around.end_ms >= now_ms + rules.horizon_ms
-        for view in views(connection, waiting, now_ms, around=around):
-            verdict = judge(rules, view, window, now_ms)
-            if verdict is not None:
-                known[view.vehicle_id] = replace(known[view.vehicle_id], next_free=verdict.next_free)
-        waiting = [] if at_horizon else [vehicle for vehicle in waiting if _waits(known[vehicle.id])]
-        ahead_ms *= FURTHER_TIMES
+    waiting = views(connection, [it for it in found if _waits(known.get(it.id))], now_ms, around=window)
+    for view in waiting:
+        near = judge(rules, view, window, now_ms)
+        known[view.vehicle_id] = replace(known[view.vehicle_id], next_free=near.next_free if near else None)
+    within = Window(window.end_ms, window.end_ms + FURTHER_MS)
+    horizon_ms = now_ms + rules.horizon_ms
+    while waiting := [view for view in waiting if _waits(known[view.vehicle_id]) and within.start_ms < horizon_ms]:
+        for vehicle_id, interval in _next_free(connection, rules, waiting, window, now_ms, within).items():
+            known[vehicle_id] = replace(known[vehicle_id], next_free=interval)
+        within = Window(within.end_ms, within.end_ms + within.length_ms * FURTHER_TIMES)
     return tuple(known[verdict.vehicle_id] for verdict in verdicts)
+
+
+def _next_free(
+    connection: Connection,
+    rules: FleetRules,
+    known: Sequence[VehicleView],
+    window: Window,
+    now_ms: int,
+    within: Window,
+) -> dict[str, Window | None]:
+    """Of each vehicle, the first interval that is long enough, behind the bookings that start within."""
+    length_ms = length_to_find_ms(rules, window)
+    horizon_ms = now_ms + rules.horizon_ms
+    gaps_of: dict[str, list[Window]] = {view.vehicle_id: [] for view in known}
+    for vehicle_id, start_ms, end_ms in gaps(connection, list(gaps_of), within, length_ms):
+        gaps_of[vehicle_id].append(Window(start_ms, min(end_ms, horizon_ms)))
+    found: dict[str, Window | None] = {}
+    for view in known:
+        busy = occupied(view.holdings, now_ms)
+        intervals = (next_free(busy, gap, length_ms, rules.grid_ms) for gap in sorted(gaps_of[view.vehicle_id]))
+        found[view.vehicle_id] = next(filter(None, intervals), None)
+    return found
 
 
 def _waits(verdict: NotFree | None) -> TypeGuard[NotFree]:

@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, literal_column, or_, select
 
 from dispatcher.core.availability import NEVER_MS, Holding, KeyPlace, VehicleView
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
+from dispatcher.store.among import among
 from dispatcher.store.blocked import blocked_windows
 from dispatcher.store.columns import literally_in
 from dispatcher.store.holdings import holdings_around
@@ -29,8 +30,7 @@ from dispatcher.store.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class VehicleKey:
+class VehicleKey(NamedTuple):
     """The vehicle's key that rentals use: of those in service whose row has an origin, the one with the lowest id.
 
     Who moved a key's row to another vehicle, past this program, would have a booking of that one open this slot.
@@ -70,8 +70,9 @@ class LeftAt:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Vehicle:
+class Vehicle(NamedTuple):
+    """A tuple, as its key is: a search reads a whole network of them."""
+
     id: str
     name: str
     category: str
@@ -97,10 +98,20 @@ class VehicleFilter:
 
 
 _STATES: Mapping[str, BookingState] = {str(state): state for state in BookingState}  # a tenth of a call's time
-_ONE = select(vehicles).where(vehicles.c.id == bindparam("vehicle"))
-_NAMED = select(vehicles).where(vehicles.c.id.in_(bindparam("vehicles", expanding=True)))
-_READINGS = select(vehicle_readings).where(vehicle_readings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
-_LEFT = select(vehicle_positions).where(vehicle_positions.c.vehicle_id.in_(bindparam("vehicles", expanding=True)))
+_VEHICLE = (
+    vehicles.c.id,
+    vehicles.c.name,
+    vehicles.c.category,
+    vehicles.c.energy,
+    vehicles.c.home_station_id,
+    vehicles.c.life_cycle,
+    vehicles.c.plate,
+)
+"""In the order of `Vehicle`."""
+_ONE = select(*_VEHICLE).where(vehicles.c.id == bindparam("vehicle"))
+_NAMED = select(*_VEHICLE).where(among(vehicles.c.id, "vehicles"))
+_READINGS = select(vehicle_readings).where(among(vehicle_readings.c.vehicle_id, "vehicles"))
+_LEFT = select(vehicle_positions).where(among(vehicle_positions.c.vehicle_id, "vehicles"))
 _HOLDINGS = (
     select(
         bookings.c.vehicle_id,
@@ -111,7 +122,7 @@ _HOLDINGS = (
         bookings.c.purpose.is_not(None),
     )
     .where(
-        bookings.c.vehicle_id.in_(bindparam("vehicles", expanding=True)),
+        among(bookings.c.vehicle_id, "vehicles"),
         literally_in(bookings.c.state, LIVE_BOOKING_STATES),
         or_(bookings.c.end_ms > bindparam("now_ms"), bookings.c.state == BookingState.ACTIVE),
     )
@@ -131,7 +142,7 @@ _KEYS = (
     .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
     .outerjoin(key_states, key_states.c.key_id == keys.c.id)
     .outerjoin(commands, commands.c.id == key_states.c.command_id)
-    .where(and_(keys.c.vehicle_id.in_(bindparam("vehicles", expanding=True)), keys.c.life_cycle == "in_service"))
+    .where(among(keys.c.vehicle_id, "vehicles"), keys.c.life_cycle == literal_column("'in_service'"))
     .order_by(keys.c.vehicle_id, keys.c.id)
 )
 
@@ -208,7 +219,7 @@ def _view(vehicle: Vehicle, holdings: tuple[Holding, ...], known_until_ms: int) 
 
 
 def _filtered(wanted: VehicleFilter) -> Select[Any]:
-    statement = select(vehicles)
+    statement = select(*_VEHICLE)
     if wanted.station_id is not None:
         statement = statement.where(vehicles.c.home_station_id == wanted.station_id)
     if wanted.category is not None:
@@ -236,10 +247,7 @@ def _read(
             readings[vehicle_id] = Reading(**values)
         for row in connection.execute(_LEFT, {"vehicles": ids}):
             left[row.vehicle_id] = LeftAt(row.latitude, row.longitude, row.at_ms)
-    return [
-        Vehicle(**row._asdict(), key=found_keys.get(row.id), reading=readings.get(row.id), left_at=left.get(row.id))
-        for row in rows
-    ]
+    return [Vehicle._make((*row, found_keys.get(row.id), readings.get(row.id), left.get(row.id))) for row in rows]
 
 
 def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:

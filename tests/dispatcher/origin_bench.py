@@ -89,7 +89,11 @@ class Bench:
         )
 
     def booked(self, **wanted: Any) -> Booking:
-        fields = {"member_id": "member-1", "vehicle_id": "car-1", "window": Window(NOW_MS, NOW_MS + 2 * HOUR)}
+        fields: dict[str, Any] = {
+            "member_id": "member-1",
+            "vehicle_id": "car-1",
+            "window": Window(NOW_MS, NOW_MS + 2 * HOUR),
+        }
         fields["accept_unreachable"] = True
         made = self.desk(lambda desk: desk.create(WantedBooking(**{**fields, **wanted})))
         assert isinstance(made, Booking), made

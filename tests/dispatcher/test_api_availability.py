@@ -66,6 +66,16 @@ async def test_free_intervals_are_told_for_every_vehicle_that_time_holds_up(api:
     assert free["free_intervals"] == [{"start": at(ELEVEN_MS), "end": at(ONE_MS + 4 * HOUR_MS)}]
 
 
+async def test_a_next_free_interval_is_told_up_to_a_week_past_the_window_and_the_answer_says_so(api: Api) -> None:
+    week_ms = 7 * 24 * HOUR_MS
+    for vehicle_id, end_ms in (("v-city-1", ONE_MS + week_ms), ("v-city-2", ONE_MS + week_ms - HOUR_MS)):
+        await api.book(vehicle_id=vehicle_id, end=at(end_ms))
+    answer = await api.get("/availability", station="gare", category="city", **WINDOW)
+    assert answer["looked_until"] == at(ONE_MS + week_ms)
+    starts = {car["vehicle_id"]: car["next_free"] and car["next_free"]["start"] for car in answer["not_free"]}
+    assert starts == {"v-city-1": None, "v-city-2": at(ONE_MS + week_ms - HOUR_MS)}
+
+
 async def test_a_station_where_none_is_free_says_why_and_when_one_is(api: Api) -> None:
     for vehicle_id, end_ms in (("v-city-1", ONE_MS + HOUR_MS), ("v-city-2", ONE_MS)):
         await api.book(vehicle_id=vehicle_id, end=at(end_ms))

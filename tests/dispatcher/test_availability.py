@@ -87,7 +87,8 @@ def test_the_next_free_interval_is_long_enough_free_and_the_earliest(
 ) -> None:
     within = Window(NOW_MS, NOW_MS + 300 * GRID_MS)
     length_ms = steps * GRID_MS
-    found = next_free(occupied(calendar, NOW_MS - 1), within, length_ms, GRID_MS)
+    busy = sorted(it.window for it in calendar if it.state in HOLDING_STATES)
+    found = next_free(busy, within, length_ms, GRID_MS)
     possible = [
         start_ms
         for start_ms in range(within.start_ms, within.end_ms - length_ms + 1, GRID_MS)

@@ -1,17 +1,18 @@
 """What is read for a window says the same as the whole calendar: over many calendars, on the database itself."""
 
+from dataclasses import replace
 from functools import partial
 from random import Random
 
 import pytest
 
-from dispatcher.core.availability import free_intervals, is_free, judge, latest_end_ms, occupied
+from dispatcher.core.availability import NotFree, free_intervals, is_free, judge, latest_end_ms, occupied
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import DAY_MS, HOUR_MS, Window
 from dispatcher.store.bookings import insert_booking
 from dispatcher.store.database import Database
-from dispatcher.store.looking import look
+from dispatcher.store.looking import FURTHER_MS, look, with_next_free
 from dispatcher.store.vehicles import VehicleFilter, vehicles_of, views
 from tests.dispatcher.small_fleet import NOW_MS, booking, new_database
 
@@ -37,6 +38,13 @@ def fill(database: Database, rng: Random) -> None:
             assert database.write_now(partial(insert_booking, booking=row))
 
 
+def within_a_week(verdict: NotFree | None, window: Window) -> NotFree | None:
+    """What a search tells of a verdict on the whole calendar."""
+    if verdict is None or verdict.next_free is None or verdict.next_free.start_ms < window.end_ms + FURTHER_MS:
+        return verdict
+    return replace(verdict, next_free=None)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_what_is_read_around_a_window_says_the_same_as_the_whole_calendar(seed: int) -> None:
     rng = Random(seed)
@@ -52,7 +60,7 @@ def test_what_is_read_around_a_window_says_the_same_as_the_whole_calendar(seed: 
         looked = database.read_now(reading)
         for it in looked:
             all_of_it = whole[it.vehicle.id]
-            assert it.verdict == judge(RULES, all_of_it, window, NOW_MS)
+            assert it.verdict == within_a_week(judge(RULES, all_of_it, window, NOW_MS), window)
             within = Window(window.start_ms, window.end_ms + ahead_ms)
             some, every = (occupied(view.holdings, NOW_MS) for view in (it.view, all_of_it))
             assert free_intervals(some, within) == free_intervals(every, within)
@@ -63,6 +71,23 @@ def test_what_is_read_around_a_window_says_the_same_as_the_whole_calendar(seed: 
                     latest_end_ms(view.holdings, start_ms, horizon_ms, GRID_MS) for view in (it.view, all_of_it)
                 )
                 assert len(set(ends)) == 1
+    database.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_who_books_is_told_the_next_free_interval_however_far_it_is(seed: int) -> None:
+    rng = Random(seed)
+    database = new_database()
+    fill(database, rng)
+    cars = database.read_now(lambda c: vehicles_of(c, VehicleFilter("st-a")))
+    whole = database.read_now(lambda c: views(c, cars, NOW_MS))
+    for _ in range(20):
+        start_ms = NOW_MS + rng.randrange(0, 900) * GRID_MS
+        window = Window(start_ms, start_ms + rng.randrange(4, 40) * GRID_MS)
+        verdicts = [verdict for view in whole if (verdict := judge(RULES, view, window, NOW_MS))]
+        unknown = [replace(verdict, next_free=None) for verdict in verdicts]
+        reading = partial(with_next_free, rules=RULES, found=cars, window=window, now_ms=NOW_MS, verdicts=unknown)
+        assert list(database.read_now(reading)) == verdicts
     database.close()
 
 
