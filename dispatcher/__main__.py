@@ -1,5 +1,5 @@
 """`python -m dispatcher`."""
 
-from dispatcher.cli import main
+from dispatcher.program import main
 
 raise SystemExit(main())

@@ -22,19 +22,18 @@ dispatcher, which the last line asks, did not answer or cannot now.
 import argparse
 import asyncio
 import os
-import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from contract.credentials import cabinet_digest_key
 from dispatcher.backup_commands import add_backup_commands
-from dispatcher.client.http import ApiAway, ApiRefused
+from dispatcher.client.http import ApiFailed
 from dispatcher.client.nouns import add_nouns
+from dispatcher.client.program import Parser, fail, failed, say
 from dispatcher.config import DispatcherConfig, load_config, read_database_url, read_digest_secret, read_origin
 from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
@@ -54,9 +53,6 @@ from runtime.clocks import Clock, SystemClock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
 
-USAGE_ERROR = 2  # as argparse itself ends
-REFUSED = 1  # the API said no
-AWAY = 3  # the API did not answer, or cannot now: to be tried again
 CLAIM_LOST = 1  # nothing is wrong with the input
 
 VOUCH = """\
@@ -78,37 +74,21 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     command: Command = options.run
     try:
         command(options, clock or SystemClock())
-    except (ConfigError, WrongSchema, UnfitServer) as error:
-        return _fail(str(error))
-    except ApiRefused as refused:
-        return _fail(str(refused), REFUSED)
-    except ApiAway as away:
-        return _fail(str(away), AWAY)
+    except (WrongSchema, UnfitServer) as error:
+        return fail(str(error))
+    except (ConfigError, ApiFailed) as error:
+        return failed(error)
     except ImportRefused as refused:
-        return _fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
+        return fail(f"{refused}\nnothing was imported; faults: {len(refused.faults)}")
     except ClaimLost as error:
-        return _fail(str(error), CLAIM_LOST)
+        return fail(str(error), CLAIM_LOST)
     except DBAPIError as error:
-        return _fail(f"the database refuses: {in_one_line(error)}")
+        return fail(f"the database refuses: {in_one_line(error)}")
     return 0
 
 
-LEADING_HYPHEN = re.compile(r"-[A-Za-z0-9_-]{19}")  # one random id in 64 begins so
-
-
-class _Parser(argparse.ArgumentParser):
-    def _parse_optional(self, arg_string: str) -> Any:
-        """A random id is none of the options, whatever it begins with."""
-        is_id = LEADING_HYPHEN.fullmatch(arg_string) and arg_string not in self._option_string_actions
-        return None if is_id else super()._parse_optional(arg_string)
-
-    def error(self, message: str) -> NoReturn:
-        """One line instead of the usage and the line."""
-        self.exit(USAGE_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="dispatcher", description="The centre of a station-based car-sharing network.")
+    parser = Parser(prog="dispatcher", description="The centre of a station-based car-sharing network.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, run: Command, text: str, more: str = "", *, config: bool = True) -> argparse.ArgumentParser:
@@ -128,18 +108,18 @@ def _parser() -> argparse.ArgumentParser:
     new_keys = add("new-keys", _new_keys, "make keys, secrets and a first API token", config=False)
     new_keys.add_argument("directory", type=Path, metavar="DIRECTORY", help="where to write them")
     token = commands.add_parser("token", help="make, list and revoke tokens of the API")
-    add_token_commands(token, _say)
+    add_token_commands(token, say)
     member = commands.add_parser("member", help="look for members, give out what is known of one")
     member_commands = member.add_subparsers(dest="member_command", required=True, metavar="COMMAND")
     exporting = member_commands.add_parser("export", help="print all that is known of a member, as JSON")
-    add_nouns(commands, member_commands, _say)
+    add_nouns(commands, member_commands, say)
     exporting.set_defaults(run=_export_member)
     exporting.add_argument("--config", type=Path, required=True, metavar="FILE", help="TOML file")
     exporting.add_argument("--reason", required=True, metavar="TEXT", help="why, for the audit record; no names")
     exporting.add_argument("id", metavar="ID", help="id of the member")
     backup = commands.add_parser("backup", help="copy the database into a file, also while it is served")
     restore = commands.add_parser("restore", help="put a backup into a database that is not there, or empty")
-    add_backup_commands(backup, restore, _say)
+    add_backup_commands(backup, restore, say)
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser
@@ -153,7 +133,7 @@ def _serve(options: argparse.Namespace, clock: Clock) -> None:
 
 def _migrate(options: argparse.Namespace, _clock: Clock) -> None:
     done = migrate(read_database_url(load_config(options.config).database))
-    _say(f"applied {', '.join(done)}" if done else "nothing to do: the database is up to date")
+    say(f"applied {', '.join(done)}" if done else "nothing to do: the database is up to date")
 
 
 def _import(options: argparse.Namespace, clock: Clock) -> None:
@@ -172,8 +152,8 @@ def _import(options: argparse.Namespace, clock: Clock) -> None:
 
     report = _write(config, work)
     for kind, counts in report.by_kind.items():
-        _say(f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
-    _say("checked, nothing was written" if options.check else "imported")
+        say(f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
+    say("checked, nothing was written" if options.check else "imported")
 
 
 def _vouch(options: argparse.Namespace, _clock: Clock) -> None:
@@ -185,20 +165,20 @@ def _vouch(options: argparse.Namespace, _clock: Clock) -> None:
         return vouched
 
     for table, vouched in _write(load_config(options.config), work).items():
-        _say(f"{table}: {len(vouched.unsigned)} unsigned, {len(vouched.changed)} changed, {vouched.held} in order")
+        say(f"{table}: {len(vouched.unsigned)} unsigned, {len(vouched.changed)} changed, {vouched.held} in order")
         for what, subjects in (("unsigned", vouched.unsigned), ("changed past its signature", vouched.changed)):
             for subject in subjects if options.check else ():
-                _say(f"  {subject} is {what}")
-    _say("checked, nothing was signed" if options.check else "signed: all of it counts as written by this program")
+                say(f"  {subject} is {what}")
+    say("checked, nothing was signed" if options.check else "signed: all of it counts as written by this program")
 
 
 def _new_keys(options: argparse.Namespace, _clock: Clock) -> None:
     made = write_new_keys(options.directory, os.urandom)
     for path in made.files:
-        _say(f"wrote {path}")
-    _say(f"public key, for the boxes: {made.public_key}")
-    _say(f"API token, shown this once: {made.token}")
-    _say(f"its line in the tokens file: {made.token_line}")
+        say(f"wrote {path}")
+    say(f"public key, for the boxes: {made.public_key}")
+    say(f"API token, shown this once: {made.token}")
+    say(f"its line in the tokens file: {made.token_line}")
 
 
 def _badge_key(options: argparse.Namespace, _clock: Clock) -> None:
@@ -215,7 +195,7 @@ def _badge_key(options: argparse.Namespace, _clock: Clock) -> None:
         database.close()
     if known is None:
         raise ConfigError(f"--cabinet {options.cabinet!r}: expected the id of an imported cabinet")
-    _say(cabinet_digest_key(secret, options.cabinet).hex())
+    say(cabinet_digest_key(secret, options.cabinet).hex())
 
 
 def _export_member(options: argparse.Namespace, clock: Clock) -> None:
@@ -233,7 +213,7 @@ def _export_member(options: argparse.Namespace, clock: Clock) -> None:
     document = _write(load_config(options.config), work)
     if document is None:
         raise ConfigError(f"ID {options.id!r}: expected the id of a member")
-    _say(as_json(document))
+    say(as_json(document))
 
 
 def _write(config: DispatcherConfig, work: Callable[[Connection], T]) -> T:
@@ -253,12 +233,3 @@ def _open_database(config: DispatcherConfig, origin: Origin | None = None) -> Da
     if no_file or pending(url):
         raise ConfigError(f"{url.database}: the database is not there or not up to date: run `dispatcher migrate`")
     return Database(url, InlineExecutor(), origin=origin)
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-def _fail(text: str, status: int = USAGE_ERROR) -> int:
-    sys.stderr.write("".join(f"dispatcher: {line}\n" for line in text.splitlines()))
-    return status

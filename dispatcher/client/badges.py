@@ -7,7 +7,7 @@ from dispatcher.client.http import path
 
 
 def add(commands: Any, say: Say) -> None:
-    noun = Noun.new(commands, "badge", "have a badge open nothing any more, and see how far that has come", say)
+    noun = Noun.new(commands, "badge", "revoke a badge, and see how far that has come", say)
     noun.one("show", "one badge; `member show` tells a member's", lambda api, it: api.get(path("badges", it.id)))
     revoke = noun.one(
         "revoke",

@@ -6,7 +6,7 @@ from typing import Any
 
 from dispatcher.client.commands import Noun, Say, brief, rows
 from dispatcher.client.http import ROWS_MAX, Api, ApiRefused, path
-from dispatcher.client.instants import instant
+from dispatcher.client.instants import HELP, instant
 from dispatcher.client.tables import story, text
 
 WRITTEN = brief(
@@ -64,8 +64,10 @@ def _add_writing(noun: Noun) -> None:
         lambda api, it: api.post("/bookings", **_wanted(it), category=it.category, station_id=it.station),
         WRITTEN,
     )
+    new.add_argument("--member", required=True, metavar="ID", help="who books")
+    new.add_argument("--organisation", metavar="ID", help="on whose account")
     for name in ("category", "station"):
-        new.add_argument(f"--{name}", metavar="ID")
+        new.add_argument(f"--{name}", metavar="ID", help="category and station: whichever vehicle is free")
     change = noun.one(
         "change",
         "what is given is different from now on, the rest stays",
@@ -75,7 +77,7 @@ def _add_writing(noun: Noun) -> None:
     for parser in (new, change):
         required = parser is new
         for name in ("start", "end"):
-            parser.add_argument(f"--{name}", type=instant, required=required, metavar="TIME")
+            parser.add_argument(f"--{name}", type=instant, required=required, metavar="TIME", help=HELP)
         parser.add_argument("--vehicle", metavar="ID")
         parser.add_argument(
             "--driver", action="append", metavar="ID", help="who else may take the key; again for more"
@@ -87,15 +89,13 @@ def _add_writing(noun: Noun) -> None:
             action="store_true",
             help="also where the cabinet cannot be told: the member knows",
         )
-    new.add_argument("--member", required=True, metavar="ID", help="who books")
-    new.add_argument("--organisation", metavar="ID", help="on whose account")
     extend = noun.one(
         "extend",
         "give one a later end; also while its key is out",
         lambda api, it: api.post(path("bookings", it.id, "extend"), end=it.end),
         WRITTEN,
     )
-    extend.add_argument("--end", type=instant, required=True, metavar="TIME")
+    extend.add_argument("--end", type=instant, required=True, metavar="TIME", help=HELP)
 
 
 def _told(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,14 +38,15 @@ class Noun:
         """Declare one; `show` turns the API's answer into what a person reads, and may raise `ApiFailed`."""
         parser: argparse.ArgumentParser = self._verbs.add_parser(name, help=text, description=text)
         api, token_file = os.environ.get(API), os.environ.get(TOKEN_FILE)
-        parser.add_argument(
+        where = parser.add_argument_group("whom to ask, and how")
+        where.add_argument(
             "--api",
             required=api is None,
             default=api,
             metavar="URL",
             help=f"such as http://127.0.0.1:8080; or {API}",
         )
-        parser.add_argument(
+        where.add_argument(
             "--token-file",
             type=Path,
             required=token_file is None,
@@ -53,7 +54,7 @@ class Noun:
             metavar="FILE",
             help=f"holds the token alone; or {TOKEN_FILE}",
         )
-        parser.add_argument("--json", action="store_true", help="the API's own answer, for programs")
+        where.add_argument("--json", action="store_true", help="the API's own answer, for programs")
         parser.set_defaults(run=lambda options, _clock: self._run(ask, show, options))
         return parser
 

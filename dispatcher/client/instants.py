@@ -3,6 +3,7 @@
 import argparse
 from datetime import datetime
 
+HELP = "such as 2026-03-29T10:00, or with its offset"
 EXPECTED = "expected a time such as 2026-03-29T10:00, or with its offset 2026-03-29T10:00+02:00"
 
 

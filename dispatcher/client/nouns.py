@@ -16,9 +16,22 @@ from dispatcher.client import (
 )
 from dispatcher.client.commands import Say
 
+NOUNS = {
+    "booking": bookings,
+    "station": stations,
+    "vehicle": vehicles,
+    "cabinet": cabinets,
+    "badge": badges,
+    "order": orders,
+    "block": blocks,
+    "incident": incidents,
+    "report": reports,
+}
+MEMBER_VERBS = frozenset({"search", "show"})
+
 
 def add_nouns(commands: Any, member_commands: Any, say: Say) -> None:
     """`member_commands`: of `member`, which has others that need no API."""
     members.add(member_commands, say)
-    for noun in (bookings, stations, vehicles, cabinets, badges, orders, blocks, incidents, reports):
+    for noun in NOUNS.values():
         noun.add(commands, say)

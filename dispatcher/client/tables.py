@@ -32,8 +32,8 @@ def table(rows: Sequence[Row], columns: Sequence[str], extra: Sequence[str] = ()
     """One line per row under a line of names.
 
     A column is a field, headed by its name without `_id`, or `HEAD=PATH`, such as `key=key.state`.
-    `extra` columns are left out from the last one on where there is no room. Where even the others, cut as far as
-    they may be, are too wide, each row is shown as its fields.
+    Where there is no room, `extra` columns are cut, then left out from the last one on, before any other is cut.
+    Where even that is too wide, each row is shown as its fields.
     """
     if not rows:
         return NOTHING
@@ -41,7 +41,8 @@ def table(rows: Sequence[Row], columns: Sequence[str], extra: Sequence[str] = ()
     for count in range(len(extra), -1, -1):
         heads, names = _heads([*columns, *extra[:count]])
         lines = _lines(rows, heads, names)
-        widths = _narrowed(names, _widths(lines), room)
+        may_be_cut = range(len(columns) if count else 0, len(names))
+        widths = _narrowed(heads, names, _widths(lines), may_be_cut, room)
         if _total(widths) <= room:
             return "\n".join(_line(cells, widths) for cells in lines)
     heads, names = _heads(columns)
@@ -131,10 +132,13 @@ def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
-def _narrowed(names: Sequence[str], widths: Sequence[int], room: int) -> list[int]:
+def _narrowed(
+    heads: Sequence[str], names: Sequence[str], widths: Sequence[int], may_be_cut: Iterable[int], room: int
+) -> list[int]:
+    """The widths with the widest of some columns cut until all has room, or none of them can be cut any more."""
     narrowed = list(widths)
-    cut = [at for at, name in enumerate(names) if not KEPT.search(name)]
-    while _total(narrowed) > room and max((narrowed[at] for at in cut), default=0) > NARROWEST:
+    least = {at: max(NARROWEST, len(heads[at])) for at in may_be_cut if not KEPT.search(names[at])}
+    while _total(narrowed) > room and (cut := [at for at, width in least.items() if narrowed[at] > width]):
         narrowed[max(cut, key=narrowed.__getitem__)] -= 1
     return narrowed
 

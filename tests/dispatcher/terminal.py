@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, redirect_stderr, red
 from pathlib import Path
 from unittest.mock import patch
 
-from dispatcher.cli import main
+from dispatcher.client.program import main
 from runtime.http import serve_asgi
 from tests.dispatcher.api_client import TOKEN, Api, running_api
 

@@ -14,6 +14,7 @@ from contract.messages import ReplyOutcome
 from contract.reasons import Reason
 from dispatcher.api.scopes import Scope
 from dispatcher.cli import main
+from dispatcher.client.program import asks_api
 from dispatcher.store.incidents import open_incident
 from tests.dispatcher.api_client import token_of
 from tests.dispatcher.network import ELEVEN_MS, NOW_MS, at, import_document, set_key
@@ -230,3 +231,9 @@ async def test_an_id_that_begins_with_a_hyphen_is_an_id(run: Terminal) -> None:
     status, _, err = await run("booking", "show", "-bcdefghijklmnopqrst")
     assert (status, err) == (1, "dispatcher: not_found: there is no booking '-bcdefghijklmnopqrst'\n")
     assert await done(run, "booking", "list", "--vehicle", "--cdefghijklmnopqrst") == "none"
+
+
+def test_what_asks_the_api_needs_nothing_else_of_the_program() -> None:
+    assert all(asks_api(command) for command, _ in SHOWN)
+    for others in ((), ("serve",), ("member",), ("member", "--help"), ("member", "export"), ("--help",)):
+        assert not asks_api(others)

@@ -34,6 +34,15 @@ def test_extra_columns_go_where_there_is_no_room() -> None:
         assert table([row], ["id"], ["member_id", "vehicle_id"]).splitlines()[0].split() == ["id", "member"]
 
 
+def test_an_extra_column_is_cut_before_any_other_and_never_below_its_head() -> None:
+    row = {"kind": "slot_opened_without_decision", "note": "left mirror broken off", "assigned_to": "somebody"}
+    with here(48):
+        head, line = table([row], ["kind"], ["note"]).splitlines()
+        assert line == "slot_opened_without_decision  left mirror broke…"
+        assert table([row], ["kind"], ["note", "assigned_to"]).splitlines() == [head, line]
+        assert len(table([row, row], ["kind", "assigned_to", "note"]).splitlines()[0]) <= 48
+
+
 def test_what_has_no_room_as_a_line_is_shown_as_fields() -> None:
     with here(50):
         shown = table([{"a_id": ID, "b_id": ID, "c_id": ID}] * 2, ["a_id", "b_id", "c_id"])
