@@ -79,6 +79,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NewRelease": {"reason": WHY},
         "NewReleaseCode": {"slot": 2, "reason": WHY},
         "NewReleaseCodeOfBooking": {"reason": WHY},
+        "NewTheft": {"case": "PV 2026-0815", "reason": "found torn off by the morning round"},
         "NewTag": {"credential": "em4100:0100000001", "reason": "tag lost"},
         "NewVehicle": {"name": "Lilas 005", "category": "city", "energy": "electric", "home_station_id": "gare"},
         "NewWebhook": {"url": "https://bookings.example/carshare"},
@@ -100,9 +101,9 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "reason": "notice of a fine",
         },
         # what is answered
-        "BookingOut": BOOKING,
+        "BookingOut": {**BOOKING},
         "ChangedBookingOut": {**BOOKING, "version": 2, "latest_end": "2026-10-05T16:00:00Z"},
-        "BookingList": {"items": [BOOKING], "next": None},
+        "BookingList": {"items": [{**BOOKING}], "next": None},
         "AvailabilityList": {
             "free": [
                 {

@@ -25,7 +25,9 @@ VALUE_CHARACTERS_MAX = 80  # enough to recognise a value, short enough to read
 FAULTS_MAX = 50  # a body of 16 KiB can hold thousands; nobody reads more
 RETRY_AFTER_S = 5  # a writer waits 10 s for the lock; who comes back then has mostly waited enough
 
-NOT_QUOTED = frozenset({"credential", "plate"})  # of a person: no answer and no log repeats them
+NOT_QUOTED = frozenset(
+    {"assignee", "case", "credential", "key_held_by", "name", "note", "plate", "reason", "text", "to_name"}
+)  # of a person, or words that may name one: no answer and no log repeats them
 
 REASON_BY_STATUS: Mapping[int, tuple[ApiReason, str]] = MappingProxyType(
     {
@@ -135,7 +137,8 @@ def _fault(error: Mapping[str, Any]) -> FieldFault:
     if error["type"] == "json_invalid":
         return FieldFault(field="body", expected=f"JSON: {error['ctx']['error']} at {error['loc'][-1]}")
     where = [str(part) for part in error["loc"][1:]] or [str(error["loc"][0])]
-    return FieldFault(field=".".join(where), value=_value(where, error.get("input")), expected=_expected(error))
+    value = None if error["type"] == "extra_forbidden" else _value(where, error.get("input"))
+    return FieldFault(field=".".join(where), value=value, expected=_expected(error))
 
 
 def _expected(error: Mapping[str, Any]) -> str:

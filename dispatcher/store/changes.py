@@ -11,7 +11,7 @@ from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import changes
 from dispatcher.store.telling import tell_record
 
-NEVER_KEPT = frozenset({"name", "note", "credential", "sealed", "origin", "pin", "latitude", "longitude"})
+NEVER_KEPT = frozenset({"name", "note", "credential", "plate", "sealed", "origin", "pin", "latitude", "longitude"})
 """Columns that may name a person or open a slot; that they changed is kept, and neither value."""
 
 _NEW = insert(changes)

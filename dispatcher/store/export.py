@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, or_, select
 
 from dispatcher.core.windows import utc_text
+from dispatcher.store.incident_history import Happened
 from dispatcher.store.schema import (
     audit,
     badge_pins,
@@ -132,7 +133,8 @@ def _incidents(connection: Connection, booking_ids: Sequence[str], refs: Sequenc
     found = connection.execute(select(incidents).where(named).order_by(incidents.c.id)).all()
     history: Mapping[int, list[Document]] = {row.id: [] for row in found}
     for entry in connection.execute(_of_incidents(list(history))):
-        history[entry.incident_id].append(_told(entry, ("id", "incident_id")))
+        not_theirs = ("detail",) if entry.what == Happened.ASSIGNED else ()  # who looks after it is another person
+        history[entry.incident_id].append(_told(entry, ("id", "incident_id", *not_theirs)))
     return [{**_told(row, ("assigned_to", "acknowledged_by")), "history": history[row.id]} for row in found]
 
 

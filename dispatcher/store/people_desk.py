@@ -112,7 +112,10 @@ class PeopleDesk:
         return written
 
     def revoke(self, badge_id: str) -> Row | NetworkRefused | None:
-        """For good: a badge that is found again is added again. How far that has spread is counted from now on."""
+        """For good: its number stays taken, and an import alone makes it active again.
+
+        How far that has spread is counted from now on.
+        """
         before = row_of(self.connection, badges, badge_id)
         if before is None:
             return None
