@@ -44,6 +44,7 @@ DAY_MS = 86_400_000
 def handovers(rounds: int) -> FakeBox:
     """A box whose journal holds so many rentals of one booking, each within its retake hold."""
     box = FakeBox(now_ms=int(time.time() * 1000))
+    box.now_ms += 1  # nothing of it can be from before its epoch
     door: dict[str, Any] = {"slot": 1}
     who: dict[str, Any] = {"grant": "grant-1", "badge": "ref-1", "key": "key-1"}
     for _ in range(rounds):

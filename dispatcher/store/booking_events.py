@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from dispatcher.core.booking_states import (
     BookingEvent,
@@ -13,9 +13,8 @@ from dispatcher.core.booking_states import (
     advance,
 )
 from dispatcher.core.rules import FleetRules, hold_until_ms
-from dispatcher.store.bookings import Booking, add_history, booking_by_id, update_booking
+from dispatcher.store.bookings import Booking, add_history, booking_by_grant, move_booking
 from dispatcher.store.desired import mark_dirty
-from dispatcher.store.schema import bookings
 from dispatcher.store.telling import tell_booking
 from dispatcher.store.usage import RETURNS, hit_by
 
@@ -35,15 +34,11 @@ class Happening:
     detail: Mapping[str, Any]
 
 
-_OF_GRANT = select(bookings.c.id).where(bookings.c.grant_id == bindparam("grant"))
-
-
 def booking_of_grant(connection: Connection, grant_id: str | None) -> Booking | None:
     """The booking that a grant stands for, locked; None for a grant that is not ours."""
     if grant_id is None:
         return None
-    booking_id = connection.execute(_OF_GRANT, {"grant": grant_id}).scalar_one_or_none()
-    return booking_by_id(connection, booking_id, lock=True) if booking_id is not None else None
+    return booking_by_grant(connection, grant_id)
 
 
 def apply_event(connection: Connection, booking: Booking, happening: Happening, rules: FleetRules) -> bool:
@@ -54,8 +49,7 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
         add_history(connection, booking.id, happening.now_ms, REFUSED, happening.author, detail)
         return False
     changed = _moved(booking, following, happening, rules)
-    done = update_booking(connection, changed)
-    assert done, "a booking keeps its own window through its states"
+    move_booking(connection, changed)
     detail = {**happening.detail, "state": following, **_lateness(connection, booking, happening)}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
     tell_booking(connection, booking.state, replace(changed, version=changed.version + 1), happening.event)

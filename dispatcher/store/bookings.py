@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
 from dispatcher.store.isolation import undone_if_it_fails
+from dispatcher.store.later import write_later
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import booking_drivers, booking_history, bookings
@@ -88,6 +89,12 @@ _NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(
 _NO_DRIVERS = delete(booking_drivers).where(booking_drivers.c.booking_id == bindparam("booking"))
 _THIS = update(bookings).where(bookings.c.id == bindparam("this"))
 _BY_ID: Select[Any] = select(bookings).where(bookings.c.id == bindparam("this"))
+_OF_GRANT: Select[Any] = (  # with its drivers, in one look: facts ask for it
+    select(bookings, booking_drivers.c.member_id.label("driver_id"))
+    .outerjoin(booking_drivers, booking_drivers.c.booking_id == bookings.c.id)
+    .where(bookings.c.grant_id == bindparam("this"))
+    .with_for_update(of=bookings)
+)
 _LOCKED = _BY_ID.with_for_update()  # SQLite has one writer, its transactions begin with the lock: left out there
 _DRIVERS = (
     select(booking_drivers)
@@ -107,6 +114,13 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
     for driver_id in booking.driver_ids:
         connection.execute(_NEW_DRIVER, {"booking_id": booking.id, "member_id": driver_id})
     return True
+
+
+def move_booking(connection: Connection, booking: Booking) -> None:
+    """Write a booking in another state that keeps its vehicle and its window, or frees them: nothing to overlap."""
+    row = _row(connection, replace(booking, version=booking.version + 1))
+    del row["id"]
+    connection.execute(_THIS, {"this": booking.id, **row})
 
 
 def update_booking(connection: Connection, booking: Booking) -> bool:
@@ -148,7 +162,7 @@ def add_history(
 ) -> None:
     text = json.dumps(detail, separators=(",", ":"), sort_keys=True)
     row = {"booking_id": booking_id, "at_ms": at_ms, "what": what, "author": author, "detail": text}
-    connection.execute(_HISTORY, row)
+    write_later(connection, _HISTORY, row)
 
 
 def history_page(connection: Connection, booking_id: str, request: PageRequest) -> Page[HistoryEntry]:
@@ -163,6 +177,17 @@ def booking_by_id(connection: Connection, booking_id: str, *, lock: bool = False
     """One booking. `lock`: nobody else changes it before the end of this transaction."""
     found = _read(connection, _LOCKED if lock else _BY_ID, {"this": booking_id})
     return found[0] if found else None
+
+
+def booking_by_grant(connection: Connection, grant_id: str) -> Booking | None:
+    """The booking that a grant stands for, as `booking_by_id` with its lock."""
+    rows = connection.execute(_OF_GRANT, {"this": grant_id}).mappings().all()
+    if not rows:
+        return None
+    row = dict(rows[0])
+    drivers = sorted(found["driver_id"] for found in rows if found["driver_id"] is not None)
+    del row["driver_id"]
+    return _booking(row, tuple(drivers), origin_of(connection))
 
 
 def bookings_page(connection: Connection, wanted: BookingFilter, request: PageRequest) -> Page[Booking]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
 from dispatcher.store.isolation import IS_HOPEFUL, IS_WRITING, DoneAgain
+from dispatcher.store.later import minding
 from dispatcher.store.origin import EXECUTION_OPTION, Origin
 from dispatcher.store.postgresql import postgresql_engine
 from runtime.executor import Executor
@@ -55,7 +56,7 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
     """Where `is_hopeful`, who opens it does all of it again after `DoneAgain`."""
     connection.info[IS_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
     try:
-        with connection.begin():
+        with connection.begin(), minding(connection):
             yield
     finally:
         connection.info[IS_WRITING] = connection.info[IS_HOPEFUL] = False

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, exists, in
 
 from dispatcher.core.events import WEBHOOK_TEST, TestData
 from dispatcher.store.origin import origin_of
-from dispatcher.store.outbox import Event, emit, event_id
+from dispatcher.store.outbox import Event, emit_now, event_id
 from dispatcher.store.paging import Page, PageRequest, cut, newest_first
 from dispatcher.store.schema import outbox, webhook_deliveries
 from dispatcher.store.webhooks import Webhook
@@ -67,7 +67,7 @@ def deliveries_page(
 def queue_test(connection: Connection, webhook_id: str, now_ms: int) -> str:
     """An event of no change for one subscription; its id."""
     data = TestData(webhook_id=webhook_id)
-    sequence = emit(connection, Event(WEBHOOK_TEST, f"webhooks/{webhook_id}", now_ms, data))
+    sequence = emit_now(connection, Event(WEBHOOK_TEST, f"webhooks/{webhook_id}", now_ms, data))
     row = connection.execute(select(outbox).where(outbox.c.sequence == sequence)).mappings().one()
     delivery = {"webhook_id": webhook_id, "sequence": sequence, "subject": row["subject"], **_queued(now_ms)}
     connection.execute(insert(webhook_deliveries).values(**delivery))

@@ -23,6 +23,7 @@ from dispatcher.core.grants import (
 )
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.isolation import isolated, set_apart
+from dispatcher.store.later import mind_of
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.spread import spread_computed
@@ -126,7 +127,11 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
         "dirty": True,
         "grants_left_out": 0,
     }
-    upsert(connection, desired_states, row, update=("dirty",))
+    mind = mind_of(connection)
+    if mind is None or not mind.remembered.get((_MARKED, cabinet_id)):
+        upsert(connection, desired_states, row, update=("dirty",))
+    if mind is not None:
+        mind.remembered[_MARKED, cabinet_id] = True
     connection.info[_MARKED] = True
 
 
@@ -217,6 +222,9 @@ def _due(connection: Connection, stale_ms: int, limit: int) -> Sequence[Row[Any]
 
 
 def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: str | None, **values: Any) -> None:
+    mind = mind_of(connection)
+    if mind is not None:
+        mind.remembered.pop((_MARKED, cabinet_id), None)
     done = {"computed_ms": now_ms, "dirty": False, "refused": refused}
     connection.execute(_THIS, {"cabinet": cabinet_id, **done, **values})
 

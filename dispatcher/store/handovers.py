@@ -12,7 +12,7 @@ from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import grant_of_command, is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
-from dispatcher.store.keys import home_of_key, key_state, set_key, settle_key, vehicle_of_key
+from dispatcher.store.keys import Fob, fob_of, key_state, set_key, settle_key
 from dispatcher.store.odometers import compare_odometer
 from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
@@ -46,7 +46,8 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     if grant_id is None and command_id is not None:
         grant_id = grant_of_command(at.connection, at.cabinet_id, command_id, fact.key)
     booking = booking_of_grant(at.connection, grant_id)
-    vehicle_id = vehicle_of_key(at.connection, fact.key)
+    fob = fob_of(at.connection, fact.key)
+    vehicle_id = fob.vehicle_id if fob is not None else None
     if booking is not None and fact.key is not None and fact.key != booking.key_id and vehicle_id is not None:
         booking = bound_to_key(at, booking, fact.key, vehicle_id)
     if booking is not None:
@@ -59,10 +60,10 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     }
     _insert_handover(at, fact, {"kind": "taken", "wrong_slot": False, "command_id": command_id, **who})
     _start_rental(at, fact, who)
-    if vehicle_id is not None:
-        compare_odometer(at, vehicle_id, fact)
-        vehicle_left(at, vehicle_id)
-        close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, vehicle_id, at.received_ms)
+    if fob is not None:
+        compare_odometer(at, fob.vehicle_id, fact)
+        vehicle_left(at, fob)
+        close_incident(at.connection, IncidentKind.VEHICLE_HANDED_BACK, fob.vehicle_id, at.received_ms)
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     returned_ms = _back_elsewhere_ms(at, fact)
     if returned_ms is not None:
@@ -129,9 +130,10 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
     if booking is not None:
         event = BookingEvent.HANDED_BACK if fact.handed_back else BookingEvent.KEY_RETURNED
         at.tell_booking(booking, event, fact.at_ms)
-    vehicle_id = vehicle_of_key(at.connection, fact.key)
-    if vehicle_id is not None:
-        vehicle_came(at, vehicle_id, at_home=fact.at_home)
+    fob = fob_of(at.connection, fact.key)
+    vehicle_id = fob.vehicle_id if fob is not None else None
+    if fob is not None:
+        vehicle_came(at, fob, at_home=fact.at_home)
     if fact.handed_back and vehicle_id is not None:
         _handed_back(at, vehicle_id, booking.id if booking is not None else None)
     who = {
@@ -140,7 +142,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         "key_id": fact.key,
         "badge_ref": badge_ref,
     }
-    _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact), **who})
+    _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact, fob), **who})
     _end_rental(at, fact, who["booking_id"])
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     if fact.key is not None:
@@ -177,12 +179,11 @@ def _place(at: Applying, fact: KeyTaken | KeyReturned) -> dict[str, Any]:
     }
 
 
-def _wrong_slot(at: Applying, fact: KeyReturned) -> bool:
+def _wrong_slot(at: Applying, fact: KeyReturned, fob: Fob | None) -> bool:
     """Another slot than the one that was lit, or than the key's own."""
     if fact.lit_slot is not None and fact.lit_slot != fact.slot:
         return True
-    home = home_of_key(at.connection, fact.key) if fact.key is not None else None
-    return home is not None and home != (at.cabinet_id, fact.slot)
+    return fob is not None and fob.home != (at.cabinet_id, fact.slot)
 
 
 def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, Any]) -> None:

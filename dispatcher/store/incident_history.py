@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from dispatcher.store.later import write_later
 from dispatcher.store.schema import incident_history
 from dispatcher.store.telling import tell_incident
 
@@ -57,7 +58,7 @@ def note(
         "author": author,
         "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
     }
-    connection.execute(_NEW, row)
+    write_later(connection, _NEW, row)
     tell_incident(connection, f"incident.{what}", incident_id, at_ms)
 
 

@@ -8,8 +8,11 @@ from sqlalchemy import Connection, Exists, Select, bindparam, exists, insert, se
 
 from dispatcher.core.incidents import KINDS, REOPENED_WITHIN_MS, Discrepancy, Found, IncidentKind
 from dispatcher.store.incident_history import Happened, note
+from dispatcher.store.later import mind_of
 from dispatcher.store.origin import origin_of
 from dispatcher.store.schema import incidents
+
+REMEMBERED_MAX = 500  # some 20 cabinets in a bad night; to read them takes as long as ten looks at one
 
 KINDS_BY_STATE = frozenset(kind for kind, rule in KINDS.items() if rule.found is Found.BY_STATE)
 
@@ -23,9 +26,11 @@ class OpenIncident(NamedTuple):
     updated_ms: int
     expected: str
     seen: str
+    cabinet_id: str | None
 
 
 _OPEN = select(*(incidents.c[name] for name in OpenIncident._fields)).where(incidents.c.closed_ms.is_(None))
+_SOME = _OPEN.order_by(incidents.c.id).limit(REMEMBERED_MAX + 1)
 _OPEN_ONE = _OPEN.where(incidents.c.kind == bindparam("kind"), incidents.c.subject == bindparam("subject"))
 _OPEN_OF_KINDS = _OPEN.where(incidents.c.kind.in_(bindparam("kinds", expanding=True)))
 _OPEN_OF_SUBJECT = _OPEN_OF_KINDS.where(incidents.c.subject == bindparam("subject"))
@@ -80,7 +85,12 @@ def settle(
 ) -> None:
     """Make the open incidents of `kinds` (and of one subject, where named) those that are `wanted`."""
     among: dict[str, Any] = {"kinds": sorted(kinds)}
-    if subject is None:
+    remembered = _remembered(connection)
+    if remembered is not None:
+        known = tuple(
+            row for row in remembered.values() if row.kind in kinds and (subject is None or row.subject == subject)
+        )
+    elif subject is None:
         known = _read(connection, _OPEN_OF_KINDS, among)
     else:
         known = _read(connection, _OPEN_OF_SUBJECT, among | {"subject": subject})
@@ -152,6 +162,11 @@ def close_incident(connection: Connection, kind: IncidentKind, subject: str, now
 
 def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str, now_ms: int) -> None:
     """Close all of a kind that a cabinet has open."""
+    remembered = _remembered(connection)
+    if remembered is not None:
+        for row in [row for row in remembered.values() if (row.kind, row.cabinet_id) == (kind, cabinet_id)]:
+            _close(connection, row.id, now_ms)
+        return
     these = {"kind": kind, "cabinet": cabinet_id}
     for incident_id in connection.execute(_OPEN_OF_CABINET, these).scalars().all():
         _close(connection, incident_id, now_ms)
@@ -159,6 +174,10 @@ def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str
 
 def open_subjects(connection: Connection, kind: IncidentKind, cabinet_id: str | None = None) -> frozenset[str]:
     """The subjects of a kind's open incidents, everywhere or of one cabinet."""
+    remembered = _remembered(connection)
+    if remembered is not None:
+        there = (row for row in remembered.values() if row.kind == kind)
+        return frozenset(row.subject for row in there if cabinet_id is None or row.cabinet_id == cabinet_id)
     statement = _OPEN_SUBJECTS if cabinet_id is None else _OPEN_SUBJECTS_THERE
     return frozenset(connection.execute(statement, {"kind": kind, "cabinet": cabinet_id}).scalars())
 
@@ -182,8 +201,38 @@ def all_incidents(connection: Connection) -> tuple[Incident, ...]:
 
 
 def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> OpenIncident | None:
+    known = _remembered(connection)
+    if known is not None:
+        return known.get((kind, subject))
     row = connection.execute(_OPEN_ONE, {"kind": kind, "subject": subject}).first()
     return None if row is None else OpenIncident(*row)
+
+
+def _remembered(connection: Connection) -> dict[tuple[str, str], OpenIncident] | None:
+    """All that are open, read once in a transaction; None: there are too many, or nobody remembers."""
+    mind = mind_of(connection)
+    if mind is None:
+        return None
+    if _OPEN not in mind.remembered:
+        rows = _read(connection, _SOME)
+        few = len(rows) <= REMEMBERED_MAX
+        mind.remembered[_OPEN] = {(row.kind, row.subject): row for row in rows} if few else None
+    known: dict[tuple[str, str], OpenIncident] | None = mind.remembered[_OPEN]
+    return known
+
+
+def _remember(connection: Connection, row: OpenIncident) -> None:
+    mind = mind_of(connection)
+    known = mind.remembered.get(_OPEN) if mind is not None else None
+    if known is not None:
+        known[row.kind, row.subject] = row
+
+
+def _forget(connection: Connection, incident_id: int) -> None:
+    mind = mind_of(connection)
+    known = (mind.remembered.get(_OPEN) if mind is not None else None) or {}
+    for identity in [identity for identity, row in known.items() if row.id == incident_id]:
+        del known[identity]
 
 
 def _open_or_update(
@@ -196,6 +245,7 @@ def _open_or_update(
         note(connection, incident_id, Happened.OPENED, now_ms, detail)
     elif (row.expected, row.seen) != (discrepancy.expected, discrepancy.seen):
         connection.execute(_THIS, {"this": row.id, **told})
+        _remember(connection, row._replace(expected=discrepancy.expected, seen=discrepancy.seen, updated_ms=now_ms))
         note(connection, row.id, Happened.UPDATED, now_ms, detail)
 
 
@@ -217,9 +267,23 @@ def _insert(connection: Connection, discrepancy: Discrepancy, told: Mapping[str,
     }
     inserted = connection.execute(_NEW, {**opened, **told}).inserted_primary_key
     assert inserted is not None, "both databases return the key of a row inserted alone"
-    return int(inserted[0])
+    number = int(inserted[0])
+    _remember(
+        connection,
+        OpenIncident(
+            number,
+            discrepancy.kind,
+            discrepancy.subject,
+            now_ms,
+            discrepancy.expected,
+            discrepancy.seen,
+            discrepancy.cabinet_id,
+        ),
+    )
+    return number
 
 
 def _close(connection: Connection, incident_id: int, now_ms: int) -> None:
     connection.execute(_THIS, {"this": incident_id, "closed_ms": now_ms, "updated_ms": now_ms})
+    _forget(connection, incident_id)
     note(connection, incident_id, Happened.CLOSED, now_ms, {})

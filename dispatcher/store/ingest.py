@@ -30,10 +30,11 @@ from dispatcher.core.rules import FleetRules
 from dispatcher.store.applying import Applying
 from dispatcher.store.fact_feed import appending
 from dispatcher.store.incidents import open_incident
-from dispatcher.store.isolation import set_apart
+from dispatcher.store.isolation import is_hopeful, set_apart
 from dispatcher.store.ledger import (
     acknowledgement,
     append,
+    append_all,
     contents_elsewhere,
     hash_at,
     is_newest,
@@ -106,11 +107,25 @@ class Intake:
         complete_ms = 0
         facts = [(fact, read(fact)) for fact in verdict.new]
         told = self._told_before(connection, batch, facts)
+        positions = self._appended(connection, batch, facts, told)
         for fact, meaning in facts:
-            outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told)
+            outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told, positions.get(fact.seq))
             outcomes[outcome] += 1
             complete_ms = max(complete_ms, trusted_ms)
         return move_cursor(connection, batch, verdict.new[-1], complete_ms)
+
+    def _appended(
+        self,
+        connection: Connection,
+        batch: FactBatch,
+        facts: Sequence[tuple[NumberedFact, Meaning]],
+        told: Mapping[int, int],
+    ) -> dict[int, int]:
+        """Positions of facts that are appended at once; none where each is set apart, or one cannot be read."""
+        readable = [(fact, meaning) for fact, meaning in facts if not isinstance(meaning, BadFact)]
+        if not is_hopeful(connection) or len(readable) < len(facts):
+            return {}
+        return append_all(connection, batch, readable, told, self.now_ms)
 
     def _told_before(
         self, connection: Connection, batch: FactBatch, facts: Sequence[tuple[NumberedFact, Meaning]]
@@ -134,15 +149,20 @@ class Intake:
         fact: NumberedFact,
         meaning: Meaning,
         told: Mapping[int, int],
+        position: int | None,
     ) -> tuple[FactOutcome, int]:
-        """What became of a fact, and until when the cabinet's facts are complete by it (0: it cannot say)."""
+        """What became of a fact, and until when the cabinet's facts are complete by it (0: it cannot say).
+
+        `position`: where it was appended already.
+        """
         if isinstance(meaning, BadFact):
             return self._unreadable(connection, batch, fact, str(meaning)), 0
         if fact.seq in told:
-            append(connection, batch, fact, meaning, self.now_ms, repeats=told[fact.seq])
+            if position is None:
+                append(connection, batch, fact, meaning, self.now_ms, repeats=told[fact.seq])
             outcome = FactOutcome.TOLD_BEFORE
         else:
-            why = self._apply(connection, batch, fact, meaning)
+            why = self._apply(connection, batch, fact, meaning, position)
             if why is not None:
                 return self._unreadable(connection, batch, fact, why), 0
             outcome = FactOutcome.UNKNOWN_KIND if isinstance(meaning, UnknownFact) else FactOutcome.APPLIED
@@ -151,12 +171,18 @@ class Intake:
         return outcome, happened_ms(meaning, self.now_ms) if proves else 0
 
     def _apply(
-        self, connection: Connection, batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact
+        self,
+        connection: Connection,
+        batch: FactBatch,
+        fact: NumberedFact,
+        meaning: Fact | UnknownFact,
+        position: int | None,
     ) -> str | None:
         """Append and apply a fact; why not, where that fails: signed and chained, it is no reason to stop."""
         try:
             with set_apart(connection):
-                position = append(connection, batch, fact, meaning, self.now_ms)
+                if position is None:
+                    position = append(connection, batch, fact, meaning, self.now_ms)
                 at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
                 apply(at, meaning.model_copy(update={"at_ms": happened_ms(meaning, self.now_ms)}))
         except OperationalError:

@@ -7,6 +7,8 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from dispatcher.store.later import mind_of
+
 log = structlog.get_logger()
 
 
@@ -29,14 +31,23 @@ def undone_if_it_fails(connection: Connection) -> Iterator[None]:
 
     As `Connection.begin_nested`, which takes ten times as long to say the same.
     """
+    mind = mind_of(connection)
+    mark = mind.mark() if mind is not None else {}
     connection.exec_driver_sql("SAVEPOINT part")  # one name does: the innermost of that name is meant
     try:
         yield
     except BaseException:
+        if mind is not None:
+            mind.go_back(mark)
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
         connection.exec_driver_sql("RELEASE SAVEPOINT part")
         raise
     connection.exec_driver_sql("RELEASE SAVEPOINT part")
+
+
+def is_hopeful(connection: Connection) -> bool:
+    """Whether what fails in this transaction has all of it done again, with savepoints."""
+    return bool(connection.info.get(IS_HOPEFUL))
 
 
 @contextmanager
@@ -45,7 +56,7 @@ def set_apart(connection: Connection) -> Iterator[None]:
 
     A hopeful transaction has no savepoints, and is done again with them where one would have been needed.
     """
-    if not connection.info.get(IS_HOPEFUL):
+    if not is_hopeful(connection):
         with undone_if_it_fails(connection):
             yield
         return

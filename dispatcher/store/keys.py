@@ -1,7 +1,7 @@
 """Where each key is, and what is wrong with that."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, bindparam, false, func, literal_column, or_, select
 
@@ -11,7 +11,7 @@ from dispatcher.core.picture import BookingView, KeyView
 from dispatcher.core.reconcile import of_key
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import OpenIncident, settle
-from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys
+from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys, vehicle_positions
 from dispatcher.store.scope import Scope
 from dispatcher.store.upsert import upsert
 
@@ -37,14 +37,28 @@ def key_state(connection: Connection, key_id: str) -> Row[Any] | None:
     return connection.execute(_STATE, {"key": key_id}).one_or_none()
 
 
+class Fob(NamedTuple):
+    """A key of the fleet, as far as a handover asks."""
+
+    vehicle_id: str
+    home: tuple[str, int]
+    """Cabinet and slot where it lives."""
+    left_outside: bool
+    """Where its vehicle stands is known to be outside its bay."""
+
+
+def fob_of(connection: Connection, key_id: str | None) -> Fob | None:
+    """None for a key that nothing identified, or that is not of this fleet."""
+    if key_id is None:
+        return None
+    row = connection.execute(_FOB, {"key": key_id}).one_or_none()
+    if row is None:
+        return None
+    return Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
+
+
 def vehicle_of_key(connection: Connection, key_id: str | None) -> str | None:
     return connection.execute(_VEHICLE, {"key": key_id}).scalar_one_or_none()
-
-
-def home_of_key(connection: Connection, key_id: str) -> tuple[str, int] | None:
-    """Cabinet and slot where a key lives; None for one that is not of this fleet."""
-    found = connection.execute(_HOME, {"key": key_id}).one_or_none()
-    return (found.home_cabinet_id, found.home_slot) if found is not None else None
 
 
 def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
@@ -67,7 +81,16 @@ def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenInci
 
 _STATE = select(key_states).where(key_states.c.key_id == bindparam("key"))
 _VEHICLE = select(keys.c.vehicle_id).where(keys.c.id == bindparam("key"))
-_HOME = select(keys.c.home_cabinet_id, keys.c.home_slot).where(keys.c.id == bindparam("key"))
+_FOB = (
+    select(
+        keys.c.vehicle_id,
+        keys.c.home_cabinet_id,
+        keys.c.home_slot,
+        vehicle_positions.c.vehicle_id.label("outside"),
+    )
+    .outerjoin(vehicle_positions, vehicle_positions.c.vehicle_id == keys.c.vehicle_id)
+    .where(keys.c.id == bindparam("key"))
+)
 _VIEWS = (  # made once: these run for every handover and every two seconds
     select(
         key_states,

@@ -1,7 +1,8 @@
 """The ledger: every fact once, in order per cabinet and epoch, never changed."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,6 +20,7 @@ from sqlalchemy import (
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch, Reported
 from dispatcher.core.ingest import Cursor, NumberedFact, content, first_cursor
+from dispatcher.store.later import mind_of
 from dispatcher.store.schema import cursors, facts, meta
 from dispatcher.store.upsert import insert_absent
 
@@ -52,11 +54,16 @@ def ledger_id(connection: Connection, random_bytes: Callable[[int], bytes]) -> s
 
 _THIS = (cursors.c.cabinet_id == bindparam("this_cabinet"), cursors.c.epoch == bindparam("this_epoch"))
 _KNOWN = select(cursors.c.epoch, cursors.c.seq, cursors.c.hash).where(*_THIS)
+_MOVED = "moved cursor"
 _LOCKED = _KNOWN.with_for_update()  # SQLite's one writer has its lock since BEGIN IMMEDIATE, and this is left out
 
 
 def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
     """The cursor of a batch's epoch, locked for this transaction; made where the epoch is new."""
+    mind = mind_of(connection)
+    moved: Cursor | None = mind.remembered.get((_MOVED, batch.cabinet, batch.epoch)) if mind is not None else None
+    if moved is not None:
+        return moved
     this = _this(batch)
     known = connection.execute(_LOCKED, this).one_or_none()
     if known is None:
@@ -136,6 +143,7 @@ def known_by_kind(kind: str, at_ms: int) -> str:
 
 
 _APPEND = insert(facts)
+_APPEND_ALL = insert(facts).returning(facts.c.seq, facts.c.position)
 
 
 def append(
@@ -147,7 +155,28 @@ def append(
     repeats: int | None = None,
 ) -> int:
     """Write one fact; its position. `meaning` None: nobody could read it."""
-    row = {
+    row = _fact_row(batch, fact, meaning, now_ms, repeats)
+    inserted = connection.execute(_APPEND, row).inserted_primary_key
+    assert inserted is not None, "both databases return the key of a row inserted alone"
+    return int(inserted[0])
+
+
+def append_all(
+    connection: Connection,
+    batch: FactBatch,
+    read: Sequence[tuple[NumberedFact, Fact | UnknownFact]],
+    repeats: Mapping[int, int],
+    now_ms: int,
+) -> dict[int, int]:
+    """Write facts at once; their positions by number."""
+    rows = [_fact_row(batch, fact, meaning, now_ms, repeats.get(fact.seq)) for fact, meaning in read]
+    return {row.seq: row.position for row in connection.execute(_APPEND_ALL, rows)}
+
+
+def _fact_row(
+    batch: FactBatch, fact: NumberedFact, meaning: Fact | UnknownFact | None, now_ms: int, repeats: int | None
+) -> dict[str, Any]:
+    return {
         "cabinet_id": batch.cabinet,
         "epoch": batch.epoch,
         "seq": fact.seq,
@@ -158,9 +187,6 @@ def append(
         "hash": fact.hash,
         "repeats": repeats,
     }
-    inserted = connection.execute(_APPEND, row).inserted_primary_key
-    assert inserted is not None, "both databases return the key of a row inserted alone"
-    return int(inserted[0])
 
 
 def _move() -> Update:
@@ -193,7 +219,11 @@ def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, co
     """
     to = {"to_seq": last.seq, "to_hash": last.hash, "until_ms": complete_ms}
     connection.execute(_MOVE, _this(batch) | to)
-    return Cursor(batch.epoch, last.seq, last.hash)
+    moved = Cursor(batch.epoch, last.seq, last.hash)
+    mind = mind_of(connection)
+    if mind is not None:
+        mind.remembered[_MOVED, batch.cabinet, batch.epoch] = moved
+    return moved
 
 
 def acknowledgement(ledger: str, cabinet: str, cursor: Cursor, *, conflict: bool = False) -> Acknowledged:

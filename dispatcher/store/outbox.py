@@ -7,10 +7,12 @@ Nothing is sent from here: `dispatcher.events` does that, later and as often as 
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 
 from dispatcher.core.events import EVENTS, SUBJECT_CHARACTERS_MAX, EventData, personal_fields
+from dispatcher.store.later import write_later
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.schema import outbox
 
@@ -31,24 +33,32 @@ _PERSONAL = {rule.data: sorted(personal_fields(rule.data)) for rule in EVENTS.va
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def emit(connection: Connection, event: Event) -> int:
-    """Tell of a change: told if and only if the transaction is committed. The number of the event."""
+def emit(connection: Connection, event: Event) -> None:
+    """Tell of a change: told if and only if the transaction is committed."""
+    write_later(connection, _NEW, _row(event))
+
+
+def emit_now(connection: Connection, event: Event) -> int:
+    """As `emit`, before whatever the transaction tells at its end. The number of the event."""
+    inserted = connection.execute(_NEW, _row(event)).inserted_primary_key
+    assert inserted is not None, "both databases return the key of a row inserted alone"
+    return int(inserted[0])
+
+
+def _row(event: Event) -> dict[str, Any]:
     rule = EVENTS[event.kind]
     assert type(event.data) is rule.data, f"{event.kind} says a {rule.data.__name__}"
     assert len(event.subject) <= SUBJECT_CHARACTERS_MAX, event.subject
     data = event.data.model_dump(mode="json")
     personal = {name: data.pop(name) for name in _PERSONAL[rule.data]}
     told = {name: value for name, value in personal.items() if value}
-    row = {
+    return {
         "kind": event.kind,
         "subject": event.subject,
         "at_ms": event.at_ms,
         "data": _encoded(data),
         "personal": _encoded(told) if told else None,
     }
-    inserted = connection.execute(_NEW, row).inserted_primary_key
-    assert inserted is not None, "both databases return the key of a row inserted alone"
-    return int(inserted[0])
 
 
 def event_id(origin: Origin, event: RowMapping) -> str:

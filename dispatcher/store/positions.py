@@ -10,6 +10,7 @@ from contract.messages import Reported
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import close_incident, open_incident
+from dispatcher.store.keys import Fob
 from dispatcher.store.schema import keys, vehicle_positions
 from dispatcher.store.upsert import upsert
 
@@ -35,23 +36,24 @@ def without_positions(reported: str) -> str | None:
     return Reported.model_validate_json(reported).model_copy(update={"vehicles": ()}).model_dump_json()
 
 
-def vehicle_came(at: Applying, vehicle_id: str, *, at_home: bool | None) -> None:
+def vehicle_came(at: Applying, fob: Fob, *, at_home: bool | None) -> None:
     """Its key came home: where it stood before says nothing any more."""
     if at_home is not False:
-        vehicle_left(at, vehicle_id)
+        vehicle_left(at, fob)
         return
     discrepancy = Discrepancy(
         IncidentKind.CAR_OUTSIDE_BAY,
-        vehicle_id,
+        fob.vehicle_id,
         expected=f"parked within {at.rules.bay_radius_m} m of its station",
         seen="it was parked elsewhere",
         cabinet_id=at.cabinet_id,
-        vehicle_id=vehicle_id,
+        vehicle_id=fob.vehicle_id,
     )
     open_incident(at.connection, discrepancy, at.received_ms)
 
 
-def vehicle_left(at: Applying, vehicle_id: str) -> None:
+def vehicle_left(at: Applying, fob: Fob) -> None:
     """Somebody has its key."""
-    at.connection.execute(_ERASE, {"vehicle": vehicle_id})
-    close_incident(at.connection, IncidentKind.CAR_OUTSIDE_BAY, vehicle_id, at.received_ms)
+    if fob.left_outside:
+        at.connection.execute(_ERASE, {"vehicle": fob.vehicle_id})
+    close_incident(at.connection, IncidentKind.CAR_OUTSIDE_BAY, fob.vehicle_id, at.received_ms)
