@@ -1,9 +1,12 @@
 """The dispatcher's HTTP application: the API under /api/v1, beside it health and metrics."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from dispatcher.api import (
     audit,
@@ -47,11 +50,13 @@ from dispatcher.api import (
 )
 from dispatcher.api.context import ApiContext
 from dispatcher.api.documentation import DESCRIPTION, document
-from dispatcher.api.faults import add_fault_handlers
+from dispatcher.api.faults import add_fault_handlers, on_mistake
 from dispatcher.api.gate import OPENAPI_PATH, Gate
 from dispatcher.api.rate_limits import Limits
+from dispatcher.api.route_table import RouteTable
 from dispatcher.api.tokens import Tokens
 from runtime.health import HealthApp, Monitored
+from runtime.listening import AsgiApp, Receive, Scope, Send
 
 PARTS = (
     network,
@@ -103,17 +108,34 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def create_app(
-    context: ApiContext, *, tokens: Callable[[], Tokens], monitored: Monitored, limits: Limits | None = None
-) -> FastAPI:
-    """Make the application.
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """All that is answered, whoever runs it: made once, since to make it takes as long as two hundred requests."""
 
-    Args:
-        context: what the endpoints work with; its database is migrated.
-        tokens: who may call, asked at every request.
-        limits: how often who may call; the usual ones where absent.
-        monitored: registry and checks behind /metrics, /healthz and /readyz.
-    """
+    app: FastAPI
+    routes: RouteTable
+
+    @classmethod
+    def of(cls, app: FastAPI) -> "Endpoints":
+        """The routes as they are now: one that is added later is not reached."""
+        return cls(app, RouteTable(app.routes))
+
+
+class Application:
+    """The endpoints behind their gate, with what they work with."""
+
+    def __init__(self, endpoints: Endpoints, context: ApiContext) -> None:
+        self.context = context
+        self.endpoints = endpoints
+        self.gate: AsgiApp = endpoints.app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["context"] = self.context
+        await self.gate(scope, receive, send)
+
+
+def make_endpoints() -> FastAPI:
+    """The resources with their faults and their document; nothing of it knows a database or a clock."""
     app = FastAPI(
         title="Car-sharing dispatcher",
         version=VERSION,
@@ -124,18 +146,45 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    app.state.context = context
     for part in PARTS:
         app.include_router(part.router)
-    app.add_middleware(
-        Gate,
-        routes=app.routes,
+    add_fault_handlers(app)
+    document(app)
+    return app
+
+
+@cache
+def the_endpoints() -> Endpoints:
+    """Those of this process."""
+    return Endpoints.of(make_endpoints())
+
+
+def create_app(
+    context: ApiContext,
+    *,
+    tokens: Callable[[], Tokens],
+    monitored: Monitored,
+    limits: Limits | None = None,
+    endpoints: Endpoints | None = None,
+) -> Application:
+    """Make the application.
+
+    Args:
+        context: what the endpoints work with; its database is migrated.
+        tokens: who may call, asked at every request.
+        limits: how often who may call; the usual ones where absent.
+        monitored: registry and checks behind /metrics, /healthz and /readyz.
+        endpoints: others than this program's.
+    """
+    application = Application(endpoints or the_endpoints(), context)
+    gate = Gate(
+        application.endpoints.app,
+        routes=application.endpoints.routes,
         tokens=tokens,
         clocks=(context.clock, context.line_clock),
         limits=limits or Limits(),
         counters=context.counters,
         health=HealthApp(monitored),
     )
-    add_fault_handlers(app)
-    document(app)
-    return app
+    application.gate = ServerErrorMiddleware(gate, handler=on_mistake)  # the gate's own
+    return application

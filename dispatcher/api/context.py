@@ -37,7 +37,7 @@ class ApiContext:
 
 
 async def _context(request: Request) -> ApiContext:
-    context = request.app.state.context
+    context = request.state.context
     assert isinstance(context, ApiContext)
     return context
 

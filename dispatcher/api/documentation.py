@@ -4,7 +4,7 @@ What stops a request before its endpoint (the gate, the writer, the database) is
 statuses is described once, with all its reasons, and every operation refers to those that it can meet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -62,7 +62,7 @@ def _complete(schema: dict[str, Any]) -> None:
     components = schema["components"]
     for name, example in EXAMPLES.items():
         if name in components["schemas"]:
-            components["schemas"][name]["examples"] = [example]
+            components["schemas"][name]["examples"] = [_plain(example)]
     used = set()
     for method, operation in _operations(schema):
         statuses = _refusals(operation)
@@ -71,6 +71,13 @@ def _complete(schema: dict[str, Any]) -> None:
         for status in sorted(statuses):
             operation["responses"][str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     components["responses"] = {_name(status): _response(status) for status in sorted(used)}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON is made of it."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -46,7 +46,7 @@ def add_fault_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OperationalError, _on_storage)
     app.add_exception_handler(DataError, _on_unkept)
-    app.add_exception_handler(Exception, _on_mistake)
+    app.add_exception_handler(Exception, on_mistake)
 
 
 async def _on_refusal(request: Request, error: Exception) -> JSONResponse:
@@ -88,7 +88,7 @@ async def _on_unkept(request: Request, _error: Exception) -> JSONResponse:
     return _answer(request, Refusal(ApiReason.INVALID_REQUEST, expected))
 
 
-async def _on_mistake(request: Request, _error: Exception) -> JSONResponse:
+async def on_mistake(request: Request, _error: Exception) -> JSONResponse:
     """The server logs the traceback: the error is raised again once this is answered."""
     return _answer(request, Refusal(ApiReason.INTERNAL_ERROR, "it is in the dispatcher's log"))
 
@@ -106,7 +106,7 @@ def _answer(request: Request, refusal: Refusal) -> JSONResponse:
 
 
 def _context(request: Request) -> ApiContext:
-    context = request.app.state.context
+    context = request.state.context
     assert isinstance(context, ApiContext)
     return context
 

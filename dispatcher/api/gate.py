@@ -4,10 +4,9 @@ This is the one place that decides who may do what. It denies by default: a rout
 to everybody, and what is not in the table of routes is not reached.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute
 
 from dispatcher.api.counters import OTHER, OTHER_METHOD, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
@@ -34,7 +33,7 @@ class Gate:
         self,
         app: AsgiApp,
         *,
-        routes: Sequence[BaseRoute],
+        routes: RouteTable,
         tokens: Callable[[], Tokens],
         clocks: tuple[Clock, LineClock],
         limits: Limits,
@@ -42,7 +41,7 @@ class Gate:
         health: AsgiApp,
     ) -> None:
         self._app = app
-        self._routes = RouteTable(routes)
+        self._routes = routes
         self._tokens = tokens
         self._clock, self._line_clock = clocks
         self._limiter = RateLimiter(limits)

@@ -58,7 +58,10 @@ def note(
         "author": author,
         "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True),
     }
-    write_later(connection, _NEW, row)
+    if author == PROGRAM:
+        write_later(connection, _NEW, row)
+    else:  # who comments on it is answered with its history
+        connection.execute(_NEW, row)
     tell_incident(connection, f"incident.{what}", incident_id, at_ms)
 
 

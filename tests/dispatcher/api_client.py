@@ -1,6 +1,6 @@
 """The API as its callers meet it: through HTTP requests, over a real SQLite database in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -10,7 +10,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from dispatcher.api.app import create_app
+from dispatcher.api.app import Application, Endpoints, create_app, make_endpoints, the_endpoints
 from dispatcher.api.context import ApiContext
 from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.api.scopes import Scope
@@ -49,6 +49,7 @@ NARROW = tuple(
 @dataclass
 class Api:
     app: FastAPI
+    application: Application
     http: httpx.AsyncClient
     database: Database
     clock: TestClock
@@ -93,7 +94,9 @@ async def running_api(
     token: str = TOKEN,
     limits: Limits = NO_LIMITS,
     line_clock: LineClock | None = None,
+    plant: Callable[[FastAPI], object] | None = None,
 ) -> AsyncIterator[Api]:
+    """`plant`: adds routes to an application of its own."""
     with network_database() as database:
         clock, wakes, checks = TestClock(), list[int](), list[Check]()
         context = ApiContext(
@@ -107,8 +110,15 @@ async def running_api(
         )
         tokens = Tokens([*EVERYBODY, *NARROW])
         monitored = Monitored(CollectorRegistry(), ready=lambda: checks)
-        app = create_app(context, tokens=lambda: tokens, monitored=monitored, limits=limits)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        endpoints = the_endpoints()
+        if plant is not None:
+            app = make_endpoints()
+            plant(app)
+            endpoints = Endpoints.of(app)
+        application = create_app(
+            context, tokens=lambda: tokens, monitored=monitored, limits=limits, endpoints=endpoints
+        )
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:
-            yield Api(app, http, database, clock, context, checks, wakes)
+            yield Api(endpoints.app, application, http, database, clock, context, checks, wakes)

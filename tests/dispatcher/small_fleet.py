@@ -67,7 +67,7 @@ def new_database(url: str | None = None) -> Database:
     if url is None and backend() == "postgresql":
         return postgresql_database(fill, ORIGIN)
     database = Database(url or "sqlite://", InlineExecutor(), origin=ORIGIN)
-    _copy(_template(), database)
+    copy_into(_template(), database)
     return database
 
 
@@ -94,11 +94,12 @@ def copy_of(database: Database) -> Database:
     if backend() == "postgresql":
         return postgresql_copy(database, ORIGIN)
     copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
-    _copy(database, copy)
+    copy_into(database, copy)
     return copy
 
 
-def _copy(source: Database, target: Database) -> None:
+def copy_into(source: Database, target: Database) -> None:
+    """Make one SQLite database what another one is."""
     read, write = source.engine.raw_connection(), target.engine.raw_connection()
     assert isinstance(read.driver_connection, sqlite3.Connection)
     assert isinstance(write.driver_connection, sqlite3.Connection)

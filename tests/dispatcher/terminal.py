@@ -43,7 +43,7 @@ async def terminal(folder: Path, columns: int = 100) -> AsyncIterator[Terminal]:
     token_file.write_text(f"{TOKEN}\n")
     async with (
         running_api() as api,
-        serve_asgi(api.app, "127.0.0.1", 0, field="port") as serving,
+        serve_asgi(api.application, "127.0.0.1", 0, field="port") as serving,
     ):
         with here(columns, DISPATCHER_API=serving.url, DISPATCHER_TOKEN_FILE=str(token_file)):
             yield Terminal(api)

@@ -95,6 +95,7 @@ async def test_a_vehicle_tells_where_its_key_is_but_not_in_which_slot(api: Api) 
         "identity": "read",
         "since": at(NOW_MS),
         "ordered_by": None,
+        "held_by": None,
     }
     assert "slot" not in json.dumps(vehicle).replace("in_slot", "")
 

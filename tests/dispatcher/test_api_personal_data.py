@@ -22,7 +22,7 @@ BECAUSE = {"reason": "asked for by letter", "case": "DSAR-7"}
 @pytest_asyncio.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
     async with running_api() as api:
-        api.app.state.context = replace(api.context, erasures=ErasureList(tmp_path / "erasures"))
+        api.application.context = replace(api.context, erasures=ErasureList(tmp_path / "erasures"))
         yield api
 
 
@@ -101,7 +101,7 @@ async def test_nobody_is_erased_who_has_a_key(api: Api, tmp_path: Path) -> None:
 
 
 async def test_without_a_list_outside_the_database_nobody_is_erased(api: Api) -> None:
-    api.app.state.context = replace(api.context, erasures=None)
+    api.application.context = replace(api.context, erasures=None)
     problem = await api.post("/members/m-alix/erase", BECAUSE, 503)
     assert problem["reason"] == "erasures_not_kept"
     assert "erasures_file" in problem["detail"]
@@ -109,7 +109,7 @@ async def test_without_a_list_outside_the_database_nobody_is_erased(api: Api) ->
 
 
 async def test_a_list_that_cannot_be_written_undoes_the_erasure(api: Api, tmp_path: Path) -> None:
-    api.app.state.context = replace(api.context, erasures=ErasureList(tmp_path))  # a folder
+    api.application.context = replace(api.context, erasures=ErasureList(tmp_path))  # a folder
     assert (await api.post("/members/m-alix/erase", BECAUSE, 503))["reason"] == "erasures_not_kept"
     assert is_there(api, "m-alix")
     assert await audit(api) == []
@@ -125,7 +125,7 @@ async def test_nothing_is_done_without_a_reason_or_to_nobody(api: Api, what: str
 @pytest.mark.parametrize("scope", [scope for scope in Scope if scope is not Scope.ADMIN])
 async def test_no_other_scope_gives_out_or_erases(scope: Scope, tmp_path: Path) -> None:
     async with running_api(token=token_of(scope)) as api:
-        api.app.state.context = replace(api.context, erasures=ErasureList(tmp_path / "erasures"))
+        api.application.context = replace(api.context, erasures=ErasureList(tmp_path / "erasures"))
         for what in ("export", "erase"):
             await api.post(f"/members/m-alix/{what}", BECAUSE, 403)
         assert is_there(api, "m-alix")

@@ -1,7 +1,7 @@
 """Every route of the API, walked: who may not call it, and who may."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
@@ -127,20 +127,20 @@ PLANTS = [
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-async def test_a_route_that_declares_no_scope_is_found_and_refuses_everybody(api: Api, plant: object) -> None:
-    assert callable(plant)
-    plant(api.app)
-    assert undeclared(api.app) == {"GET /api/v1/planted"}
-    headers = {"authorization": f"Bearer {TOKEN}"}  # which has every scope
-    response = await api.http.get("/api/v1/planted", headers=headers)
+async def test_a_route_that_declares_no_scope_is_found_and_refuses_everybody(
+    plant: Callable[[FastAPI], object],
+) -> None:
+    async with running_api(token=TOKEN, plant=plant) as api:  # which has every scope
+        assert undeclared(api.app) == {"GET /api/v1/planted"}
+        response = await api.http.get("/api/v1/planted")
     assert (response.status_code, response.json()["reason"]) == (403, "insufficient_scope")
 
 
-async def test_a_route_that_is_added_while_the_application_runs_is_not_reached(api: Api) -> None:
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    assert (await api.http.get("/api/v1/stations", headers=headers)).status_code == 200
-    _planted_by_a_router(api.app)
-    assert (await api.http.get("/api/v1/planted", headers=headers)).status_code == 404
+async def test_a_route_that_is_added_while_the_application_runs_is_not_reached() -> None:
+    async with running_api(token=TOKEN, plant=lambda _app: None) as api:
+        assert (await api.http.get("/api/v1/stations")).status_code == 200
+        _planted_by_a_router(api.app)
+        assert (await api.http.get("/api/v1/planted")).status_code == 404
 
 
 async def test_a_resource_declares_one_scope_for_reading_and_one_for_the_rest() -> None:

@@ -17,7 +17,7 @@ from tests.wire.osdp_bench import python_of
 API = ".venv-api"
 RULES_ANSWER_TOO = "positive_data_acceptance"
 """What a document allows may still break a rule of booking, which no document can tell."""
-PATHS_SHARE_A_NAME = "unsupported_method"
+PATHS_SHARE_A_NAME = "allow_header_conformance"
 """`/members/search` is also a path of `/members/{id}`, whose methods an answer of 405 names."""
 SERVER_ERROR = 500
 
@@ -26,7 +26,7 @@ SERVER_ERROR = 500
 async def served() -> AsyncIterator[tuple[Api, str]]:
     async with (
         running_api() as api,
-        serve_asgi(api.app, "127.0.0.1", 0, field="http.port") as serving,
+        serve_asgi(api.application, "127.0.0.1", 0, field="http.port") as serving,
     ):
         yield api, serving.url
 
