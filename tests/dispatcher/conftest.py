@@ -1,6 +1,7 @@
 """Every test that makes a database through these helpers runs on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,22 @@ MAKERS = {
 BOTH: tuple[Backend, ...] = ("sqlite", "postgresql")
 """Unless a module says otherwise, in `BACKENDS`."""
 
+DECIDED_BY_THE_DATABASE = {"test_api_blocks", "test_api_idempotency", "test_api_orders"}
+"""Of the API's tests, those that run on PostgreSQL with every `make test`; the others do with `make test-long`."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     alone = metafunc.definition.get_closest_marker("only_sqlite") is not None
     if not alone and MAKERS & vars(metafunc.module).keys():
-        metafunc.parametrize("backend", getattr(metafunc.module, "BACKENDS", BOTH), indirect=True)
+        names = getattr(metafunc.module, "BACKENDS", BOTH)
+        metafunc.parametrize("backend", [_backend(name, metafunc.module.__name__) for name in names], indirect=True)
+
+
+def _backend(name: Backend, module: str) -> Any:
+    """What a test of the API takes is the application, made anew each time: twice for all of it is too much."""
+    file = module.rpartition(".")[2]
+    takes_its_time = name == "postgresql" and file.startswith("test_api_") and file not in DECIDED_BY_THE_DATABASE
+    return pytest.param(name, marks=pytest.mark.long) if takes_its_time else name
 
 
 @pytest.fixture(autouse=True)
