@@ -131,7 +131,7 @@ def _released(answer: Mapping[str, Any]) -> str:
     where = text(f"slot {answer['slot']} of {answer['cabinet_id']}")
     outcome, why = answer["outcome"], answer["outcome_reason"]
     if outcome == "completed":
-        return f"{where} is open; the booking has begun"
+        return f"{where} is open; the booking begins when the key is taken"
     if outcome in {None, "received"}:
         told = f"no word from the box yet: it may open {where} until {text(answer['expires_at'])}"
     else:

@@ -26,8 +26,7 @@ def add(commands: Any, say: Say) -> None:
             "slots",
             "keys=slot_counts.present",
             "empty=slot_counts.empty",
-            "unknown=slot_counts.unknown",
-            extra=("told=desired.is_held", "station_id"),
+            extra=("unknown=slot_counts.unknown", "told=desired.is_held", "station_id"),
         ),
     )  # fmt: skip
     listing.add_argument("--station", metavar="ID", help="that serve this station")

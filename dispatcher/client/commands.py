@@ -94,9 +94,7 @@ def rows(*columns: str, extra: Sequence[str] = ()) -> Show:
     """A list of the API as a table."""
 
     def show(answer: Mapping[str, Any]) -> str:
-        shown = table(
-            next(answer[name] for name in ("items", "lines", "under_used") if name in answer), columns, extra
-        )
+        shown = table(next(answer[name] for name in ("items", "lines") if name in answer), columns, extra)
         more = answer.get("next") is not None
         return f"{shown}\n... and more: only the first {ROWS_MAX} are shown, ask for fewer" if more else shown
 

@@ -13,6 +13,7 @@ from runtime.config import ConfigError
 REFUSED = 1  # the API said no
 USAGE_ERROR = 2  # as argparse itself ends
 AWAY = 3  # the API did not answer, or cannot now: to be tried again
+INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
 
 LEADING_HYPHEN = re.compile(r"-[A-Za-z0-9_-]{19}")  # one random id in 64 begins so
 
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
         options.run(options, None)
     except (ConfigError, ApiFailed) as error:
         return failed(error)
+    except KeyboardInterrupt:
+        return fail("interrupted", INTERRUPTED)
     return 0
 
 

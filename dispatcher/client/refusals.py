@@ -31,6 +31,7 @@ def _what(problem: Mapping[str, Any]) -> str:
 def _instead(problem: Mapping[str, Any]) -> Iterator[str]:
     if problem.get("latest_end"):
         yield f"the latest end possible is {text(problem['latest_end'])}"
+        return  # what is free later does not lengthen this one
     for vehicle in problem.get("not_free") or ():
         if vehicle.get("next_free"):
             yield f"{text(vehicle['vehicle_id'])} is free from {text(vehicle['next_free']['start'])}"

@@ -1,9 +1,11 @@
 """`dispatcher report`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dispatcher.client.commands import Noun, Say, rows
 from dispatcher.client.instants import instant
+from dispatcher.client.tables import table
 
 
 def add(commands: Any, say: Say) -> None:
@@ -19,15 +21,7 @@ def add(commands: Any, say: Say) -> None:
         "fleet",
         "which vehicles could be sold or moved",
         lambda api, it: api.get("/reports/fleet", from_=it.since, until=it.until),
-        rows(
-            "vehicle_id",
-            "station_id",
-            "category",
-            "booked_h",
-            "could_go",
-            "move_to_station_id",
-            extra=("fitted_nowhere",),
-        ),
+        _fleet,
     )
     for parser in (use, fleet):
         parser.add_argument("--from", dest="since", required=True, metavar="DAY", help="such as 2026-03-01")
@@ -43,3 +37,16 @@ def add(commands: Any, say: Say) -> None:
     held.add_argument("--at", type=instant, required=True, metavar="TIME", help="as on the notice")
     held.add_argument("--case", required=True, metavar="TEXT", help="what you file it under")
     held.add_argument("--reason", required=True, metavar="TEXT", help="why it is asked; no names")
+
+
+def _fleet(answer: Mapping[str, Any]) -> str:
+    """What could go, and where more is wanted."""
+    under_used = table(
+        answer["under_used"],
+        ("vehicle_id", "station_id", "category", "booked_h", "could_go", "move_to=move_to_station_id"),
+        ("fitted_nowhere",),
+    )
+    short = table(
+        answer["short_of_cars"], ("station_id", "category", "vehicles", "unmet_per_week"), ("share_booked",)
+    )
+    return f"under_used\n{under_used}\n\nshort_of_cars\n{short}"

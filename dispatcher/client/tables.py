@@ -13,7 +13,8 @@ from typing import Any
 WIDTH_MAX = 100
 WIDTH_MIN = 40  # what a narrower one wraps is still to be read
 NARROWEST = 8  # of a column that is cut
-WRAPPED_MIN = 24  # of a text that is wrapped: some four words
+WRAPPED_MIN = 16  # of a text that is wrapped: some three words
+GAP = 2  # between columns; 1 where that saves a text from being cut
 INDENT = "  "
 KEPT = re.compile(r"(^|[_.])(id|at|start|end|number)$")  # ids are copied, and half a time is none
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -42,9 +43,10 @@ def table(rows: Sequence[Row], columns: Sequence[str], extra: Sequence[str] = ()
         heads, names = _heads([*columns, *extra[:count]])
         lines = _lines(rows, heads, names)
         may_be_cut = range(len(columns) if count else 0, len(names))
-        widths = _narrowed(heads, names, _widths(lines), may_be_cut, room)
-        if _total(widths) <= room:
-            return "\n".join(_line(cells, widths) for cells in lines)
+        gap = GAP if count or _total(_widths(lines)) <= room else 1
+        widths = _narrowed(heads, names, _widths(lines), may_be_cut, room, gap)
+        if _total(widths, gap) <= room:
+            return "\n".join(_line(cells, widths, gap) for cells in lines)
     heads, names = _heads(columns)
     wanted = dict(zip(heads, names, strict=True))
     return "\n\n".join(fields({head: _value(row, name) for head, name in wanted.items()}) for row in rows)
@@ -133,22 +135,27 @@ def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _narrowed(
-    heads: Sequence[str], names: Sequence[str], widths: Sequence[int], may_be_cut: Iterable[int], room: int
+    heads: Sequence[str],
+    names: Sequence[str],
+    widths: Sequence[int],
+    may_be_cut: Iterable[int],
+    room: int,
+    gap: int,
 ) -> list[int]:
     """The widths with the widest of some columns cut until all has room, or none of them can be cut any more."""
     narrowed = list(widths)
     least = {at: max(NARROWEST, len(heads[at])) for at in may_be_cut if not KEPT.search(names[at])}
-    while _total(narrowed) > room and (cut := [at for at, width in least.items() if narrowed[at] > width]):
+    while _total(narrowed, gap) > room and (cut := [at for at, width in least.items() if narrowed[at] > width]):
         narrowed[max(cut, key=narrowed.__getitem__)] -= 1
     return narrowed
 
 
-def _total(widths: Sequence[int]) -> int:
-    return sum(widths) + 2 * (len(widths) - 1)
+def _total(widths: Sequence[int], gap: int = GAP) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
 
 
-def _line(cells: Iterable[str], widths: Sequence[int]) -> str:
-    return "  ".join(_cut(cell, at).ljust(at) for cell, at in zip(cells, widths, strict=True)).rstrip()
+def _line(cells: Iterable[str], widths: Sequence[int], gap: int) -> str:
+    return (" " * gap).join(_cut(cell, at).ljust(at) for cell, at in zip(cells, widths, strict=True)).rstrip()
 
 
 def _head(cells: Iterable[str], widths: Sequence[int]) -> str:

@@ -155,7 +155,7 @@ async def test_a_release_says_what_became_of_it(run: Terminal) -> None:
     booking = (await made(run, "booking", "new", *BOOKING, *WINDOW))["id"]
     release = ("booking", "release", booking, "--reason", "badge broken")
     opened, _ = await asyncio.gather(run(*release), answer(run.api, ReplyOutcome.COMPLETED))
-    assert opened == (0, "slot 1 of gare-1 is open; the booking has begun", "")
+    assert opened == (0, "slot 1 of gare-1 is open; the booking begins when the key is taken", "")
     refused, _ = await asyncio.gather(run(*release), answer(run.api, ReplyOutcome.REFUSED, Reason.BUSY))
     assert refused[0] == 1
     assert refused[2].splitlines() == [

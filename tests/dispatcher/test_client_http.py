@@ -1,23 +1,34 @@
 """The client against servers that do what a dispatcher never does."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from dispatcher.client.http import Api, ApiAway, ApiRefused, path
+from dispatcher.client.program import main
+
+MORE_THAN_A_PIPE_HOLDS = 2_000_000  # 64 KiB on most systems, 1 MiB on some
 
 
 @contextmanager
-def server(status: int | None, body: bytes = b"", location: str = "") -> Iterator[tuple[Api, list[str]]]:
-    """Answers everything so; None: hangs up. With the paths that were asked for."""
+def server(
+    status: int | None, body: bytes = b"", location: str = "", before: Callable[[], object] = bool
+) -> Iterator[tuple[Api, list[str]]]:
+    """Answers everything so, after `before`; None: hangs up. With the paths that were asked for."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            before()
             if status is None:
                 self.connection.close()
                 return
@@ -29,6 +40,10 @@ def server(status: int | None, body: bytes = b"", location: str = "") -> Iterato
             self.wfile.write(body)
 
         do_POST = do_GET  # noqa: N815  # the library's name
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # who asked has gone
+                super().handle()
 
         def log_message(self, *_arguments: object) -> None:
             """Not into the test's output."""
@@ -78,3 +93,32 @@ def test_what_is_not_given_is_not_sent_and_a_slash_is_no_step() -> None:
     with server(200, b"{}") as (api, asked):
         api.get(path("bookings", "../members/é"), state=["booked", "active"], from_=None)
     assert asked == ["/api/v1/bookings/..%2Fmembers%2F%C3%A9?state=booked&state=active"]
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.touch(0o600)
+    file.write_text("a token")
+    return file
+
+
+def test_ctrl_c_ends_it_in_one_line(token_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with server(200, b"{}", before=lambda: os.kill(os.getpid(), signal.SIGINT)) as (api, _):
+        assert main(("station", "list", "--api", api.url, "--token-file", str(token_file))) == 130
+    assert capsys.readouterr().err == "dispatcher: interrupted\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(token_file: Path) -> None:
+    with server(200, b'{"items": [], "next": "' + b"x" * MORE_THAN_A_PIPE_HOLDS + b'"}') as (api, _):
+        command = (sys.executable, "-m", "dispatcher", "station", "list", "--json")
+        where = ("--api", api.url, "--token-file", str(token_file))
+        buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        with subprocess.Popen(
+            [*command, *where], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "{\n"
+            process.stdout.close()
+            assert (process.stderr.read(), process.wait(20)) == ("", 141)

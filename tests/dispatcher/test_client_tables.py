@@ -43,6 +43,12 @@ def test_an_extra_column_is_cut_before_any_other_and_never_below_its_head() -> N
         assert len(table([row, row], ["kind", "assigned_to", "note"]).splitlines()[0]) <= 48
 
 
+def test_columns_move_together_before_a_text_is_cut() -> None:
+    row = {"id": ID, "state": "completed", "start": "s" * 16}
+    with here(47):
+        assert table([row], ["id", "state", "start"]).splitlines()[1] == f"{ID} completed {'s' * 16}"
+
+
 def test_what_has_no_room_as_a_line_is_shown_as_fields() -> None:
     with here(50):
         shown = table([{"a_id": ID, "b_id": ID, "c_id": ID}] * 2, ["a_id", "b_id", "c_id"])
