@@ -68,7 +68,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NewCustody": {"to_name": "Garage du Port", "note": "brakes"},
         "NewKey": {"vehicle_id": "v-city-1", "home_cabinet_id": "gare-1", "home_slot": 2},
         "NewMember": {"name": "Alix Dumont", "standing": "active"},
-        "NewTheft": {"case": "2026-4711", "reason": WHY},
         "NewOrder": {
             "holder_id": "m-12",
             "vehicle_id": "v-city-1",
