@@ -22,7 +22,7 @@ def sentence(status: int, body: bytes) -> str:
 
 def _what(problem: Mapping[str, Any]) -> str:
     faults = [
-        f"{fault['field']} = {fault.get('value', '(not shown)')}: expected {fault['expected']}"
+        fault["field"] + (f" = {fault['value']}" if "value" in fault else "") + f": expected {fault['expected']}"
         for fault in problem.get("errors", ())
     ]
     return text("; ".join(faults) or problem["detail"])

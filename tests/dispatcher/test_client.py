@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,17 @@ async def test_a_refusal_is_one_sentence_with_field_value_what_was_expected_and_
     assert status == 1
     assert line.startswith("dispatcher: vehicle_not_free: vehicle_id = v-city-1: expected ")
     assert "v-city-1 is free from 2026-10-04 15:00+0200" in line
+
+
+async def test_a_field_that_was_not_sent_has_no_value(run: Terminal) -> None:
+    status, _, err = await run("booking", "new", "--member", "m-alix", *WINDOW)
+    expected = "invalid_request: vehicle_id: expected either vehicle_id, or category and station_id"
+    assert (status, err) == (1, f"dispatcher: {expected}\n")
+
+
+async def test_a_name_can_stay_out_of_the_history(run: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("alix\n"))
+    assert "m-alix" in await done(run, "member", "search", "-")
 
 
 async def test_a_token_that_may_not_is_told_the_scope(run: Terminal, tmp_path: Path) -> None:
