@@ -79,7 +79,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NewRelease": {"reason": WHY},
         "NewReleaseCode": {"slot": 2, "reason": WHY},
         "NewReleaseCodeOfBooking": {"reason": WHY},
-        "NewTheft": {"case": "PV 2026-0815", "reason": "found torn off by the morning round"},
         "NewTag": {"credential": "em4100:0100000001", "reason": "tag lost"},
         "NewVehicle": {"name": "Lilas 005", "category": "city", "energy": "electric", "home_station_id": "gare"},
         "NewWebhook": {"url": "https://bookings.example/carshare"},

@@ -29,6 +29,11 @@ def local_time(at_ms: int) -> str:
     return f"{(EPOCH + timedelta(milliseconds=at_ms)).astimezone(PARIS):%H:%M:%S}"
 
 
+def local_day(at_ms: int) -> str:
+    """The date in Lille, as the API takes it."""
+    return f"{(EPOCH + timedelta(milliseconds=at_ms)).astimezone(PARIS):%Y-%m-%d}"
+
+
 class LiveLine:
     """Fed by the world's record; draws until cancelled."""
 

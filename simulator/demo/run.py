@@ -29,7 +29,7 @@ from runtime.mqtt_settings import MqttSettings
 from simulator.broker import embedded_broker
 from simulator.clocks import ScaledClock
 from simulator.demo.cost import Meter
-from simulator.demo.live import LiveLine, local_time
+from simulator.demo.live import LiveLine, local_day, local_time
 from simulator.demo.mosquitto import OwnMosquitto, own_mosquitto
 from simulator.demo.options import DemoOptions
 from simulator.demo.premises import NAMESPACE, Centre, Ports, Premises, make_premises, run_directory
@@ -185,9 +185,10 @@ class _Stage:
 
     def _tell_where(self, running: Running) -> None:
         stations, cars = len(self._network.stations), len(self._network.vehicles)
+        now_ms = self._clock.now_ms()
         sys.stdout.write(
             f"{stations} stations, {cars} vehicles, {len(self._network.members)} members; "
-            f"it is {local_time(self._clock.now_ms())} in Lille, speed {self._options.speed:g}\n"
+            f"it is {local_time(now_ms)} on {local_day(now_ms)} in Lille, speed {self._options.speed:g}\n"
             f"API        {running.api_url}/api/v1/openapi.json   (Authorization: Bearer {self._premises.token})\n"
             f"dispatcher {running.api_url}/metrics\n"
             f"agents     {running.agents_url}\n"
