@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dispatcher.client.commands import Noun, Say, brief, rows
-from dispatcher.client.http import ROWS_MAX, Api, ApiRefused, path
+from dispatcher.client.http import ROWS_MAX, path
 from dispatcher.client.instants import HELP, instant
+from dispatcher.client.releases import CODE, add_reason, released
 from dispatcher.client.tables import story, text
 
 WRITTEN = brief(
     "id", "state", "member_id", "vehicle_id", "station_id", "start", "end", "take_by", "grant", "latest_end"
 )
-REASON = "why, for whoever asks later; no names"
 
 
 def add(commands: Any, say: Say) -> None:
@@ -36,16 +36,7 @@ def add(commands: Any, say: Say) -> None:
         lambda api, it: api.get(path("bookings", it.id, "history"), limit=ROWS_MAX),
         lambda answer: story([_told(entry) for entry in answer["items"]]),
     )
-    release = noun.one(
-        "release", "open the slot of its key, and say within ten seconds what became of it", _release, _released
-    )
-    code = noun.one(
-        "release-code",
-        "a code that its member keys in where the cabinet has no network",
-        lambda api, it: api.post(path("bookings", it.id, "release-code"), reason=it.reason),
-    )
-    for parser in (release, code):
-        parser.add_argument("--reason", required=True, metavar="TEXT", help=REASON)
+    _add_operations(noun)
 
 
 def add_filters(listing: argparse.ArgumentParser, *names: str) -> None:
@@ -122,19 +113,39 @@ def _wanted(it: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _release(api: Api, it: argparse.Namespace) -> Any:
-    return api.post(path("bookings", it.id, "release"), reason=it.reason)
-
-
-def _released(answer: Mapping[str, Any]) -> str:
-    """Raises `ApiRefused`: it was not opened, as far as is known."""
-    where = text(f"slot {answer['slot']} of {answer['cabinet_id']}")
-    outcome, why = answer["outcome"], answer["outcome_reason"]
-    if outcome == "completed":
-        return f"{where} is open; the booking begins when the key is taken"
-    if outcome in {None, "received"}:
-        told = f"no word from the box yet: it may open {where} until {text(answer['expires_at'])}"
-    else:
-        told = f"{where} was not opened: {outcome}" + (f", {text(why)}" if why else "")
-    code = f"dispatcher booking release-code {answer['booking_id']} --reason TEXT"
-    raise ApiRefused(f"{told}\nwithout the box: {code}")
+def _add_operations(noun: Noun) -> None:
+    release = noun.one(
+        "release",
+        "open the slot of its key, and say within ten seconds what became of it",
+        lambda api, it: api.post(path("bookings", it.id, "release"), reason=it.reason),
+        released,
+    )
+    code = noun.one(
+        "release-code",
+        "a code that its member keys in where the cabinet has no network",
+        lambda api, it: api.post(path("bookings", it.id, "release-code"), reason=it.reason),
+        CODE,
+    )
+    replace = noun.one(
+        "replace",
+        "another vehicle for the same window, also after its start",
+        lambda api, it: api.post(
+            path("bookings", it.id, "replace"),
+            vehicle_id=it.vehicle,
+            category=it.category,
+            station_id=it.station,
+            reason=it.reason,
+        ),
+        WRITTEN,
+    )
+    replace.add_argument("--vehicle", metavar="ID")
+    replace.add_argument("--category", metavar="ID", help="instead: whichever is free")
+    replace.add_argument("--station", metavar="ID", help="with a category: elsewhere than at its own")
+    complete = noun.one(
+        "complete",
+        "end one by hand whose key was taken",
+        lambda api, it: api.post(path("bookings", it.id, "complete"), reason=it.reason, key_held_by=it.key_held_by),
+        WRITTEN,
+    )
+    complete.add_argument("--key-held-by", metavar="NAME", help="who has the key, where it is out")
+    add_reason(release, code, replace, complete)

@@ -52,10 +52,9 @@ async def terminal(folder: Path, columns: int = 100) -> AsyncIterator[Terminal]:
 @contextmanager
 def here(columns: int = 100, **environment: str) -> Iterator[None]:
     """A terminal that wide, in Lille."""
-    with patch.dict(os.environ, {"TZ": ZONE, "COLUMNS": str(columns), **environment}):
-        time.tzset()
-        try:
+    try:
+        with patch.dict(os.environ, {"TZ": ZONE, "COLUMNS": str(columns), **environment}):
+            time.tzset()
             yield
-        finally:
-            os.environ.pop("TZ")
-    time.tzset()
+    finally:
+        time.tzset()  # back to the zone of before

@@ -16,9 +16,10 @@ from contract.reasons import Reason
 from dispatcher.api.scopes import Scope
 from dispatcher.cli import main
 from dispatcher.client.program import asks_api
+from dispatcher.core.booking_states import BookingState
 from dispatcher.store.incidents import open_incident
 from tests.dispatcher.api_client import token_of
-from tests.dispatcher.network import ELEVEN_MS, NOW_MS, at, import_document, set_key
+from tests.dispatcher.network import ELEVEN_MS, NOW_MS, at, import_document, set_booking, set_key
 from tests.dispatcher.terminal import Terminal, here, terminal
 from tests.dispatcher.test_api_incidents import LATE, LOST
 from tests.dispatcher.test_api_orders import STAFF
@@ -165,6 +166,31 @@ async def test_a_release_says_what_became_of_it(run: Terminal) -> None:
     ]
     code = await made(run, "booking", "release-code", booking, "--reason", "no network there")
     assert len(code["code"]) == 8
+
+
+async def test_a_slot_is_opened_whatever_hangs_in_it(run: Terminal) -> None:
+    slot = ("gare-1", "--slot", "3", "--reason", "a fob fell behind the rack")
+    opened, _ = await asyncio.gather(run("cabinet", "release", *slot), answer(run.api, ReplyOutcome.COMPLETED))
+    assert opened == (0, "slot 3 of gare-1 is open", "")
+    expired, _ = await asyncio.gather(run("cabinet", "release", *slot), answer(run.api, ReplyOutcome.EXPIRED))
+    assert (expired[0], expired[2].splitlines()) == (
+        1,
+        [
+            "dispatcher: slot 3 of gare-1 was not opened: expired",
+            "dispatcher: without the box: dispatcher cabinet release-code gare-1 --slot 3 --reason TEXT",
+        ],
+    )
+    assert "valid_until" in await done(run, "cabinet", "release-code", *slot)
+
+
+async def test_a_booking_is_given_another_vehicle_and_ended_by_hand(run: Terminal) -> None:
+    booking = (await made(run, "booking", "new", *BOOKING, *WINDOW))["id"]
+    set_key(run.api.database, "k-city-2", "in_slot", slot=2)
+    instead = ("--category", "city", "--reason", "flat tyre")
+    assert "v-city-2" in await done(run, "booking", "replace", booking, *instead)
+    set_booking(run.api.database, booking, state=BookingState.ACTIVE, taken_ms=ELEVEN_MS)
+    ended = await done(run, "booking", "complete", booking, "--reason", "towed", "--key-held-by", "Garage du Nord")
+    assert "completed" in ended
 
 
 async def test_a_refusal_is_one_sentence_with_field_value_what_was_expected_and_what_is_possible(
