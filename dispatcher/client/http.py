@@ -43,7 +43,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-OPENER = urllib.request.build_opener(_NoRedirects)
+def _opener() -> urllib.request.OpenerDirector:
+    """Proxies of the environment see `https://` alone, which they cannot read: what stays on this machine stays."""
+    proxies = {name: url for name, url in urllib.request.getproxies().items() if name != "http"}
+    return urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler(proxies))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Api:
             f"{self.url.rstrip('/')}/api/v1{path}", given, headers, method=method
         )
         try:
-            with OPENER.open(request, timeout=TIMEOUT_S) as answer:
+            with _opener().open(request, timeout=TIMEOUT_S) as answer:
                 return json.loads(answer.read(ANSWER_BYTES_MAX))
         except urllib.error.HTTPError as error:
             with error:

@@ -63,6 +63,14 @@ def test_a_token_is_not_sent_to_where_somebody_else_points() -> None:
         assert of_other == []
 
 
+def test_what_stays_on_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(200, b"{}") as (proxy, of_proxy), server(200, b'{"items": []}') as (api, asked):
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert api.get("/stations") == {"items": []}
+    assert (of_proxy, asked) == ([], ["/api/v1/stations"])
+
+
 def test_who_lost_the_answer_to_a_write_is_told_that_nobody_knows() -> None:
     with server(None) as (api, _):
         with pytest.raises(ApiAway, match="not known: look before you try again"):
