@@ -12,7 +12,7 @@ from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, instant_of
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change
 from dispatcher.core.windows import to_utc
 from dispatcher.store.spread import Spread, spread_of
 
@@ -53,14 +53,14 @@ class SpreadOut(Answer):
     """Seconds until the last one had it; null: one has not."""
 
 
-@router.post("/{badge_id}/revoke", responses=answers(400, 404, 409, 413, 422))
-async def revoke_badge(writer: Write, badge_id: Id, why: Revocation) -> OwnedBadgeOut:
+@router.post("/{badge_id}/revoke", responses=answers(400, 404, 409, 412, 413, 422))
+async def revoke_badge(writer: Change, badge_id: Id, why: Revocation) -> OwnedBadgeOut:
     """Have a badge open nothing any more, anywhere. `GET /badges/{id}/spread` tells how far that has come."""
     return await at_people_desk(writer, why.reason, lambda desk: desk.revoke(badge_id), BADGE, ("badge", badge_id))
 
 
-@router.post("/{badge_id}/pin", responses=answers(400, 404, 409, 413, 422))
-async def set_badge_pin(writer: Write, badge_id: Id, wanted: NewPin) -> OwnedBadgeOut:
+@router.post("/{badge_id}/pin", responses=answers(400, 404, 409, 412, 413, 422))
+async def set_badge_pin(writer: Change, badge_id: Id, wanted: NewPin) -> OwnedBadgeOut:
     """Set a badge's PIN, or take it away."""
     of = ("badge", badge_id)
     return await at_people_desk(writer, wanted.reason, lambda desk: desk.set_pin(badge_id, wanted.pin), BADGE, of)

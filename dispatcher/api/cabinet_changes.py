@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from dispatcher.api.cabinets import CabinetDetailOut, show_cabinet
 from dispatcher.api.context import ApiContext, Context
-from dispatcher.api.network_writes import Change, Kind, Row, Why, different, written
+from dispatcher.api.network_writes import ChangeBody, Kind, Row, Why, different, written
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
@@ -26,7 +26,7 @@ CABINET = Kind("cabinet", "cabinets", show_cabinet)
 SlotInPath = Annotated[int, Path(ge=1, le=128)]  # contract.values.Slot
 
 
-class CabinetChange(Change):
+class CabinetChange(ChangeBody):
     station_id: Id | None = None
     """Its main station. Not while somebody is to take a key there."""
     also_serves: Annotated[tuple[Id, ...], Field(max_length=20)] | None = None

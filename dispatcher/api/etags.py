@@ -2,7 +2,8 @@
 
 A tag is `"v3-0f3a9c21"`: the version of the thing, where it has one, and a digest of the answer. The digest is
 there because an answer can change while the thing does not: a booking's `grant` is `pending`, then `on_box`.
-`If-None-Match` compares the whole tag; `If-Match` the version alone, so that a caller may also write `"v3"`.
+`If-None-Match` compares the whole tag; `If-Match` the version alone, so that a caller may also write `"v3"`. Of a
+thing without versions it compares the whole tag, too: whoever changes a vehicle has read what is answered now.
 """
 
 import hashlib
@@ -40,18 +41,27 @@ def matches(if_match: str, version: int) -> bool:
     return any(found is not None and int(found[1]) == version for found in named)
 
 
+def body_tag(body: bytes) -> str:
+    """Of an answer without a version."""
+    return f'"{_digest(body)}"'
+
+
+def names(header: str, tag: str) -> bool:
+    """Whether a header names a tag, by weak comparison (RFC 9110, section 13.1.2): a `W/` does not matter."""
+    return header.strip() == ANY or tag.strip('"') in TAG.findall(header)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
+
+
 def tagged(response: Response, if_none_match: str | None) -> Response:
     """The response with its whole tag; one without a body where the caller has just this answer."""
-    digest = hashlib.blake2b(bytes(response.body), digest_size=DIGEST_BYTES).hexdigest()
+    body = bytes(response.body)
     version = response.headers.get("etag", "").strip('"')
-    tag = f'"{version}-{digest}"' if version else f'"{digest}"'
+    tag = f'"{version}-{_digest(body)}"' if version else body_tag(body)
     response.headers["etag"] = tag
-    if if_none_match is None or not _names(if_none_match, tag):
+    if if_none_match is None or not names(if_none_match, tag):
         return response
     kept = {name: response.headers[name] for name in ("etag", "location") if name in response.headers}
     return Response(status_code=304, headers=kept)
-
-
-def _names(if_none_match: str, tag: str) -> bool:
-    """By weak comparison (RFC 9110, section 13.1.2): a `W/` does not matter."""
-    return if_none_match.strip() == ANY or tag.strip('"') in TAG.findall(if_none_match)

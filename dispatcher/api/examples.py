@@ -80,6 +80,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NewReleaseCode": {"slot": 2, "reason": WHY},
         "NewReleaseCodeOfBooking": {"reason": WHY},
         "NewTag": {"credential": "em4100:0100000001", "reason": "tag lost"},
+        "NewTheft": {"case": "PV 2026-0815", "reason": "found torn off by the morning round"},
         "NewVehicle": {"name": "Lilas 005", "category": "city", "energy": "electric", "home_station_id": "gare"},
         "NewWebhook": {"url": "https://bookings.example/carshare"},
         "OrderPatch": {"end": "2026-10-05T13:00:00+02:00"},

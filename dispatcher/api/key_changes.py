@@ -4,11 +4,11 @@ from sqlalchemy import Connection
 
 from contract.values import Slot
 from dispatcher.api.keys import KeyDetailOut, show_key
-from dispatcher.api.network_writes import Change, Kind, New, Row, Why, added, changed, different, written
+from dispatcher.api.network_writes import ChangeBody, Kind, New, Row, Why, added, changed, different, written
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
 from dispatcher.importing.rows import Credential
 from dispatcher.store.changes import Author
@@ -26,7 +26,7 @@ class NewKey(Body):
     reason: Why | None = None
 
 
-class KeyChange(Change):
+class KeyChange(ChangeBody):
     home_cabinet_id: Id | None = None
     """Not while it is booked."""
     home_slot: Slot | None = None
@@ -45,15 +45,15 @@ async def create_key(writer: Write, wanted: NewKey) -> KeyDetailOut:
     return await added(writer, wanted.reason, Thing.KEYS, KEY, wanted.model_dump(exclude={"reason"}))
 
 
-@router.patch("/{key_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_key(writer: Write, key_id: Id, change: KeyChange) -> KeyDetailOut:
+@router.patch("/{key_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_key(writer: Change, key_id: Id, change: KeyChange) -> KeyDetailOut:
     """Give a key another home, or put it in or out of service."""
     sent = different(change, frozenset(KeyChange.model_fields))
     return await changed(writer, change.reason, Thing.KEYS, KEY, key_id, sent)
 
 
-@router.post("/{key_id}/tag", responses=answers(400, 404, 409, 413, 422))
-async def replace_key_tag(writer: Write, key_id: Id, wanted: NewTag) -> KeyDetailOut:
+@router.post("/{key_id}/tag", responses=answers(400, 404, 409, 412, 413, 422))
+async def replace_key_tag(writer: Change, key_id: Id, wanted: NewTag) -> KeyDetailOut:
     """Another tag hangs on the key from now on; the one before it counts no more, and stays in its history."""
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:

@@ -2,11 +2,11 @@
 
 from dispatcher.api.badges import OwnedBadgeOut, show_badge
 from dispatcher.api.members import MemberDetailOut, show_member
-from dispatcher.api.network_writes import Change, Kind, Name, Why, at_people_desk, different
+from dispatcher.api.network_writes import ChangeBody, Kind, Name, Why, at_people_desk, different
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.rules import Role, Standing
 from dispatcher.importing.rows import Credential
 
@@ -24,7 +24,7 @@ class NewMember(Body):
     reason: Why | None = None
 
 
-class MemberChange(Change):
+class MemberChange(ChangeBody):
     name: Name | None = None
     organisation_id: Id | None = None
     """null: of none any more."""
@@ -45,8 +45,8 @@ async def create_member(writer: Write, wanted: NewMember) -> MemberDetailOut:
     return await at_people_desk(writer, wanted.reason, lambda desk: desk.add_member(columns), MEMBER)
 
 
-@router.patch("/{member_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_member(writer: Write, member_id: Id, change: MemberChange) -> MemberDetailOut:
+@router.patch("/{member_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_member(writer: Change, member_id: Id, change: MemberChange) -> MemberDetailOut:
     """Change a member's name, organisation, role or standing."""
     sent = different(change, frozenset({"name", "role", "standing"}))
     of = ("member", member_id)

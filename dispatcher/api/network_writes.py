@@ -24,7 +24,7 @@ New = Literal[LifeCycle.ORDERED, LifeCycle.IN_SERVICE]
 """What is added is ordered, or there already."""
 
 
-class Change(Body):
+class ChangeBody(Body):
     """What is to be different; absent: as it is."""
 
     reason: Why | None = None
@@ -66,6 +66,8 @@ async def written(
     known_id = of[1] if of is not None and of[0] == kind.name else None
 
     def run(connection: Connection) -> A:
+        if known_id is not None and writer.if_match is not None:
+            writer.expected_as_read(kind.show(connection, context, known_id))
         by = Author(f"api/{writer.caller}", context.clock.now_ms(), reason)
         outcome = work(connection, by)
         if outcome is None:
@@ -85,7 +87,7 @@ def _path_below(kind: Kind[A]) -> Location:
     return lambda made: f"/api/v1/{kind.path}/{made.id}"
 
 
-def different(change: Change, required: frozenset[str]) -> Row:
+def different(change: ChangeBody, required: frozenset[str]) -> Row:
     """The fields that were sent, by column; those of `required` cannot be taken away.
 
     Raises:

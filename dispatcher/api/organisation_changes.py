@@ -1,11 +1,11 @@
 """Organisations: added and renamed."""
 
-from dispatcher.api.network_writes import Change, Kind, Name, Why, at_people_desk, different
+from dispatcher.api.network_writes import ChangeBody, Kind, Name, Why, at_people_desk, different
 from dispatcher.api.organisations import OrganisationOut, show_organisation
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Id
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 
 router = resource("organisations", write=Scope.MEMBERS_WRITE)
 ORGANISATION = Kind("organisation", "organisations", show_organisation)
@@ -16,7 +16,7 @@ class NewOrganisation(Body):
     reason: Why | None = None
 
 
-class OrganisationChange(Change):
+class OrganisationChange(ChangeBody):
     name: Name | None = None
 
 
@@ -27,8 +27,8 @@ async def create_organisation(writer: Write, wanted: NewOrganisation) -> Organis
     )
 
 
-@router.patch("/{organisation_id}", responses=answers(400, 404, 413, 422))
-async def change_organisation(writer: Write, organisation_id: Id, change: OrganisationChange) -> OrganisationOut:
+@router.patch("/{organisation_id}", responses=answers(400, 404, 412, 413, 422))
+async def change_organisation(writer: Change, organisation_id: Id, change: OrganisationChange) -> OrganisationOut:
     sent = different(change, frozenset({"name"}))
     of = ("organisation", organisation_id)
     return await at_people_desk(

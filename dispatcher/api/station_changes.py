@@ -1,6 +1,6 @@
 """Stations: renamed, opened, closed."""
 
-from dispatcher.api.network_writes import Change, Kind, Name, changed, different
+from dispatcher.api.network_writes import ChangeBody, Kind, Name, changed, different
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.stations import StationOut, show_station
@@ -12,7 +12,7 @@ router = resource("stations", write=Scope.FLEET_WRITE)
 STATION = Kind("station", "stations", show_station)
 
 
-class StationChange(Change):
+class StationChange(ChangeBody):
     name: Name | None = None
     public: bool | None = None
     """false: for one organisation, left out of the open data."""

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dispatcher.api.network_writes import Change, Kind, Name, New, Why, added, changed, different
+from dispatcher.api.network_writes import ChangeBody, Kind, Name, New, Why, added, changed, different
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Body, Category, Id
 from dispatcher.api.vehicles import VehicleOut, show_vehicle
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.life_cycles import LifeCycle, Thing
 from dispatcher.importing.rows import Energy
 
@@ -30,7 +30,7 @@ class NewVehicle(Body):
     reason: Why | None = None
 
 
-class VehicleChange(Change):
+class VehicleChange(ChangeBody):
     name: Name | None = None
     category: Category | None = None
     home_station_id: Id | None = None
@@ -48,8 +48,8 @@ async def create_vehicle(writer: Write, wanted: NewVehicle) -> VehicleOut:
     return await added(writer, wanted.reason, Thing.VEHICLES, VEHICLE, columns)
 
 
-@router.patch("/{vehicle_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_vehicle(writer: Write, vehicle_id: Id, change: VehicleChange) -> VehicleOut:
+@router.patch("/{vehicle_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_vehicle(writer: Change, vehicle_id: Id, change: VehicleChange) -> VehicleOut:
     """Rename, move or retire a vehicle."""
     sent = different(change, frozenset({"name", "category", "home_station_id", "life_cycle"}))
     return await changed(writer, change.reason, Thing.VEHICLES, VEHICLE, vehicle_id, sent)

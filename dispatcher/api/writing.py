@@ -18,7 +18,7 @@ from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Connection
 
 from dispatcher.api.context import ApiContext, Caller, Context
-from dispatcher.api.etags import IfMatch, matches, version_tag
+from dispatcher.api.etags import IfMatch, body_tag, matches, names, version_tag
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.values import Answer
 from dispatcher.core.rules import BookingReason
@@ -106,6 +106,17 @@ class Writer:
             detail = f"If-Match is {self.if_match}; expected {version_tag(found.version)}, its version now"
             raise Refusal(ApiReason.VERSION_CHANGED, detail)
         return found
+
+    def expected_as_read(self, present: Answer) -> None:
+        """Of a thing without versions: what is answered of it now is what the caller has read (`If-Match`).
+
+        Raises:
+            Refusal: `version_changed`: it is not.
+        """
+        tag = body_tag(present.model_dump_json().encode())
+        if self.if_match is not None and not names(self.if_match, tag):
+            detail = f"If-Match is {self.if_match}; expected {tag}, the tag of what is there now"
+            raise Refusal(ApiReason.VERSION_CHANGED, detail)
 
     def _once(
         self,

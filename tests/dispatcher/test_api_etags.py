@@ -105,3 +105,38 @@ def test_a_version_is_named_by_any_of_several_tags(header: str, *, does: bool) -
 def test_two_answers_have_two_tags_and_one_answer_has_one() -> None:
     tags = [tagged(Response(body), None).headers["etag"] for body in (b"a", b"b", b"a")]
     assert tags[0] == tags[2] != tags[1]
+
+
+CHANGES = [
+    ("/vehicles/v-city-1", "PATCH", "", {"name": "Lilas 100"}),
+    ("/keys/k-family", "PATCH", "", {"home_slot": 7}),
+    ("/keys/k-family", "POST", "/tag", {"credential": "em4100:0100000077"}),
+    ("/members/m-brahim", "PATCH", "", {"standing": "suspended"}),
+    ("/badges/b-brahim", "POST", "/revoke", {"reason": "lost"}),
+    ("/badges/b-brahim", "POST", "/pin", {"pin": "4711"}),
+    ("/organisations/city-hall", "PATCH", "", {"name": "Mairie de Lille"}),
+]
+
+
+@pytest.mark.parametrize(("path", "method", "end", "body"), CHANGES, ids=lambda value: str(value)[:24])
+async def test_a_thing_without_versions_is_changed_as_it_was_read(
+    api: Api, path: str, method: str, end: str, body: Any
+) -> None:
+    tag = (await ask(api, "GET", path)).headers["etag"]
+    stale = await ask(api, method, f"{path}{end}", body, if_match='"0123456789abcdef"')
+    assert (stale.status_code, stale.json()["reason"]) == (412, "version_changed")
+    assert (await ask(api, "GET", path)).headers["etag"] == tag, "nothing was changed"
+    done = await ask(api, method, f"{path}{end}", body, if_match=tag)
+    assert done.status_code == 200, done.text
+
+
+async def test_of_two_who_read_the_same_the_later_one_is_told(api: Api) -> None:
+    tag = (await ask(api, "GET", "/vehicles/v-city-1")).headers["etag"]
+    first = await ask(api, "PATCH", "/vehicles/v-city-1", {"name": "Lilas 100"}, if_match=tag)
+    second = await ask(api, "PATCH", "/vehicles/v-city-1", {"name": "Lilas 200"}, if_match=tag)
+    assert (first.status_code, second.status_code) == (200, 412)
+    assert (await api.get("/vehicles/v-city-1"))["name"] == "Lilas 100"
+
+
+async def test_what_is_not_there_is_not_found_under_any_tag(api: Api) -> None:
+    assert (await ask(api, "PATCH", "/vehicles/nothing", {"name": "x"}, if_match='"v1"')).status_code == 404
