@@ -1,5 +1,6 @@
 """The client against servers that do what a dispatcher never does."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,7 +15,12 @@ import pytest
 
 from dispatcher.client.http import Api, ApiAway, ApiRefused, path
 from dispatcher.client.program import main
+from runtime.http import ServerCertificate, serve_asgi
+from tests.dispatcher.api_client import TOKEN, running_api
+from tests.runtime.certificates import Authority
 
+BACKENDS = ("sqlite",)  # what is tested is on this side of the API
+LOOPBACK = "127.0.0.1"
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # 64 KiB on most systems, 1 MiB on some
 
 
@@ -101,6 +107,23 @@ def test_what_is_not_given_is_not_sent_and_a_slash_is_no_step() -> None:
     with server(200, b"{}") as (api, asked):
         api.get(path("bookings", "../members/é"), state=["booked", "active"], from_=None)
     assert asked == ["/api/v1/bookings/..%2Fmembers%2F%C3%A9?state=booked&state=active"]
+
+
+async def test_a_certificate_is_believed_where_its_authority_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path, "ours")
+    certificate = ServerCertificate(*authority.issue("api"))
+    async with (
+        running_api() as api,
+        serve_asgi(api.application, LOOPBACK, 0, field="p", certificate=certificate) as serving,
+    ):
+        ours = Api(serving.url, TOKEN)
+        assert serving.url.startswith("https://")
+        with pytest.raises(ApiAway, match="certificate verify failed"):
+            await asyncio.to_thread(ours.get, "/stations")
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+        assert len((await asyncio.to_thread(ours.get, "/stations"))["items"]) == 2
 
 
 @pytest.fixture
