@@ -10,8 +10,8 @@ TESTS ?= tests
 LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo hunt fuzz benchmark test test-long check format docs lock setup-run setup-dev setup-fuzz \
-    setup-benchmark clean
+.PHONY: demo hunt fuzz benchmark benchmark-dispatcher test test-long check format docs lock setup-run setup-dev \
+    setup-fuzz setup-benchmark clean
 
 demo: setup-run
 	@exec $(RUN) -m simulator demo $(ARGS)
@@ -27,6 +27,13 @@ fuzz: setup-fuzz
 # what a station costs, beside what was promised; ARGS="--rest-s 10 --taps 20"
 benchmark: setup-benchmark
 	@$(RUN) -m benchmarks.station_cost $(ARGS)
+
+# the dispatcher's speed: availability, bookings, facts, the reconciler; ARGS="--large" fills 1.5 million bookings
+benchmark-dispatcher: setup-dev
+	@status=0; \
+	$(RUN) -m benchmarks.availability $(ARGS) || status=1; \
+	for what in booking_writes ingest reconciliation; do $(RUN) -m benchmarks.$$what || status=1; done; \
+	exit $$status
 
 test: setup-dev
 	$(RUN) -m pytest -n 2 --dist loadgroup -m "not long" $(TESTS)

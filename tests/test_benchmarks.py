@@ -55,6 +55,15 @@ def test_the_reconcilers_passes_are_measured_beside_a_bare_read() -> None:
     assert done.returncode == int("MISSED" in done.stdout)
 
 
+@pytest.mark.long
+def test_bookings_are_measured_beside_the_bare_insert() -> None:
+    command = [sys.executable, "-m", "benchmarks.booking_writes", "--bookings", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in {0, 1}, done.stderr
+    assert re.search(r"^a booking, PostgreSQL +>= 0.5 times +[\d.]+ times +9 statements", done.stdout, re.MULTILINE)
+    assert done.returncode == int("MISSED" in done.stdout)
+
+
 def test_without_the_installed_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.station_cost", "--python", str(tmp_path / "python")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

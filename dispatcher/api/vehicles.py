@@ -138,7 +138,7 @@ async def read_vehicle(context: Context, vehicle_id: Id) -> VehicleOut:
 
 def show_vehicle(connection: Connection, _context: ApiContext, vehicle_id: str) -> VehicleOut:
     """Raises `Refusal` where there is none."""
-    found = vehicle_by_id(connection, vehicle_id)
+    found = vehicle_by_id(connection, vehicle_id, signals=True)
     if found is None:
         raise not_found("vehicle", vehicle_id)
     return _out(found)

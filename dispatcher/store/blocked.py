@@ -1,27 +1,11 @@
-"""What blocks keep from members: conditions on rows of bookings and keys, and the windows that are not free."""
+"""What blocks keep from members: conditions on rows of bookings and keys."""
 
-from collections.abc import Iterator, Sequence
+from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select
-
-from dispatcher.core.blocks import BlockTimes
 from dispatcher.core.booking_states import BookingState
-from dispatcher.core.windows import Window
-from dispatcher.store.among import among
 from dispatcher.store.schema import blocks, bookings, keys
 
 _GOES_ON = blocks.c.ended_ms.is_(None)
-_OF_VEHICLES = select(blocks.c.id, blocks.c.vehicle_id, blocks.c.start_ms, blocks.c.expected_end_ms).where(
-    _GOES_ON, among(blocks.c.vehicle_id, "vehicles")
-)
-
-
-def blocked_windows(
-    connection: Connection, vehicle_ids: Sequence[str], now_ms: int
-) -> Iterator[tuple[str, str, Window]]:
-    """Block, vehicle and window of every block that goes on."""
-    for row in connection.execute(_OF_VEHICLES, {"vehicles": list(vehicle_ids)}):
-        yield row.id, row.vehicle_id, BlockTimes(row.start_ms, row.expected_end_ms).window(now_ms)
 
 
 def under_a_block() -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
-from dispatcher.store.isolation import undone_if_it_fails
+from dispatcher.store.isolation import set_apart, undone_if_it_fails
 from dispatcher.store.later import write_later
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
@@ -104,9 +104,12 @@ _DRIVERS = (
 
 
 def insert_booking(connection: Connection, booking: Booking) -> bool:
-    """Write a new booking; False where the database says that the vehicle is not free."""
+    """Write a new booking; False where the database says that the vehicle is not free.
+
+    Who asks has judged the calendar, so that it hardly ever does: a hopeful transaction has no savepoint for it.
+    """
     try:
-        with undone_if_it_fails(connection):  # PostgreSQL gives up the transaction otherwise
+        with set_apart(connection):  # PostgreSQL gives up the transaction otherwise
             connection.execute(_NEW, _row(connection, booking))
     except IntegrityError as error:
         _raise_unless_overlap(error)

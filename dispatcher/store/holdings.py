@@ -2,20 +2,41 @@
 
 Live bookings of a vehicle never overlap (the database's word), so that their order by start is their order by end.
 Around a window these matter: the last one that starts at or before it, those inside, and the first that starts at
-or after its end. An active one matters too wherever it lies: its key may be out past its end.
+or after its end. An active one matters too wherever it lies: its key may be out past its end; and so does
+every block, of which there are few.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, literal_column, select, union_all
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Row,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from dispatcher.core.availability import NEVER_MS
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.windows import Window
 from dispatcher.store.among import among
 from dispatcher.store.columns import literally_in
-from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, vehicles
+from dispatcher.store.schema import LIVE_BOOKING_STATES, blocks, bookings, vehicles
+
+
+class HoldingKind(StrEnum):
+    BOOKING = "booking"
+    ORDER = "order"
+    BLOCK = "block"
 
 
 def _bound(which: Any, condition: Any) -> Any:
@@ -41,24 +62,53 @@ _ROW = (
     bookings.c.state,
     bookings.c.start_ms,
     bookings.c.end_ms,
-    bookings.c.purpose.is_not(None),
+    case(
+        (bookings.c.purpose.is_(None), literal_column(f"'{HoldingKind.BOOKING}'")),
+        else_=literal_column(f"'{HoldingKind.ORDER}'"),
+    ),
 )
+_BLOCKS = select(
+    blocks.c.vehicle_id,
+    blocks.c.id,
+    literal_column(f"'{BookingState.BOOKED}'"),
+    blocks.c.start_ms,
+    blocks.c.expected_end_ms,
+    literal_column(f"'{HoldingKind.BLOCK}'"),
+).where(blocks.c.ended_ms.is_(None), among(blocks.c.vehicle_id, "vehicles"))
 _first = _bound(func.max, lambda start_ms: start_ms <= _FROM)
 _last = _bound(func.min, lambda start_ms: start_ms >= _UNTIL)
-_AROUND = union_all(
-    select(*_ROW)
-    .select_from(vehicles.join(bookings, bookings.c.vehicle_id == vehicles.c.id))
-    .where(
-        among(vehicles.c.id, "vehicles"),
-        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
-        bookings.c.start_ms >= func.coalesce(_first, _FROM),
-        bookings.c.start_ms <= func.coalesce(_last, _UNTIL),
-    ),
-    select(*_ROW).where(
+_NEAR = select(*_ROW).where(
+    bookings.c.vehicle_id == vehicles.c.id,
+    literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+    bookings.c.start_ms >= func.coalesce(_first, _FROM),
+    bookings.c.start_ms <= func.coalesce(_last, _UNTIL),
+)
+_OF_THESE = among(vehicles.c.id, "vehicles")
+
+
+@cache
+def _around(dialect: str) -> CompoundSelect[Any]:
+    """PostgreSQL would join all bookings first, and look for the edges at each: OFFSET keeps it from that."""
+    if dialect == "postgresql":
+        near = _NEAR.correlate(vehicles).offset(0).lateral()
+        of_each = select(near).select_from(vehicles.join(near, true())).where(_OF_THESE)
+    else:
+        of_each = _NEAR.where(_OF_THESE)
+    active = select(*_ROW).where(
         among(bookings.c.vehicle_id, "vehicles"),
         bookings.c.state == literal_column(f"'{BookingState.ACTIVE}'"),
         bookings.c.start_ms < _FROM,
+    )
+    return union_all(of_each, active, _BLOCKS)
+
+
+_COMING = union_all(
+    select(*_ROW).where(
+        among(bookings.c.vehicle_id, "vehicles"),
+        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+        or_(bookings.c.end_ms > bindparam("now_ms"), bookings.c.state == BookingState.ACTIVE),
     ),
+    _BLOCKS,
 )
 _following = bookings.alias()
 _NEXT = func.coalesce(
@@ -81,13 +131,23 @@ _GAPS = select(bookings.c.vehicle_id, bookings.c.end_ms, _NEXT).where(
 )
 
 
-def holdings_around(connection: Connection, vehicle_ids: Sequence[str], window: Window) -> Sequence[Row[Any]]:
-    """Each live booking or order of the vehicles that matters around a window, in no order.
+def holdings_around(
+    connection: Connection, vehicle_ids: Sequence[str], window: Window
+) -> Sequence[Row[str, str, str, int, int | None, str]]:
+    """Each live booking or order of the vehicles that matters around a window, and each block, in no order.
 
-    Vehicle, booking, state, start, end, and whether it is a service order. An active one may be met twice.
+    Vehicle, id, state, start, end and `HoldingKind`. An active one may be met twice. A block's end is the one that
+    is expected, or None.
     """
     which = {"vehicles": vehicle_ids, "from_ms": window.start_ms, "until_ms": window.end_ms}
-    return connection.execute(_AROUND, which).all()
+    return connection.execute(_around(connection.dialect.name), which).all()
+
+
+def holdings_coming(
+    connection: Connection, vehicle_ids: Sequence[str], now_ms: int
+) -> Sequence[Row[str, str, str, int, int | None, str]]:
+    """All that are not over, as `holdings_around` has them."""
+    return connection.execute(_COMING, {"vehicles": vehicle_ids, "now_ms": now_ms}).all()
 
 
 def gaps(

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from dispatcher.core.rules import Person
+from dispatcher.store.among import among
 from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import badges, members
@@ -93,7 +94,7 @@ def _badge(row: Row[Any]) -> Badge:
     return Badge(row.id, row.ref, row.credential.partition(":")[0], row.state, row.revoked_ms)
 
 
-_NAMED = select(members).where(members.c.id.in_(bindparam("members", expanding=True)))
+_NAMED = select(members).where(among(members.c.id, "members"))
 
 
 def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Person]:
@@ -103,5 +104,5 @@ def people(connection: Connection, member_ids: Sequence[str]) -> dict[str, Perso
         row["id"]: Person(
             row["id"], row["organisation_id"], row["standing"], origin.holds(members, row), row["role"]
         )
-        for row in connection.execute(_NAMED, {"members": list(member_ids)}).mappings()
+        for row in connection.execute(_NAMED, {"members": member_ids}).mappings()
     }

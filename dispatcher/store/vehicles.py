@@ -1,25 +1,22 @@
 """Reads vehicles with their key and last signals, and as the availability rules see them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, literal_column, or_, select
+from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
 
 from dispatcher.core.availability import NEVER_MS, Holding, KeyPlace, VehicleView
+from dispatcher.core.blocks import BlockTimes
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
 from dispatcher.store.among import among
-from dispatcher.store.blocked import blocked_windows
-from dispatcher.store.columns import literally_in
-from dispatcher.store.holdings import holdings_around
+from dispatcher.store.holdings import HoldingKind, holdings_around, holdings_coming
 from dispatcher.store.origin import origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import (
-    LIVE_BOOKING_STATES,
-    bookings,
     cabinets,
     commands,
     key_states,
@@ -108,26 +105,15 @@ _VEHICLE = (
     vehicles.c.plate,
 )
 """In the order of `Vehicle`."""
+_REASONS: Mapping[str, BookingReason] = {
+    HoldingKind.BOOKING: BookingReason.VEHICLE_NOT_FREE,
+    HoldingKind.ORDER: BookingReason.IN_SERVICE_ORDER,
+    HoldingKind.BLOCK: BookingReason.VEHICLE_BLOCKED,
+}
 _ONE = select(*_VEHICLE).where(vehicles.c.id == bindparam("vehicle"))
 _NAMED = select(*_VEHICLE).where(among(vehicles.c.id, "vehicles"))
 _READINGS = select(vehicle_readings).where(among(vehicle_readings.c.vehicle_id, "vehicles"))
 _LEFT = select(vehicle_positions).where(among(vehicle_positions.c.vehicle_id, "vehicles"))
-_HOLDINGS = (
-    select(
-        bookings.c.vehicle_id,
-        bookings.c.id,
-        bookings.c.state,
-        bookings.c.start_ms,
-        bookings.c.end_ms,
-        bookings.c.purpose.is_not(None),
-    )
-    .where(
-        among(bookings.c.vehicle_id, "vehicles"),
-        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
-        or_(bookings.c.end_ms > bindparam("now_ms"), bookings.c.state == BookingState.ACTIVE),
-    )
-    .order_by(bookings.c.start_ms)
-)
 _KEYS = (
     select(
         keys,
@@ -161,12 +147,13 @@ def vehicles_named(connection: Connection, vehicle_ids: Sequence[str]) -> list[V
 
 
 def vehicles_of(connection: Connection, wanted: VehicleFilter) -> list[Vehicle]:
-    """All vehicles that fit: for one station and category, where a page would hide a free one."""
-    return _read(connection, _filtered(wanted).order_by(vehicles.c.id))
+    """All vehicles that fit, without signals: for one station and category, where a page would hide a free one."""
+    return _read(connection, _filtered(wanted).order_by(vehicles.c.id), signals=False)
 
 
-def vehicle_by_id(connection: Connection, vehicle_id: str) -> Vehicle | None:
-    found = _read(connection, _ONE, {"vehicle": vehicle_id})
+def vehicle_by_id(connection: Connection, vehicle_id: str, *, signals: bool = False) -> Vehicle | None:
+    """One vehicle; `signals`: also with what it said last."""
+    found = _read(connection, _ONE, {"vehicle": vehicle_id}, signals=signals)
     return found[0] if found else None
 
 
@@ -185,24 +172,17 @@ def views(
     holdings = defaultdict(list)
     ids = [vehicle.id for vehicle in found]
     known_until: dict[str, int] = {}
-    for vehicle_id, booking_id, state, start_ms, end_ms, is_order in _rows(connection, ids, now_ms, around):
-        if around is not None and start_ms >= around.end_ms:
-            known_until[vehicle_id] = start_ms
-        if booking_id != without_booking:
-            reason = BookingReason.IN_SERVICE_ORDER if is_order else BookingReason.VEHICLE_NOT_FREE
-            holdings[vehicle_id].append(Holding(booking_id, _STATES[state], Window(start_ms, end_ms), reason))
-    for block_id, vehicle_id, window in blocked_windows(connection, ids, now_ms):
-        holding = Holding(block_id, BookingState.BOOKED, window, BookingReason.VEHICLE_BLOCKED)
-        holdings[vehicle_id].append(holding)
+    rows = holdings_coming(connection, ids, now_ms) if around is None else holdings_around(connection, ids, around)
+    for vehicle_id, holding_id, state, start_ms, end_ms, kind in rows:
+        if kind == HoldingKind.BLOCK or end_ms is None:
+            window = BlockTimes(start_ms, end_ms).window(now_ms)
+        else:
+            window = Window(start_ms, end_ms)
+            if around is not None and start_ms >= around.end_ms:
+                known_until[vehicle_id] = start_ms
+        if holding_id != without_booking:
+            holdings[vehicle_id].append(Holding(holding_id, _STATES[state], window, _REASONS[kind]))
     return [_view(vehicle, tuple(holdings[vehicle.id]), known_until.get(vehicle.id, NEVER_MS)) for vehicle in found]
-
-
-def _rows(
-    connection: Connection, vehicle_ids: Sequence[str], now_ms: int, around: Window | None
-) -> Iterable[Sequence[Any]]:
-    if around is not None:
-        return holdings_around(connection, vehicle_ids, around)
-    return connection.execute(_HOLDINGS, {"vehicles": vehicle_ids, "now_ms": now_ms}).all()
 
 
 def _view(vehicle: Vehicle, holdings: tuple[Holding, ...], known_until_ms: int) -> VehicleView:
