@@ -104,6 +104,7 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.ROW_WITHOUT_ORIGIN: (409, "The record was written past this program"),
         BookingReason.KEY_WAS_TAKEN: (409, "The key has been taken"),
         BookingReason.TAKE_BY_PASSED: (409, "The time to take the key has passed"),
+        BookingReason.OFFER_OVER: (409, "The offer is over"),
         BookingReason.SLOT_RELEASED: (409, "The key is being taken"),
         BookingReason.BLOCK_BEGUN: (409, "The block has begun"),
         BookingReason.BLOCK_ENDED: (409, "The block was ended"),

@@ -60,6 +60,27 @@ class BookingData(EventData):
     """Who may drive beside the owner."""
 
 
+class SwapData(EventData):
+    """Another vehicle that a booking is offered, since its own may not be back in time."""
+
+    booking_id: RecordId
+    offer_id: RecordId
+    state: Annotated[str, Field(max_length=64)]
+    """`offered`, `accepted`, `declined`, `withdrawn` or `taken`."""
+    why: Annotated[str, Field(max_length=64)] | None
+    """Why it is over, such as `not_needed`; null: it is open."""
+    instead_of: RecordId
+    """The vehicle of the booking until then."""
+    vehicle_id: RecordId
+    cabinet_id: RecordId
+    distance_m: int
+    """Metres from the booking's station; 0: at the same."""
+    until: datetime
+    """When an open offer ends by itself."""
+    member_id: Annotated[RecordId | None, _PERSONAL] = None
+    """The booking's owner."""
+
+
 class HandoverData(EventData):
     """A key left a slot or came into one: what the cabinet saw."""
 
@@ -158,6 +179,10 @@ _STATES: Mapping[str, str] = {
     "completed": "It is over.",
     "no_show": "Its key was not taken in time.",
 }
+_SWAPS: Mapping[str, str] = {
+    "booking.swap_offered": "Its vehicle may not be back in time: another is held for it until its member answers.",
+    "booking.swap_ended": "That offer was accepted, declined or withdrawn, or its key was taken.",
+}
 _HANDOVERS: Mapping[str, str] = {
     "key.taken": "A key left a slot, under whatever right, or none.",
     "key.returned": "A key came into a slot.",
@@ -178,6 +203,7 @@ EVENTS: Mapping[str, EventRule] = MappingProxyType(
             for what in ("booking", "order")
             for state, when in _STATES.items()
         },
+        **{kind: EventRule(SwapData, when) for kind, when in _SWAPS.items()},
         **{kind: EventRule(HandoverData, when) for kind, when in _HANDOVERS.items()},
         "rental.ended": EventRule(RentalData, "A rental is over: odometer and energy at both ends."),
         **{kind: EventRule(IncidentData, when) for kind, when in _INCIDENTS.items()},

@@ -13,6 +13,10 @@ STARTED_BEFORE_MS = 5 * MINUTE_MS
 """An order for now may name an instant that has just passed: a form takes as long to fill in."""
 
 
+SWAP_HOLD = "swap_hold"
+"""In the column of purposes: neither booking nor order, but what holds a vehicle that a booking is offered."""
+
+
 class Purpose(StrEnum):
     """What a vehicle is held for; a booking of a member has none."""
 

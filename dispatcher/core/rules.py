@@ -89,6 +89,24 @@ class FleetRules(BaseModel):
     """More cabinets than these, or than a third of all where that is less, that fall silent together are one
     incident. Default: an uplink's provider or a broker fails for many, a power cut for two or three."""
 
+    swap_offers: bool = True
+    """Whether a booking that would find its vehicle not back is offered another one, which is held meanwhile."""
+    swap_lead_min: Annotated[int, Field(ge=1, le=1440)] = 60
+    """Minutes before a booking from which it is offered another vehicle, where its own is late, elsewhere or
+    blocked. Default: time to hear of it, to say yes, and to walk to another station."""
+    swap_consent_min: Annotated[int, Field(ge=0, le=120)] = 15
+    """Minutes before its start at which an offer ends: whoever is on the way then finds what was planned last."""
+    swap_within_m: Annotated[int, Field(ge=0, le=15_000)] = 1500
+    """Metres to the farthest station from which a vehicle is offered. Default: twenty minutes on foot."""
+
+    @model_validator(mode="after")
+    def _swaps_fit(self) -> Self:
+        if self.swap_lead_min <= self.swap_consent_min:
+            raise ValueError(
+                f"swap_lead_min {self.swap_lead_min}: expected more than swap_consent_min, {self.swap_consent_min}"
+            )
+        return self
+
     @model_validator(mode="after")
     def _grid_fits(self) -> Self:
         if 60 % self.booking_grid_min:
@@ -161,6 +179,7 @@ class BookingReason(StrEnum):
     BLOCK_ENDED = "block_ended"
     NOT_DURING_ORDER = "not_during_order"  # its key was not out then, or it is yet to come
     SAME_VEHICLE = "same_vehicle"  # as a replacement for itself
+    OFFER_OVER = "offer_over"  # accepted, declined, withdrawn, or too late for it
     KEY_STILL_OUT = "key_still_out"
     KEY_ALREADY_BACK = "key_already_back"
     BOOKING_COMPLETED = "booking_completed"

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.core.windows import Window
 from dispatcher.store.isolation import set_apart, undone_if_it_fails
 from dispatcher.store.later import write_later
@@ -46,7 +47,7 @@ class Booking:
     changed_ms: int
     version: int
     purpose: str | None = None
-    """Of a service order; None: a member's booking."""
+    """Of a service order; None: a member's booking; `SWAP_HOLD`: neither, it only keeps a vehicle."""
     cost_centre_id: str | None = None
     pool_id: str | None = None
     """Whose members may take the key beside the owner."""
@@ -200,7 +201,8 @@ def bookings_page(connection: Connection, wanted: BookingFilter, request: PageRe
 
 
 def _filtered(wanted: BookingFilter) -> Select[Any]:
-    statement = select(bookings).where(bookings.c.purpose.is_not(None) == wanted.orders)
+    of_purpose = bookings.c.purpose != SWAP_HOLD if wanted.orders else bookings.c.purpose.is_(None)
+    statement = select(bookings).where(of_purpose)
     for column, value in (
         (bookings.c.station_id, wanted.station_id),
         (bookings.c.vehicle_id, wanted.vehicle_id),

@@ -8,6 +8,7 @@ from contract.messages import CABINET_DEVICE
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.core.picture import BookingView, DoorView, NeedView, TrackerView
 from dispatcher.core.rules import FleetRules
 from dispatcher.core.windows import HOUR_MS, MINUTE_MS
@@ -93,6 +94,7 @@ _NEEDS = (
     .where(
         _LIVE,
         bookings.c.state == literal_column("'booked'"),
+        bookings.c.purpose.is_distinct_from(literal_column(f"'{SWAP_HOLD}'")),
         bookings.c.start_ms <= bindparam("until_ms"),
         bookings.c.take_by_ms <= bindparam("take_by_ms"),  # follows from the start, and is what the index is by
         vehicle_readings.c.energy_percent.is_not(None),

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from dispatcher.core.availability import NEVER_MS
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.core.windows import Window
 from dispatcher.store.among import among
 from dispatcher.store.columns import literally_in
@@ -56,6 +57,7 @@ def _bound(which: Any, condition: Any) -> Any:
 
 _FROM: Any = bindparam("from_ms")
 _UNTIL: Any = bindparam("until_ms")
+_IS_MEMBERS = or_(bookings.c.purpose.is_(None), bookings.c.purpose == literal_column(f"'{SWAP_HOLD}'"))
 _ROW = (
     bookings.c.vehicle_id,
     bookings.c.id,
@@ -63,7 +65,7 @@ _ROW = (
     bookings.c.start_ms,
     bookings.c.end_ms,
     case(
-        (bookings.c.purpose.is_(None), literal_column(f"'{HoldingKind.BOOKING}'")),
+        (_IS_MEMBERS, literal_column(f"'{HoldingKind.BOOKING}'")),
         else_=literal_column(f"'{HoldingKind.ORDER}'"),
     ),
 )

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, RowMapping, bindparam, or_, select
+from sqlalchemy import BindParameter, Connection, Row, RowMapping, bindparam, literal_column, or_, select
 
 from contract.places import Place
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.grants import Badge, Fleet, FleetKey, Material, Right
+from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.store.blocked import blocked_later, in_force
 from dispatcher.store.columns import literally_in
 from dispatcher.store.origin import Origin, origin_of
@@ -54,6 +55,7 @@ _HOLDING = (
         bookings.c.cabinet_id == bindparam("cabinet"),
         literally_in(bookings.c.state, LIVE_BOOKING_STATES),
         bookings.c.start_ms <= bindparam("until_ms"),
+        bookings.c.purpose.is_distinct_from(literal_column(f"'{SWAP_HOLD}'")),
         ~blocked_later(),
     )
     .order_by(bookings.c.start_ms, bookings.c.grant_id)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from dispatcher.core.availability import judge
 from dispatcher.core.booking_states import BookingEvent, BookingState, TransitionRefused, advance
-from dispatcher.core.orders import Purpose, check_order_change, check_order_people, check_order_window
+from dispatcher.core.orders import SWAP_HOLD, Purpose, check_order_change, check_order_people, check_order_window
 from dispatcher.core.rules import BookingReason, BookingTimes, FleetRules, Refused
 from dispatcher.core.windows import Window, utc_text
 from dispatcher.store.booking_requests import Declined, unknown_vehicle
@@ -186,12 +186,12 @@ class OrderDesk:
 def locked_order(connection: Connection, order_id: str) -> Booking | None:
     """The order to change, for this transaction alone. A member's booking is none."""
     found = booking_by_id(connection, order_id, lock=True)
-    return found if found is not None and found.purpose is not None else None
+    return found if found is not None and found.purpose not in {None, SWAP_HOLD} else None
 
 
 def order_by_id(connection: Connection, order_id: str) -> Booking | None:
     found = booking_by_id(connection, order_id)
-    return found if found is not None and found.purpose is not None else None
+    return found if found is not None and found.purpose not in {None, SWAP_HOLD} else None
 
 
 def _times(order: Booking) -> BookingTimes:

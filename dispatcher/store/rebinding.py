@@ -11,6 +11,7 @@ from dispatcher.core.booking_states import BookingEvent, TransitionRefused, adva
 from dispatcher.core.rules import BookingReason
 from dispatcher.store.applying import Applying
 from dispatcher.store.bookings import Booking, add_history, update_booking
+from dispatcher.store.swap_offers import give_way
 from dispatcher.store.telling import tell_booking
 from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import vehicle_by_id, views
@@ -29,6 +30,7 @@ def bound_to_key(at: Applying, booking: Booking, key_id: str, vehicle_id: str) -
         return booking
     if booking.purpose is not None:  # an order names one vehicle, and what is done to it
         return booking
+    give_way(at.connection, at.rules, booking, vehicle_id, at.received_ms)
     if vehicle_id != booking.vehicle_id and not _is_free(at, booking, vehicle_id):
         return booking
     bound = replace(booking, vehicle_id=vehicle_id, key_id=key_id, changed_ms=at.received_ms)

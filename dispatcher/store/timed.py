@@ -1,4 +1,4 @@
-"""What time alone decides: holds that elapsed, no-shows, and the reconciler. Run it again at any time."""
+"""What time alone decides: holds that elapsed, no-shows, the reconciler, offers. Run it again at any time."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -24,6 +24,7 @@ from dispatcher.store.links import complete_until_ms
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.scope import EVERYTHING, Scope
 from dispatcher.store.spread import settle_spread
+from dispatcher.store.swaps import settle_offers
 
 OVERDUE = frozenset({IncidentKind.KEY_OVERDUE, IncidentKind.SERVICE_ORDER_OVERDUE})
 
@@ -62,6 +63,7 @@ def run_timed(
         for kind, subject in sorted(wrong):  # a mistake of ours, or a row that another program wrote
             log.warning("reconciler_differs", incident=kind, subject=subject, was_open=(kind, subject) in before)
         awaited = awaited._replace(differences=len(wrong))
+    settle_offers(connection, rules, now_ms)
     return awaited._replace(by_decisions=undecided | awaited.by_decisions)
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from sqlalchemy import Connection, select
 
 from contract.facts import BadFact, Fact, UnknownFact, parse_fact
+from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.store import schema
 
 
@@ -129,6 +130,7 @@ def read_evidence(connection: Connection) -> Evidence:
 
 
 def _bookings(connection: Connection) -> tuple[Booking, ...]:
+    """Without what only holds a vehicle that a booking is offered: no right, and nobody's booking."""
     drivers: dict[str, set[str]] = {}
     for row in connection.execute(select(schema.booking_drivers)):
         drivers.setdefault(row.booking_id, set()).add(row.member_id)
@@ -150,7 +152,11 @@ def _bookings(connection: Connection) -> tuple[Booking, ...]:
             returned_ms=row.returned_ms,
             no_show_declared_ms=declared.get(row.id),
         )
-        for row in connection.execute(select(schema.bookings).order_by(schema.bookings.c.start_ms))
+        for row in connection.execute(
+            select(schema.bookings)
+            .where(schema.bookings.c.purpose.is_distinct_from(SWAP_HOLD))
+            .order_by(schema.bookings.c.start_ms)
+        )
     )
 
 

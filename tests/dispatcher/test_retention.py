@@ -88,6 +88,7 @@ NEVER: dict[str, str] = {
     "slot_states": "slots, keys and grants, no person",
     "stations": "the network",
     "unmet_demand": "figures, rounded to the hour, without a person",
+    "swap_offers": "vehicles offered to bookings: whose, the booking alone says",
     "thefts": "the end of a cabinet: a token's name, a case and a reason that are to name no person",
     "vehicle_readings": "the newest of each vehicle: no place, no person",
     "vehicles": "vehicles",

@@ -43,6 +43,7 @@ from dispatcher.store.schema.network import (
     thefts,
     vehicles,
 )
+from dispatcher.store.schema.offers import OFFER_STATES, swap_offers
 from dispatcher.store.schema.personal import audit, held_badges, held_names
 from dispatcher.store.schema.picture import (
     badge_sightings,
@@ -69,6 +70,7 @@ __all__ = [
     "KEY_PLACES",
     "LIFE_CYCLES",
     "LIVE_BOOKING_STATES",
+    "OFFER_STATES",
     "POOL_STATES",
     "ROLES",
     "SLOT_USES",
@@ -117,6 +119,7 @@ __all__ = [
     "slot_uses",
     "stations",
     "stored_answers",
+    "swap_offers",
     "thefts",
     "unmet_demand",
     "vehicle_positions",

@@ -39,7 +39,8 @@ bookings = table(
     Index("ix_bookings_member", "member_id", "start_ms"),
 )
 """`cost_centre_id` and `pool_id` are ids of their tables; SQLite adds no foreign key to a table that is there.
-`purpose`: of a service order; NULL: a member's booking. `dispatcher.core.orders` has the purposes."""
+`purpose`: of a service order; NULL: a member's booking. `dispatcher.core.orders` has the purposes, and `swap_hold`:
+such a row only keeps a vehicle that another booking is offered, and is never a right."""
 Index(  # what the overlap is checked by: only live bookings, so its size does not grow with history
     "ix_bookings_vehicle_live",
     bookings.c.vehicle_id,

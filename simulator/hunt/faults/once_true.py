@@ -57,6 +57,7 @@ def _booked_for_later(connection: Connection, cabinet: str, now_ms: int) -> tupl
         .where(
             bookings.c.cabinet_id == cabinet,
             bookings.c.state == "booked",
+            bookings.c.purpose.is_(None),
             bookings.c.start_ms.between(now_ms + TOO_EARLY_MS, now_ms + SOON_MS),
             key_states.c.state == "in_slot",
         )
