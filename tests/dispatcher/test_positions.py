@@ -31,7 +31,7 @@ def state(position: Position | None = THERE, vehicle: str = "car-1") -> tuple[Ve
 
 
 def left_at(bench: Bench, vehicle: str = "car-1") -> LeftAt | None:
-    found = bench.database.read_now(lambda connection: vehicle_by_id(connection, vehicle))
+    found = bench.database.read_now(lambda connection: vehicle_by_id(connection, vehicle, signals=True))
     assert found is not None
     return found.left_at
 
