@@ -184,8 +184,10 @@ def told(connection: Connection) -> Sequence[Told]:
     ]
 
 
-_WIRES = select(desired_states.c.cabinet_id, desired_states.c.version, desired_states.c.wire).where(
-    desired_states.c.cabinet_id.in_(bindparam("cabinets", expanding=True))
+_WIRES = (
+    select(desired_states.c.cabinet_id, desired_states.c.version, desired_states.c.wire)
+    .where(desired_states.c.cabinet_id.in_(bindparam("cabinets", expanding=True)))
+    .order_by(desired_states.c.cabinet_id)
 )
 
 

@@ -11,6 +11,7 @@ from dispatcher.store.incidents import open_incident
 from dispatcher.store.schema import facts, handovers
 
 SLACK_M = 1_000  # trackers round to kilometres, and tell the last metres after the engine is off
+FASTEST_M_PER_S = 36  # 130 km/h: so far the member may have come after the tracker spoke last before the return
 
 _LAST = (  # before the take that is being applied
     select(handovers.c.kind, facts.c.text)
@@ -31,7 +32,10 @@ def compare_odometer(at: Applying, vehicle_id: str, fact: KeyTaken) -> None:
     if returned is None or returned.vehicle is None or returned.vehicle.odometer_m is None:
         return
     driven_m = now.odometer_m - returned.vehicle.odometer_m
-    if returned.vehicle.ignition is not False or driven_m <= SLACK_M:
+    unheard_m = (
+        returned.vehicle.age_s * FASTEST_M_PER_S
+    )  # a tracker that fell silent told of the car before it left
+    if returned.vehicle.ignition is not False or driven_m <= SLACK_M + unheard_m:
         return
     discrepancy = Discrepancy(
         IncidentKind.ODOMETER_WITHOUT_RENTAL,

@@ -103,10 +103,25 @@ def _was_nearly_full(judge: Judge, record: WorldRecord, cabinet: str, before_ms:
     return False
 
 
+def _was_swapped(record: WorldRecord, cabinet: str, key: str, before_ms: int) -> bool:
+    """Whether a key was hung up by another than who had taken it: members who met exchanged theirs."""
+    taker: str | None = None
+    for fact in record.of(cabinet):
+        if fact.moment.at_ms > before_ms:
+            break
+        if fact.deed.key != key:
+            continue
+        if fact.deed.what is What.KEY_REMOVED:
+            taker = fact.deed.who
+        elif fact.deed.what is What.KEY_INSERTED and taker not in {None, fact.deed.who}:
+            return True
+    return False
+
+
 def _was_driven(judge: Judge, record: WorldRecord, vehicle: str, before_ms: int) -> bool:
-    """Whether its engine ran while its key hung at home."""
+    """Whether its engine ran while its key hung at home; or somebody brought that key who had driven another car."""
     key = judge.network.vehicle_by_id[vehicle].key
-    if judge.excuses.is_disturbed(key.id):
+    if judge.excuses.is_disturbed(key.id) or _was_swapped(record, key.cabinet, key.id, before_ms):
         return True
     return any(
         told.signals.ignition and hung_since_ms(record, key.cabinet, key.id, told.at_ms) is not None

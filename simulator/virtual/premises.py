@@ -6,6 +6,7 @@ of so many stations: what differs by seed is what happens.
 
 import sqlite3
 import tomllib
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -118,8 +119,14 @@ def _new_database() -> Database:
 
 
 def put_back(database: Database, image: bytes) -> None:
-    """Replace a database in memory by an image of it."""
-    _raw(database).deserialize(image)
+    """Replace a database in memory by an image of it.
+
+    Page by page: a connection that deserialises keeps pointers of its `json_each` into the schema that it gave up,
+    and SQLite 3.40 follows them.
+    """
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.deserialize(image)
+        source.backup(_raw(database))
     database.engine.clear_compiled_cache()
 
 

@@ -40,6 +40,8 @@ from tests.dispatcher.small_fleet import (
 
 MAKER = DesiredMaker(RULES, b"m" * 32, dispatcher_signer().sign)
 
+REFUSED = select(desired_states.c.refused).order_by(desired_states.c.cabinet_id)
+
 
 def refresh(database: Database, now_ms: int = NOW_MS, stale_ms: int = 0, limit: int = 10) -> int:
     return database.write_now(lambda connection: MAKER.refresh(connection, now_ms, stale_ms, limit))
@@ -264,7 +266,7 @@ def test_a_box_that_holds_the_greatest_version_there_is_is_refused_alone() -> No
     holding(database, COUNT_MAX)
     database.write_now(mark_unknown_dirty)
     assert refresh(database) == 2
-    refused = database.read_now(lambda c: c.execute(select(desired_states.c.refused)).scalars().all())
+    refused = database.read_now(lambda c: c.execute(REFUSED).scalars().all())
     assert [text is None for text in refused] == [False, True]
 
 
@@ -278,5 +280,5 @@ def test_a_mistake_about_one_cabinet_is_not_everybodys(monkeypatch: pytest.Monke
     monkeypatch.setattr(desired_store, "material_of", broken)
     database.write_now(mark_unknown_dirty)
     assert refresh(database) == 2
-    refused = database.read_now(lambda c: c.execute(select(desired_states.c.refused)).scalars().all())
+    refused = database.read_now(lambda c: c.execute(REFUSED).scalars().all())
     assert refused == ["OverflowError", None]
