@@ -35,12 +35,13 @@ benchmark-dispatcher: setup-dev
 	for what in booking_writes ingest reconciliation; do $(RUN) -m benchmarks.$$what || status=1; done; \
 	exit $$status
 
+# three at a time on two cores: much of it waits for clocks, brokers and other programs
 test: setup-dev
-	$(RUN) -m pytest -n 2 --dist loadgroup -m "not long" $(TESTS)
+	$(RUN) -m pytest -n 3 --dist loadgroup -m "not long" $(TESTS)
 
 # what waits for real clocks: more kills, more nights, more ways in which a reader's pairing can fail
 test-long: setup-dev
-	$(RUN) -m pytest -n 2 --dist loadgroup -m long $(TESTS)
+	$(RUN) -m pytest -n 3 --dist loadgroup -m long $(TESTS)
 
 check: setup-dev
 	$(RUN) -m ruff check .

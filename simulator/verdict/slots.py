@@ -119,7 +119,7 @@ def _was_swapped(record: WorldRecord, cabinet: str, key: str, before_ms: int) ->
 
 
 def _was_driven(judge: Judge, record: WorldRecord, vehicle: str, before_ms: int) -> bool:
-    """Whether its engine ran while its key hung at home; or somebody brought that key who had driven another car."""
+    """Whether its engine ran while its key hung at home; or somebody brought that key who drove another car."""
     key = judge.network.vehicle_by_id[vehicle].key
     if judge.excuses.is_disturbed(key.id) or _was_swapped(record, key.cabinet, key.id, before_ms):
         return True
