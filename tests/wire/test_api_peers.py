@@ -72,7 +72,7 @@ def operations(api: Api) -> set[tuple[str, str]]:
     ("phases", "examples", "least"),
     [
         ("fuzzing", 2, 100),
-        pytest.param("examples,coverage,fuzzing,stateful", 40, 3000, marks=pytest.mark.long),
+        pytest.param("examples,coverage,fuzzing,stateful", 10, 3000, marks=pytest.mark.long),
     ],
 )
 async def test_what_the_document_allows_is_answered_as_it_says(
