@@ -40,12 +40,18 @@ class Serving:
 
 
 def bind(host: str, port: int, field: str) -> socket.socket:
-    """A listening socket. Raises `ListenFailed`."""
+    """A listening socket. Raises `ListenFailed`.
+
+    What it accepts sends at once (TCP_NODELAY, which Linux hands on): asyncio sets that only where a socket names
+    its protocol, and a body that waits for the acknowledgement of its headers comes 40 ms late.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host.strip("[]"), port), family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             text = f"{field}: port {port} on {host} is in use: stop the other process or choose another port"
             raise PortInUse(text) from None
         raise ListenFailed(f"{field}: cannot listen on {host} port {port}: {error.strerror or error}") from None
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from runtime.config import ConfigError
 from runtime.http import ServerCertificate, StartFailed, serve_asgi
-from runtime.listening import ListenFailed, PortInUse
+from runtime.listening import ListenFailed, PortInUse, bind
 from tests.runtime.certificates import Authority
 
 LOOPBACK = "127.0.0.1"
@@ -142,3 +142,12 @@ async def test_a_certificate_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ListenFailed, match=r"api\.port: the certificate or its key cannot be used"):
         async with serve_asgi(APP, LOOPBACK, 0, field="api.port", certificate=certificate):
             raise AssertionError("not reached")
+
+
+async def test_what_it_accepts_sends_at_once() -> None:
+    with bind("127.0.0.1", 0, "http.port") as listening:
+        listening.setblocking(False)
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = await asyncio.get_running_loop().sock_accept(listening)
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
