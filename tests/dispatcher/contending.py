@@ -73,9 +73,13 @@ class Writer:
                 raise
             outcome = "refused"
         except OperationalError as error:
-            if "deadlock detected" not in str(error.orig):
+            text = str(error.orig)
+            if "deadlock detected" in text:
+                outcome = "deadlocked"
+            elif "database is locked" in text:  # its turn did not come within ten seconds: the API says 503
+                outcome = "waited too long"
+            else:
                 raise
-            outcome = "deadlocked"
         self.outcomes[outcome] += 1
 
     @contextmanager
