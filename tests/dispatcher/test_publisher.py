@@ -190,8 +190,7 @@ async def test_what_the_broker_does_not_confirm_is_tried_again_unless_something_
     link.fails = PublishUnconfirmed("no answer")
     post.send(reply(1))
     post.send(reply(1, OTHER_CABINET))
-    await eventually(lambda: post.failed == 2)
-    assert post.waiting == 2
+    await eventually(lambda: (post.failed, post.waiting) == (2, 2))
     link.fails = None
     clock.pass_s(RETRY_US / 1e6)
     post.send(reply(2))
