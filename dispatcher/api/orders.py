@@ -34,7 +34,7 @@ from dispatcher.store.bookings import Booking, BookingFilter, bookings_page, his
 from dispatcher.store.custody import Holder, custody_of, hand_on, holder_at
 from dispatcher.store.grant_status import grant_statuses
 from dispatcher.store.members import people
-from dispatcher.store.order_desk import OrderChange, OrderDesk, WantedOrder, locked_order, order_by_id
+from dispatcher.store.order_desk import OrderChange, OrderDesk, WantedOrder, order_by_id
 from dispatcher.store.paging import Page
 
 router = resource("orders", read=Scope.FLEET_READ, write=Scope.FLEET_WRITE)
@@ -155,7 +155,7 @@ async def declare_custody(writer: Write, order_id: Id, wanted: NewCustody) -> Cu
         raise Refusal(ApiReason.INVALID_REQUEST, "to whom it was handed is not clear", [fault])
 
     def write(connection: Connection) -> CustodyList | Refused | None:
-        order = locked_order(connection, order_id)
+        order = order_by_id(connection, order_id, lock=True)
         if order is None:
             return None
         now_ms = writer.context.clock.now_ms()
@@ -202,7 +202,7 @@ async def _write_one(
     writer: Writer, order_id: str, work: Callable[[OrderDesk, Booking], Booking | Declined]
 ) -> OrderOut:
     def one(desk: OrderDesk) -> Booking | Declined | None:
-        order = writer.expected(locked_order(desk.connection, order_id))
+        order = writer.expected(order_by_id(desk.connection, order_id, lock=True))
         return None if order is None else work(desk, order)
 
     return await _write(writer, one, order_id)

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from dispatcher.core.availability import NotFree, VehicleView, by_fit, judge, latest_end_ms
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.rules import (
     BookingReason,
-    BookingTimes,
-    FleetRules,
     Refused,
     check_cancel,
     check_change,
@@ -35,35 +33,25 @@ from dispatcher.store.booking_requests import (
 )
 from dispatcher.store.bookings import (
     Booking,
-    add_history,
     booking_by_id,
     insert_booking,
     update_booking,
     write_drivers,
 )
 from dispatcher.store.desired import mark_dirty
-from dispatcher.store.ids import RandomBytes, new_id
+from dispatcher.store.desk import Desk, times_of
 from dispatcher.store.looking import with_next_free
 from dispatcher.store.members import people
 from dispatcher.store.pools import check_account
 from dispatcher.store.registry import station_exists
-from dispatcher.store.service import being_used
-from dispatcher.store.telling import tell_booking
 from dispatcher.store.unmet import count_unmet
 from dispatcher.store.usage import note_hit
 from dispatcher.store.vehicles import Vehicle, VehicleFilter, vehicle_by_id, vehicles_of, views
 
 
 @dataclass(frozen=True, slots=True)
-class BookingDesk:
-    """One caller's desk, at one instant, inside one transaction."""
-
-    connection: Connection
-    rules: FleetRules
-    now_ms: int
-    random_bytes: RandomBytes
-    author: str
-    """Who asks, for the history: the name of a token, never of a person."""
+class BookingDesk(Desk):
+    """Of members' bookings."""
 
     def create(self, wanted: WantedBooking) -> Booking | Declined:
         refused = (
@@ -161,13 +149,8 @@ class BookingDesk:
     def _check_people(
         self, owner_id: str, driver_ids: Sequence[str], organisation_id: str | None
     ) -> Refused | None:
-        found = people(self.connection, [owner_id, *driver_ids])
-        named = [("member_id", owner_id), *(("driver_ids", driver) for driver in driver_ids)]
-        for field, member_id in named:
-            if member_id not in found:
-                return Refused(BookingReason.UNKNOWN_MEMBER, field, member_id, "the id of a member")
-        drivers = tuple(found[driver_id] for driver_id in driver_ids)
-        return check_people(found[owner_id], drivers, organisation_id)
+        found = self.known_people("member_id", owner_id, driver_ids)
+        return found if isinstance(found, Refused) else check_people(*found, organisation_id)
 
     def _with_account(self, booking: Booking, wanted: WantedChange) -> Booking | Refused:
         """With other drivers, or a pool instead, and another cost centre. Who gives rights needs standing."""
@@ -193,13 +176,9 @@ class BookingDesk:
         return check_people(owner, (), booking.organisation_id)
 
     def check_slot(self, booking: Booking) -> Refused | None:
-        """Between the release of the slot and the fact of the take, the key may be in somebody's hand."""
         if booking.state is BookingState.ACTIVE:
             return None
-        if not self.connection.execute(select(being_used(booking.grant_id))).scalar_one():
-            return None
-        expected = "a booking whose slot does not stand open"
-        return Refused(BookingReason.SLOT_RELEASED, "state", booking.state, expected)
+        return self.check_slot_shut(booking, "a booking whose slot does not stand open")
 
     def _with_window(self, booking: Booking, window: Window) -> Booking:
         not_taken = booking.state is BookingState.BOOKED
@@ -230,30 +209,13 @@ class BookingDesk:
         return found
 
     def _new(self, wanted: WantedBooking, vehicle: Vehicle) -> Booking:
-        key = vehicle.key
-        assert key is not None, "a vehicle without a key in service is not bookable"
-        return Booking(
-            id=new_id(self.random_bytes),
-            grant_id=new_id(self.random_bytes),
+        return self.begun(
+            vehicle,
+            wanted.window,
+            take_by_ms(self.rules, wanted.window),
             member_id=wanted.member_id,
             organisation_id=wanted.organisation_id,
-            vehicle_id=vehicle.id,
             category=wanted.category,
-            station_id=vehicle.home_station_id,
-            cabinet_id=key.home_cabinet_id,
-            key_id=key.key_id,
-            start_ms=wanted.window.start_ms,
-            end_ms=wanted.window.end_ms,
-            original_start_ms=wanted.window.start_ms,
-            take_by_ms=take_by_ms(self.rules, wanted.window),
-            state=BookingState.BOOKED,
-            taken_ms=None,
-            returned_ms=None,
-            hold_until_ms=None,
-            ended_ms=None,
-            created_ms=self.now_ms,
-            changed_ms=self.now_ms,
-            version=1,
             cost_centre_id=wanted.cost_centre_id,
             pool_id=wanted.pool_id,
             driver_ids=tuple(sorted(wanted.driver_ids)),
@@ -319,11 +281,6 @@ class BookingDesk:
     def alternatives(self, asked: Asked, tried: Sequence[Vehicle]) -> tuple[Alternative, ...]:
         return find_alternatives(self.connection, self.rules, asked, tried, self.now_ms)
 
-    def written(self, before: BookingState | None, booking: Booking, what: str, detail: dict[str, Any]) -> None:
-        add_history(self.connection, booking.id, self.now_ms, what, self.author, detail)
-        tell_booking(self.connection, before, booking, what)
-        mark_dirty(self.connection, booking.cabinet_id)
-
 
 def locked(connection: Connection, booking_id: str) -> Booking | None:
     """The booking to change or cancel, for this transaction alone. A service order is none: `order_desk`."""
@@ -342,10 +299,6 @@ def bound_to(booking: Booking, vehicle: Vehicle) -> Booking:
         cabinet_id=key.home_cabinet_id,
         key_id=key.key_id,
     )
-
-
-def times_of(booking: Booking) -> BookingTimes:
-    return BookingTimes(booking.state, booking.window, booking.take_by_ms, booking.has_origin)
 
 
 def summary_of(booking: Booking) -> dict[str, Any]:

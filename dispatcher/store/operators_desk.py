@@ -15,11 +15,12 @@ from dispatcher.core.rules import (
     replaced_take_by_ms,
 )
 from dispatcher.store.alternatives import Asked, silent_towards
-from dispatcher.store.booking_desk import BookingDesk, bound_to, summary_of, times_of
+from dispatcher.store.booking_desk import BookingDesk, bound_to, summary_of
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.booking_requests import Declined, WantedReplacement, refusal
 from dispatcher.store.bookings import Booking, booking_by_id, update_booking
 from dispatcher.store.desired import mark_dirty
+from dispatcher.store.desk import times_of
 from dispatcher.store.handovers import RentalEnd, end_rental_of_booking
 from dispatcher.store.ids import new_id
 from dispatcher.store.keys import set_key, settle_key

@@ -1,23 +1,18 @@
 """Gives, changes, cancels and completes service orders: bookings with a purpose, in one transaction each."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from dispatcher.core.availability import judge
 from dispatcher.core.booking_states import BookingEvent, BookingState, TransitionRefused, advance
 from dispatcher.core.orders import SWAP_HOLD, Purpose, check_order_change, check_order_people, check_order_window
-from dispatcher.core.rules import BookingReason, BookingTimes, FleetRules, Refused
+from dispatcher.core.rules import BookingReason, Refused
 from dispatcher.core.windows import Window, utc_text
 from dispatcher.store.booking_requests import Declined, unknown_vehicle
-from dispatcher.store.bookings import Booking, add_history, booking_by_id, insert_booking, update_booking
-from dispatcher.store.desired import mark_dirty
-from dispatcher.store.ids import RandomBytes, new_id
-from dispatcher.store.members import people
-from dispatcher.store.service import being_used
-from dispatcher.store.telling import tell_booking
+from dispatcher.store.bookings import Booking, booking_by_id, insert_booking, update_booking
+from dispatcher.store.desk import Desk, times_of
 from dispatcher.store.vehicles import Vehicle, vehicle_by_id, views
 
 
@@ -44,15 +39,8 @@ class OrderChange:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderDesk:
-    """One caller's desk, at one instant, inside one transaction."""
-
-    connection: Connection
-    rules: FleetRules
-    now_ms: int
-    random_bytes: RandomBytes
-    author: str
-    """Who asks, for the history: the name of a token, never of a person."""
+class OrderDesk(Desk):
+    """Of service orders."""
 
     def create(self, wanted: WantedOrder) -> Booking | Declined:
         """An order may hold a vehicle that is blocked or not in service, and one whose key is not there now."""
@@ -69,7 +57,7 @@ class OrderDesk:
         if not insert_booking(self.connection, order):
             return self._not_free(order, vehicle)
         note = {} if wanted.note is None else {"note": wanted.note}
-        self._written(None, order, "created", {**_summary(order), **note})
+        self.written(None, order, "created", {**_summary(order), **note})
         return order
 
     def change(self, order: Booking, wanted: OrderChange) -> Booking | Declined:
@@ -78,7 +66,7 @@ class OrderDesk:
             order.start_ms if wanted.start_ms is None else wanted.start_ms,
             order.end_ms if wanted.end_ms is None else wanted.end_ms,
         )
-        refused = check_order_change(self.rules, _times(order), window, self.now_ms) or self._check_slot(order)
+        refused = check_order_change(self.rules, times_of(order), window, self.now_ms) or self._check_slot(order)
         if refused is not None:
             return Declined(refused)
         changed = replace(
@@ -97,7 +85,7 @@ class OrderDesk:
             assert vehicle is not None, "orders refer to vehicles that exist"
             return self._not_free(changed, vehicle)
         changed = replace(changed, version=changed.version + 1)
-        self._written(order.state, changed, "changed", {"before": _summary(order), "after": _summary(changed)})
+        self.written(order.state, changed, "changed", {"before": _summary(order), "after": _summary(changed)})
         return changed
 
     def cancel(self, order: Booking, reason: str) -> Booking | Declined:
@@ -121,50 +109,24 @@ class OrderDesk:
         done = update_booking(self.connection, ended)
         assert done, "an order that is over overlaps nothing"
         ended = replace(ended, version=ended.version + 1)
-        self._written(order.state, ended, what, {"reason": reason})
+        self.written(order.state, ended, what, {"reason": reason})
         return ended
 
     def _check_people(self, wanted: WantedOrder) -> Refused | None:
-        found = people(self.connection, [wanted.holder_id, *wanted.driver_ids])
-        named = [("holder_id", wanted.holder_id), *(("driver_ids", driver) for driver in wanted.driver_ids)]
-        for field, member_id in named:
-            if member_id not in found:
-                return Refused(BookingReason.UNKNOWN_MEMBER, field, member_id, "the id of a member")
-        others = tuple(found[driver_id] for driver_id in wanted.driver_ids)
-        return check_order_people(found[wanted.holder_id], others)
+        found = self.known_people("holder_id", wanted.holder_id, wanted.driver_ids)
+        return found if isinstance(found, Refused) else check_order_people(*found)
 
     def _check_slot(self, order: Booking) -> Refused | None:
-        """Between the release of the slot and the fact of the take, the key may be in somebody's hand."""
-        if not self.connection.execute(select(being_used(order.grant_id))).scalar_one():
-            return None
-        expected = "an order whose slot does not stand open"
-        return Refused(BookingReason.SLOT_RELEASED, "state", order.state, expected)
+        return self.check_slot_shut(order, "an order whose slot does not stand open")
 
     def _new(self, wanted: WantedOrder, vehicle: Vehicle) -> Booking:
-        key = vehicle.key
-        assert key is not None, "the caller looked"
-        return Booking(
-            id=new_id(self.random_bytes),
-            grant_id=new_id(self.random_bytes),
+        return self.begun(
+            vehicle,
+            wanted.window,
+            wanted.window.end_ms,
             member_id=wanted.holder_id,
             organisation_id=None,
-            vehicle_id=vehicle.id,
             category=None,
-            station_id=vehicle.home_station_id,
-            cabinet_id=key.home_cabinet_id,
-            key_id=key.key_id,
-            start_ms=wanted.window.start_ms,
-            end_ms=wanted.window.end_ms,
-            original_start_ms=wanted.window.start_ms,
-            take_by_ms=wanted.window.end_ms,
-            state=BookingState.BOOKED,
-            taken_ms=None,
-            returned_ms=None,
-            hold_until_ms=None,
-            ended_ms=None,
-            created_ms=self.now_ms,
-            changed_ms=self.now_ms,
-            version=1,
             purpose=wanted.purpose,
             driver_ids=tuple(sorted(wanted.driver_ids)),
         )
@@ -177,25 +139,11 @@ class OrderDesk:
         verdict = judge(self.rules, view, wanted.window, self.now_ms)
         return Declined(why, (verdict,) if verdict else ())
 
-    def _written(self, before: BookingState | None, order: Booking, what: str, detail: Mapping[str, Any]) -> None:
-        add_history(self.connection, order.id, self.now_ms, what, self.author, detail)
-        tell_booking(self.connection, before, order, what)
-        mark_dirty(self.connection, order.cabinet_id)
 
-
-def locked_order(connection: Connection, order_id: str) -> Booking | None:
-    """The order to change, for this transaction alone. A member's booking is none."""
-    found = booking_by_id(connection, order_id, lock=True)
+def order_by_id(connection: Connection, order_id: str, *, lock: bool = False) -> Booking | None:
+    """An order; a member's booking is none. `lock`: nobody else changes it before the end of this transaction."""
+    found = booking_by_id(connection, order_id, lock=lock)
     return found if found is not None and found.purpose not in {None, SWAP_HOLD} else None
-
-
-def order_by_id(connection: Connection, order_id: str) -> Booking | None:
-    found = booking_by_id(connection, order_id)
-    return found if found is not None and found.purpose not in {None, SWAP_HOLD} else None
-
-
-def _times(order: Booking) -> BookingTimes:
-    return BookingTimes(order.state, order.window, order.take_by_ms, order.has_origin)
 
 
 def _summary(order: Booking) -> dict[str, Any]:
