@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 
 from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, Text, insert
 
@@ -65,7 +66,7 @@ class Bare:
                 self._arrived.clear()
                 while self._waiting:
                     group = [self._waiting.popleft() for _ in range(min(len(self._waiting), PER_COMMIT_MAX))]
-                    await self._executor.run(lambda group=group: self._commit(group))  # type: ignore[misc]
+                    await self._executor.run(partial(self._commit, group))
                     await self._acknowledge(group[-1])
 
     def _commit(self, group: Sequence[FactBatch]) -> None:

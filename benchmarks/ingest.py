@@ -23,12 +23,14 @@ from contract.facts import AccessGranted, DoorClosed, DoorOpened, Identity, KeyR
 from contract.topics import FACTS
 from dispatcher.store.bookings import insert_booking
 from dispatcher.store.database import Database
+from dispatcher.store.migrate import migrate
+from dispatcher.store.vouching import vouch
 from runtime.executor import InlineExecutor
 from runtime.link import Publication
 from simulator.postgres import cluster
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import NAMESPACE, box_signer
-from tests.dispatcher.small_fleet import CABINET, ORIGIN, booking, new_database
+from tests.dispatcher.small_fleet import CABINET, ORIGIN, booking, fill, new_database
 from tests.runtime.waiting import eventually
 from tests.wire.brokers import Mosquitto, mosquitto
 from tests.wire.dispatcher_bench import Program, WireBox
@@ -39,6 +41,7 @@ SHARE = 0.3
 FACTS_A_BATCH = 4
 LONGEST_S = 240.0
 DAY_MS = 86_400_000
+PREFIX = "carshare-ingest-"
 
 
 def handovers(rounds: int) -> FakeBox:
@@ -123,7 +126,8 @@ def databases(kind: str, folder: Path) -> Iterator[tuple[str, str]]:
 
 @asynccontextmanager
 async def fresh_broker() -> AsyncIterator[tuple[Mosquitto, Path]]:
-    with tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name:
+    """A broker that keeps nothing of another run, and a folder beside its own."""
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
         (folder / "broker").mkdir()
         async with mosquitto(folder / "broker") as broker:
@@ -132,7 +136,7 @@ async def fresh_broker() -> AsyncIterator[tuple[Mosquitto, Path]]:
 
 async def measure(kind: str, rounds: int) -> Row:
     with (
-        tempfile.TemporaryDirectory(prefix="carshare-ingest-") as name,
+        tempfile.TemporaryDirectory(prefix=PREFIX) as name,
         databases(kind, Path(name)) as (ours, bare),
     ):
         box = handovers(rounds)
@@ -149,14 +153,9 @@ def _prepare(kind: str, url: str, now_ms: int) -> None:
     if kind == "sqlite":
         database = new_database(url)
     else:
-        from dispatcher.store.migrate import migrate  # noqa: PLC0415
-        from tests.dispatcher.small_fleet import fill  # noqa: PLC0415
-
         migrate(url)
         database = Database(url, InlineExecutor(), origin=ORIGIN)
         database.write_now(fill)
-    from dispatcher.store.vouching import vouch  # noqa: PLC0415
-
     database.write_now(vouch)
     book_now(database, now_ms)
     database.close()

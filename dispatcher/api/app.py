@@ -124,16 +124,15 @@ class Endpoints:
 
 
 class Application:
-    """The endpoints behind their gate, with what they work with."""
+    """What the endpoints work with, and the gate before them: there is no way in beside it."""
 
-    def __init__(self, endpoints: Endpoints, context: ApiContext) -> None:
+    def __init__(self, context: ApiContext, gate: AsgiApp) -> None:
         self.context = context
-        self.endpoints = endpoints
-        self.gate: AsgiApp = endpoints.app
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})["context"] = self.context
-        await self.gate(scope, receive, send)
+        await self._gate(scope, receive, send)
 
 
 def make_endpoints() -> FastAPI:
@@ -178,15 +177,14 @@ def create_app(
         monitored: registry and checks behind /metrics, /healthz and /readyz.
         endpoints: others than this program's.
     """
-    application = Application(endpoints or the_endpoints(), context)
+    endpoints = endpoints or the_endpoints()
     gate = Gate(
-        application.endpoints.app,
-        routes=application.endpoints.routes,
+        endpoints.app,
+        routes=endpoints.routes,
         tokens=tokens,
         clocks=(context.clock, context.line_clock),
         limits=limits or Limits(),
         counters=context.counters,
         health=HealthApp(monitored),
     )
-    application.gate = ServerErrorMiddleware(gate, handler=on_mistake)  # the gate's own
-    return application
+    return Application(context, ServerErrorMiddleware(gate, handler=on_mistake))  # the gate's own mistakes

@@ -23,7 +23,7 @@ from dispatcher.core.grants import (
 )
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.isolation import isolated, set_apart
-from dispatcher.store.later import mind_of
+from dispatcher.store.later import remembered
 from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.spread import spread_computed
@@ -127,11 +127,9 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
         "dirty": True,
         "grants_left_out": 0,
     }
-    mind = mind_of(connection)
-    if mind is None or not mind.remembered.get((_MARKED, cabinet_id)):
+    if not remembered(connection).get((_MARKED, cabinet_id)):
         upsert(connection, desired_states, row, update=("dirty",))
-    if mind is not None:
-        mind.remembered[_MARKED, cabinet_id] = True
+        remembered(connection)[_MARKED, cabinet_id] = True
     connection.info[_MARKED] = True
 
 
@@ -224,9 +222,7 @@ def _due(connection: Connection, stale_ms: int, limit: int) -> Sequence[Row[Any]
 
 
 def _computed(connection: Connection, cabinet_id: str, now_ms: int, *, refused: str | None, **values: Any) -> None:
-    mind = mind_of(connection)
-    if mind is not None:
-        mind.remembered.pop((_MARKED, cabinet_id), None)
+    remembered(connection).pop((_MARKED, cabinet_id), None)
     done = {"computed_ms": now_ms, "dirty": False, "refused": refused}
     connection.execute(_THIS, {"cabinet": cabinet_id, **done, **values})
 

@@ -9,7 +9,7 @@ from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.incidents import open_incident
-from dispatcher.store.keys import key_state, vehicle_of_key
+from dispatcher.store.keys import fob_of, key_state
 
 TAKING = frozenset({Purpose.TAKE, Purpose.RETAKE})
 
@@ -44,13 +44,14 @@ def _nothing_brought(at: Applying, slot: int, key_id: str) -> None:
     if known is None or known.state != "taken":  # it came into another slot
         return
     booking = booking_of_grant(at.connection, known.grant_id)
+    fob = fob_of(at.connection, key_id)
     discrepancy = Discrepancy(
         IncidentKind.KEY_PROBABLY_IN_CAR,
         key_id,
         expected=f"the key in slot {slot}, which was opened for its return",
         seen="the slot was shut again, and is empty",
         cabinet_id=at.cabinet_id,
-        vehicle_id=vehicle_of_key(at.connection, key_id),
+        vehicle_id=fob.vehicle_id if fob is not None else None,
         booking_id=booking.id if booking is not None else None,
     )
     open_incident(at.connection, discrepancy, at.received_ms)

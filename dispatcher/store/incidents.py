@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Exists, Select, bindparam, exists, insert, se
 
 from dispatcher.core.incidents import KINDS, REOPENED_WITHIN_MS, Discrepancy, Found, IncidentKind
 from dispatcher.store.incident_history import Happened, note
-from dispatcher.store.later import mind_of
+from dispatcher.store.later import mind_of, remembered
 from dispatcher.store.origin import origin_of
 from dispatcher.store.schema import incidents
 
@@ -85,10 +85,10 @@ def settle(
 ) -> None:
     """Make the open incidents of `kinds` (and of one subject, where named) those that are `wanted`."""
     among: dict[str, Any] = {"kinds": sorted(kinds)}
-    remembered = _remembered(connection)
-    if remembered is not None:
+    all_open = _all_open(connection)
+    if all_open is not None:
         known = tuple(
-            row for row in remembered.values() if row.kind in kinds and (subject is None or row.subject == subject)
+            row for row in all_open.values() if row.kind in kinds and (subject is None or row.subject == subject)
         )
     elif subject is None:
         known = _read(connection, _OPEN_OF_KINDS, among)
@@ -162,9 +162,9 @@ def close_incident(connection: Connection, kind: IncidentKind, subject: str, now
 
 def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str, now_ms: int) -> None:
     """Close all of a kind that a cabinet has open."""
-    remembered = _remembered(connection)
-    if remembered is not None:
-        for row in [row for row in remembered.values() if (row.kind, row.cabinet_id) == (kind, cabinet_id)]:
+    all_open = _all_open(connection)
+    if all_open is not None:
+        for row in [row for row in all_open.values() if (row.kind, row.cabinet_id) == (kind, cabinet_id)]:
             _close(connection, row.id, now_ms)
         return
     these = {"kind": kind, "cabinet": cabinet_id}
@@ -174,9 +174,9 @@ def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str
 
 def open_subjects(connection: Connection, kind: IncidentKind, cabinet_id: str | None = None) -> frozenset[str]:
     """The subjects of a kind's open incidents, everywhere or of one cabinet."""
-    remembered = _remembered(connection)
-    if remembered is not None:
-        there = (row for row in remembered.values() if row.kind == kind)
+    all_open = _all_open(connection)
+    if all_open is not None:
+        there = (row for row in all_open.values() if row.kind == kind)
         return frozenset(row.subject for row in there if cabinet_id is None or row.cabinet_id == cabinet_id)
     statement = _OPEN_SUBJECTS if cabinet_id is None else _OPEN_SUBJECTS_THERE
     return frozenset(connection.execute(statement, {"kind": kind, "cabinet": cabinet_id}).scalars())
@@ -201,14 +201,14 @@ def all_incidents(connection: Connection) -> tuple[Incident, ...]:
 
 
 def _open_row(connection: Connection, kind: IncidentKind, subject: str) -> OpenIncident | None:
-    known = _remembered(connection)
+    known = _all_open(connection)
     if known is not None:
         return known.get((kind, subject))
     row = connection.execute(_OPEN_ONE, {"kind": kind, "subject": subject}).first()
     return None if row is None else OpenIncident(*row)
 
 
-def _remembered(connection: Connection) -> dict[tuple[str, str], OpenIncident] | None:
+def _all_open(connection: Connection) -> dict[tuple[str, str], OpenIncident] | None:
     """All that are open, read once in a transaction; None: there are too many, or nobody remembers."""
     mind = mind_of(connection)
     if mind is None:
@@ -222,15 +222,13 @@ def _remembered(connection: Connection) -> dict[tuple[str, str], OpenIncident] |
 
 
 def _remember(connection: Connection, row: OpenIncident) -> None:
-    mind = mind_of(connection)
-    known = mind.remembered.get(_OPEN) if mind is not None else None
+    known = remembered(connection).get(_OPEN)
     if known is not None:
         known[row.kind, row.subject] = row
 
 
 def _forget(connection: Connection, incident_id: int) -> None:
-    mind = mind_of(connection)
-    known = (mind.remembered.get(_OPEN) if mind is not None else None) or {}
+    known = remembered(connection).get(_OPEN) or {}
     for identity in [identity for identity, row in known.items() if row.id == incident_id]:
         del known[identity]
 

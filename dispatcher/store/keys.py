@@ -57,10 +57,6 @@ def fob_of(connection: Connection, key_id: str | None) -> Fob | None:
     return Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
 
 
-def vehicle_of_key(connection: Connection, key_id: str | None) -> str | None:
-    return connection.execute(_VEHICLE, {"key": key_id}).scalar_one_or_none()
-
-
 def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
     """Open and close the incidents of one key, as it is after a fact."""
     for row in connection.execute(_ONE, {"key": key_id}):
@@ -80,7 +76,6 @@ def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenInci
 
 
 _STATE = select(key_states).where(key_states.c.key_id == bindparam("key"))
-_VEHICLE = select(keys.c.vehicle_id).where(keys.c.id == bindparam("key"))
 _FOB = (
     select(
         keys.c.vehicle_id,

@@ -59,6 +59,12 @@ def mind_of(connection: Connection) -> Mind | None:
     return connection.info.get(_MIND)
 
 
+def remembered(connection: Connection) -> dict[object, Any]:
+    """What a transaction remembers, to read and to add to; where nobody remembers, nothing that lasts."""
+    mind = mind_of(connection)
+    return mind.remembered if mind is not None else {}
+
+
 def write_later(connection: Connection, statement: Insert, row: Mapping[str, Any]) -> None:
     """Insert a row that nobody reads before the transaction is over. `statement` is one that a module made once."""
     mind = mind_of(connection)

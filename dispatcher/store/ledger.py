@@ -20,7 +20,7 @@ from sqlalchemy import (
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch, Reported
 from dispatcher.core.ingest import Cursor, NumberedFact, content, first_cursor
-from dispatcher.store.later import mind_of
+from dispatcher.store.later import remembered
 from dispatcher.store.schema import cursors, facts, meta
 from dispatcher.store.upsert import insert_absent
 
@@ -60,8 +60,7 @@ _LOCKED = _KNOWN.with_for_update()  # SQLite's one writer has its lock since BEG
 
 def lock_cursor(connection: Connection, batch: FactBatch) -> Cursor:
     """The cursor of a batch's epoch, locked for this transaction; made where the epoch is new."""
-    mind = mind_of(connection)
-    moved: Cursor | None = mind.remembered.get((_MOVED, batch.cabinet, batch.epoch)) if mind is not None else None
+    moved: Cursor | None = remembered(connection).get((_MOVED, batch.cabinet, batch.epoch))
     if moved is not None:
         return moved
     this = _this(batch)
@@ -220,9 +219,7 @@ def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, co
     to = {"to_seq": last.seq, "to_hash": last.hash, "until_ms": complete_ms}
     connection.execute(_MOVE, _this(batch) | to)
     moved = Cursor(batch.epoch, last.seq, last.hash)
-    mind = mind_of(connection)
-    if mind is not None:
-        mind.remembered[_MOVED, batch.cabinet, batch.epoch] = moved
+    remembered(connection)[_MOVED, batch.cabinet, batch.epoch] = moved
     return moved
 
 
