@@ -38,6 +38,10 @@ if [ "$wanted" = dev ]; then
         missing="$missing postgresql"
     command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
     command -v shellcheck >/dev/null 2>&1 || missing="$missing shellcheck"
+    command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+    [ -n "$(find /usr/share/fonts/truetype -name '*.ttf' 2>/dev/null | head -n 1)" ] || missing="$missing fonts-dejavu-core"
+    command -v prometheus >/dev/null 2>&1 && command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
+    command -v amtool >/dev/null 2>&1 || missing="$missing prometheus-alertmanager"
     # shellcheck disable=SC2086  # a list of package names
     [ -z "$missing" ] || install_packages $missing
 fi
