@@ -32,6 +32,7 @@ from dispatcher.api import (
     member_changes,
     members,
     municipalities,
+    municipality_changes,
     network,
     orders,
     organisation_changes,
@@ -62,6 +63,7 @@ from runtime.listening import AsgiApp, Receive, Scope, Send
 PARTS = (
     network,
     municipalities,
+    municipality_changes,
     stations,
     station_changes,
     cabinets,

@@ -1,4 +1,4 @@
-"""Cabinets and their slots: put in and out of service, kept spare."""
+"""Cabinets and their slots: added, put in and out of service, kept spare; the key of their box registered."""
 
 from typing import Annotated, Literal
 
@@ -6,15 +6,18 @@ from fastapi import Path
 from pydantic import Field
 from sqlalchemy import Connection
 
+from contract.values import CabinetId
+from contract.values import Slot as SlotCount
 from dispatcher.api.cabinets import CabinetDetailOut, show_cabinet
 from dispatcher.api.context import ApiContext, Context
-from dispatcher.api.network_writes import ChangeBody, Kind, Row, Why, different, written
+from dispatcher.api.network_writes import ChangeBody, Kind, New, Row, Why, different, written
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
 from dispatcher.api.writing import Write
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
+from dispatcher.importing.rows import PublicKey
 from dispatcher.store.changes import Author
 from dispatcher.store.fleet_desk import FleetDesk
 from dispatcher.store.registry import cabinet_fields
@@ -26,11 +29,31 @@ CABINET = Kind("cabinet", "cabinets", show_cabinet)
 SlotInPath = Annotated[int, Path(ge=1, le=128)]  # contract.values.Slot
 
 
+AlsoServes = Annotated[tuple[Id, ...], Field(max_length=20)]
+
+
+class NewCabinet(Body):
+    id: CabinetId
+    """As the configuration of its box says it, and the topics that it speaks under."""
+    station_id: Id
+    slots: SlotCount
+    """How many."""
+    also_serves: AlsoServes = ()
+    """Other stations whose keys may hang in it."""
+    public_key: PublicKey | None = None
+    """Of its box, as `station-agent signing-key` prints it. Absent: registered later, and nothing that the box says
+    is believed until then."""
+    life_cycle: New = LifeCycle.ORDERED
+    reason: Why | None = None
+
+
 class CabinetChange(ChangeBody):
     station_id: Id | None = None
     """Its main station. Not while somebody is to take a key there."""
-    also_serves: Annotated[tuple[Id, ...], Field(max_length=20)] | None = None
+    also_serves: AlsoServes | None = None
     """The other stations that it serves: all of them."""
+    public_key: PublicKey | None = None
+    """Of its box, as `station-agent signing-key` prints it; null: no box is believed any more. Within 15 s."""
     life_cycle: LifeCycle | None = None
 
 
@@ -51,10 +74,25 @@ class SlotUseList(Answer):
     """Those that are not in normal use."""
 
 
+@router.post("", status_code=201, responses=answers(400, 409, 413, 422))
+async def create_cabinet(writer: Write, wanted: NewCabinet) -> CabinetDetailOut:
+    """Add a cabinet. Keys live in it once they are given their slots: `POST /keys`."""
+    columns = wanted.model_dump(exclude={"reason", "also_serves"})
+
+    def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
+        desk = FleetDesk(connection, by, writer.context.random_bytes)
+        done = desk.add(Thing.CABINETS, columns)
+        if isinstance(done, NetworkRefused) or not wanted.also_serves:
+            return done
+        return desk.set_stations(wanted.id, wanted.also_serves)
+
+    return await written(writer, wanted.reason, work, CABINET)
+
+
 @router.patch("/{cabinet_id}", responses=answers(400, 404, 409, 413, 422))
 async def change_cabinet(writer: Write, cabinet_id: Id, change: CabinetChange) -> CabinetDetailOut:
-    """Put a cabinet in or out of service, or at another station."""
-    sent = different(change, frozenset(CabinetChange.model_fields))
+    """Put a cabinet in or out of service, or at another station; register the key of its box."""
+    sent = different(change, frozenset(CabinetChange.model_fields) - {"public_key"})
     also_serves = sent.pop("also_serves", None)
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:

@@ -17,6 +17,7 @@ from dispatcher.store.changes import changes_page
 router = resource("changes", read=Scope.AUDIT_READ)
 
 What = Literal[
+    "municipalities",
     "stations",
     "cabinets",
     "slots",

@@ -4,8 +4,9 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Query
+from sqlalchemy import Connection
 
-from dispatcher.api.context import Context
+from dispatcher.api.context import ApiContext, Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
@@ -35,7 +36,12 @@ async def list_municipalities(context: Context, query: Annotated[PageQuery, Quer
 
 @router.get("/{municipality_id}", responses=answers(404, 422))
 async def read_municipality(context: Context, municipality_id: Id) -> MunicipalityDetailOut:
-    found = await context.database.read(partial(municipality_by_id, municipality_id=municipality_id))
+    return await context.database.read(lambda connection: show_municipality(connection, context, municipality_id))
+
+
+def show_municipality(connection: Connection, _context: ApiContext, municipality_id: str) -> MunicipalityDetailOut:
+    """Raises `Refusal` where there is none."""
+    found = municipality_by_id(connection, municipality_id)
     if found is None:
         raise not_found("municipality", municipality_id)
     return _out(found)

@@ -106,7 +106,7 @@ def different(change: ChangeBody, required: frozenset[str]) -> Row:
 
 
 async def added(writer: Writer, reason: str | None, thing: Thing, kind: Kind[A], columns: Mapping[str, Any]) -> A:
-    """A new vehicle or key."""
+    """A new thing of the fleet."""
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
         return FleetDesk(connection, by, writer.context.random_bytes).add(thing, columns)

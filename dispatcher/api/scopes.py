@@ -38,7 +38,8 @@ MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.MEMBERS_READ: "see and search members, organisations, pools, and badges without their numbers",
         Scope.MEMBERS_WRITE: "add and change members, their standing, organisations, pools and badges",
         Scope.FLEET_READ: "see keys with their tags, service orders, blocks and life cycles",
-        Scope.FLEET_WRITE: "change vehicles, keys, tags, slots and stations; place service orders and blocks",
+        Scope.FLEET_WRITE: "add and change stations, cabinets, slots, vehicles, keys and tags; place service orders"
+        " and blocks",
         Scope.INCIDENTS_READ: "see incidents with their history",
         Scope.OPERATIONS: "release slots, make release codes, lock vehicles out, revoke badges everywhere,"
         " replace a booking's vehicle or end it by hand, and handle incidents",

@@ -40,10 +40,12 @@ class NetworkReason(StrEnum):
     SLOT_TAKEN = "slot_taken"  # another key lives there
     SLOT_NOT_IN_USE = "slot_not_in_use"  # spare, or out of use
     NO_SUCH_SLOT = "no_such_slot"
+    NO_SUCH_MUNICIPALITY = "no_such_municipality"
     NO_SUCH_STATION = "no_such_station"
     NO_SUCH_CABINET = "no_such_cabinet"
     NO_SUCH_VEHICLE = "no_such_vehicle"
     NO_SUCH_ORGANISATION = "no_such_organisation"
+    ID_IN_USE = "id_in_use"
     CREDENTIAL_IN_USE = "credential_in_use"
     BADGE_REVOKED = "badge_revoked"
     PIN_LENGTH = "pin_length"

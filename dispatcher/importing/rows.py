@@ -38,7 +38,13 @@ def _public_key(text: str) -> str:
 
 
 Credential = Annotated[str, PlainValidator(_credential)]
-PublicKey = Annotated[str, Field(min_length=43, max_length=43), AfterValidator(_public_key)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="degrees, WGS 84")]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="degrees, WGS 84")]
+PublicKey = Annotated[
+    str,
+    Field(min_length=43, max_length=43, json_schema_extra={"pattern": "^[A-Za-z0-9_-]{43}$"}),
+    AfterValidator(_public_key),
+]
 
 
 class Row(BaseModel):
@@ -76,8 +82,8 @@ class MunicipalityRow(Identified):
 class StationRow(Identified):
     name: Name
     municipality_id: Id
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    latitude: Latitude
+    longitude: Longitude
     public: bool = True
     """False: for one organisation, left out of the open data."""
     life_cycle: LifeCycle = "in_service"

@@ -1,4 +1,4 @@
-"""Changes vehicles, keys with their tags, slots, cabinets and stations: rules, origin, history, cabinets told.
+"""Adds and changes vehicles, keys with their tags, slots, cabinets, stations: rules, origin, history, boxes told.
 
 A move or a new life cycle is written and then looked at; what is in the way of it undoes the transaction.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select, update
 
 from dispatcher.core.life_cycles import LifeCycle, NetworkReason, NetworkRefused, Thing, hindrance, may_become
 from dispatcher.store.blocks import mark_cabinets_of
@@ -18,9 +18,19 @@ from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.network_rows import Row, add_row, change_row, check_ours, row_of
 from dispatcher.store.origin import origin_of, with_origin
 from dispatcher.store.registry import stations_served
-from dispatcher.store.schema import cabinet_stations, cabinets, key_tags, keys, slot_uses, stations, vehicles
+from dispatcher.store.schema import (
+    cabinet_stations,
+    cabinets,
+    key_tags,
+    keys,
+    municipalities,
+    slot_uses,
+    stations,
+    vehicles,
+)
 
 REFERENCES = {
+    "municipality_id": (municipalities, NetworkReason.NO_SUCH_MUNICIPALITY, "the id of a municipality"),
     "home_station_id": (stations, NetworkReason.NO_SUCH_STATION, "the id of a station"),
     "station_id": (stations, NetworkReason.NO_SUCH_STATION, "the id of a station"),
     "home_cabinet_id": (cabinets, NetworkReason.NO_SUCH_CABINET, "the id of a cabinet"),
@@ -52,11 +62,11 @@ class FleetDesk:
     random_bytes: RandomBytes
 
     def add(self, thing: Thing, columns: Mapping[str, Any]) -> Row | NetworkRefused:
-        """A new vehicle or key, ordered or in service."""
-        refused = self._dangling(columns)
+        """A new thing, ordered or in service; under an id of its own where `columns` name none."""
+        row = {"id": new_id(self.random_bytes), **columns}
+        refused = self._dangling(columns) or self._id_in_use(TABLES[thing], row["id"])
         if refused is not None:
             return refused
-        row = {"id": new_id(self.random_bytes), **columns}
         written = add_row(self.connection, self.by, TABLES[thing], row)
         refused = self._check(thing, row["id"], LifeCycle(columns["life_cycle"]))
         if refused is not None:
@@ -75,6 +85,9 @@ class FleetDesk:
             return refused
         now = LifeCycle(before["life_cycle"])
         wanted = LifeCycle(different.get("life_cycle", now))
+        if wanted is LifeCycle.RETIRED and different.get("public_key") is not None:
+            expected = "no key for a box whose cabinet is retired"
+            return NetworkRefused(NetworkReason.CABINET_RETIRED, "public_key", different["public_key"], expected)
         found = found_hindrances(self.connection, thing, row_id)
         moved = [name for name in MOVES.get(thing, ()) if different.get(name, before[name]) != before[name]]
         if moved and NetworkReason.HAS_BOOKINGS in found:
@@ -153,6 +166,22 @@ class FleetDesk:
             kept = ({"also_serves": list(before)}, {"also_serves": list(after)})
             keep_change(self.connection, self.by, "cabinets", cabinet_id, *kept)
         return {"id": cabinet_id}
+
+    def add_municipality(self, columns: Mapping[str, Any]) -> Row | NetworkRefused:
+        """Under an id of its own where `columns` name none."""
+        row = {"id": new_id(self.random_bytes), **columns}
+        refused = self._id_in_use(municipalities, row["id"])
+        return refused or add_row(self.connection, self.by, municipalities, row)
+
+    def change_municipality(self, municipality_id: str, different: Mapping[str, Any]) -> Row | None:
+        """None: there is no such municipality."""
+        before = row_of(self.connection, municipalities, municipality_id)
+        return before and change_row(self.connection, self.by, municipalities, before, different)
+
+    def _id_in_use(self, table: Table, row_id: str) -> NetworkRefused | None:
+        if row_of(self.connection, table, row_id) is None:
+            return None
+        return NetworkRefused(NetworkReason.ID_IN_USE, "id", row_id, f"an id that none of the {table.name} has")
 
     def _dangling(self, columns: Mapping[str, Any]) -> NetworkRefused | None:
         for name, (table, reason, expected) in REFERENCES.items():
