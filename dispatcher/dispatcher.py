@@ -41,6 +41,7 @@ from dispatcher.store.retention import rows_past
 from dispatcher.store.scope import Scope
 from dispatcher.store.timed import Awaited, run_timed
 from runtime.clocks import Clock, LineClock
+from runtime.histograms import Histogram
 from runtime.link import Link, LinkEnd, LinkOwner, Publication
 from runtime.rejects import Rejects
 from runtime.steps import Steps
@@ -51,6 +52,7 @@ NEWS_US = 5_000_000  # while facts come: what a fact itself shows is decided wit
 LOOK_US = 15_000_000  # keys and figures: Prometheus' own usual scrape interval
 COUNT_US = 600_000_000  # rows past their limit: the job has hours, and counting reads large tables
 NEVER_MS = 1 << 62
+REVOCATION_BOUNDS_S = (1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)  # a box on a good line: under 5
 CHECK_US = 600_000_000  # a pass over everything: a picture that a mistake of ours left wrong is right again by then
 QUIET_US = 30_000_000  # while nothing comes and nothing is due: a tenth of the shortest silence that is an incident
 
@@ -110,6 +112,8 @@ class Dispatcher:
         self._touched: frozenset[str] | None = None
         """Cabinets that told something since the last tick; None: look at everything."""
         self._checked_us = 0
+        self.revocation = Histogram(REVOCATION_BOUNDS_S)
+        """From a badge's revocation until the last box had it."""
         self.reconciler_differences = 0
         """Incidents that a pass over everything found wrong."""
         self._timing = around.steps.step("timed work", self._keep_time)
@@ -154,6 +158,11 @@ class Dispatcher:
         around = self._around
         clocks = (around.clock, around.line_clock)
         return EventSender(around.database, post, self._setup.events, clocks, around.random_bytes, around.steps)
+
+    @property
+    def now_ms(self) -> int:
+        """By the wall clock."""
+        return self._around.clock.now_ms()
 
     @property
     def digest_secret(self) -> bytes:
@@ -237,6 +246,8 @@ class Dispatcher:
         try:
             done = await self.database.write(work)
             self.reconciler_differences += done.awaited.differences
+            for took_ms in done.awaited.spread_ms:
+                self.revocation.observe(took_ms / 1000)
             if touched is None or scope.is_checked:
                 self._checked_us = now_us
             await self._requests.ask(done.awaited.by_decisions, done.awaited.offline)
@@ -286,7 +297,7 @@ def _timed(connection: Connection, rules: FleetRules, hearing: Hearing, now_ms: 
 
 
 def _look(connection: Connection, now_ms: int) -> tuple[dict[str, str], Figures, EventFigures]:
-    return registered_keys(connection), figures(connection, now_ms), event_figures(connection, now_ms)
+    return registered_keys(connection), figures(connection), event_figures(connection, now_ms)
 
 
 async def open_dispatcher(setup: Setup, around: Surroundings) -> Dispatcher:

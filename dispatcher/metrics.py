@@ -1,26 +1,30 @@
 """The dispatcher's metrics and health: read from its parts at scrape time, so that no core knows of Prometheus."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import get_args
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from contract.envelope import EnvelopeFault
 from contract.messages import CommandReply, FactBatch, Presence, Reported, TimeRequest
+from dispatcher import series
 from dispatcher.api.counters import ApiCounters
+from dispatcher.api.problems import PROBLEMS
+from dispatcher.cabinet_metrics import age_s, cabinet_families
 from dispatcher.core.deliveries import Outcome
-from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.incidents import IncidentKind, Severity
 from dispatcher.core.ingest import FactOutcome
 from dispatcher.dispatcher import VERSION, Dispatcher
 from dispatcher.duty import OnDuty
+from dispatcher.store.limits import LIMITS
 from dispatcher.store.schema import BOOKING_STATES, WEBHOOK_STATES
 from runtime.health import Check, Monitored
 from runtime.link import LinkEnd, LinkState
 
-_Word = TypeVar("_Word", bound=str)
-
+SEVERITIES: tuple[str, ...] = get_args(Severity)
 STANDING_BY = Check("active", False, "standing by: another dispatcher is active")
 KINDS_HEARD = tuple(
     str(kind.model_fields["kind"].default) for kind in (Presence, Reported, FactBatch, TimeRequest, CommandReply)
@@ -64,115 +68,78 @@ class DispatcherCollector(Collector):
         self._is_active = is_active
 
     def collect(self) -> Iterable[Metric]:
-        yield _gauge("info", "The running dispatcher", 1, version=VERSION)
-        yield _gauge("active", "1 where it is the active one, 0 while it stands by", self._is_active())
+        yield series.INFO.by({VERSION: 1})
+        yield series.ACTIVE.of(self._is_active())
+        yield series.CHECK_OK.by({check.name: check.ok for check in readiness(self._dispatcher)})
         yield from self._intake()
         yield from self._link()
-        yield from self._figures()
+        yield from self._work()
+        yield from self._network()
+        yield from cabinet_families(self._dispatcher)
         yield from self._events()
         yield from self._requests()
 
     def _intake(self) -> Iterable[Metric]:
-        intake = self._dispatcher.intake
-        outcomes = {outcome: intake.outcomes[outcome] for outcome in FactOutcome}
-        yield _counters("ingest_facts", "Facts received, by what became of them", "outcome", outcomes)
-        yield _gauge("ingest_waiting_messages", "Messages that wait for a commit", len(intake))
-        yield _counter("ingest_failed_messages", "Messages that the store could not take", intake.failed)
-        counts = self._dispatcher.rejects.counts
-        faults = {fault: counts[fault] for fault in EnvelopeFault}
-        yield _counters("messages_rejected", "Messages not accepted, by fault", "fault", faults)
-        kinds = {kind: self._dispatcher.receiver.accepted[kind] for kind in KINDS_HEARD}
-        yield _counters("messages_accepted", "Messages verified, by kind", "kind", kinds)
-        yield _counter("timed_work_failures", "Rounds of timed work that failed", self._dispatcher.ticks_failed)
-        differ = "Incidents that a pass of the reconciler over everything found wrong"
-        yield _counter("reconciler_differences", differ, self._dispatcher.reconciler_differences)
-        rounds = "Rounds of the publisher that a mistake of ours ended"
-        yield _counter("publisher_failures", rounds, self._dispatcher.publisher.failed)
-        orders = "Rounds of sending operators' commands that a mistake of ours ended"
-        yield _counter("orders_failures", orders, self._dispatcher.orders.failed)
+        intake, counts = self._dispatcher.intake, self._dispatcher.rejects.counts
+        accepted = self._dispatcher.receiver.accepted
+        yield series.INGEST_FACTS.by({outcome: intake.outcomes[outcome] for outcome in FactOutcome})
+        yield series.INGEST_DELAY.spread(intake.delay)
+        yield series.INGEST_WAITING.of(len(intake))
+        yield series.INGEST_FAILED.of(intake.failed)
+        yield series.MESSAGES_REJECTED.by({fault: counts[fault] for fault in EnvelopeFault})
+        yield series.MESSAGES_ACCEPTED.by({kind: accepted[kind] for kind in KINDS_HEARD})
 
     def _link(self) -> Iterable[Metric]:
         link = self._dispatcher.link
-        ends = {end: link.statistics.ends[end] for end in LinkEnd}
-        yield _gauge("link_up", "1 while connected to the broker", link.connected)
-        yield _counter("link_connects", "Connections made", link.statistics.connects)
-        yield _counters("link_ends", "Connections and attempts that ended", "why", ends)
-        yield _counter("link_published", "Messages confirmed by the broker", link.statistics.published)
-        failed = self._dispatcher.courier.failed
-        yield _counter("publish_failures", "Messages that the broker refused or did not confirm", failed)
+        yield series.LINK_UP.of(link.connected)
+        yield series.LINK_CONNECTS.of(link.statistics.connects)
+        yield series.LINK_ENDS.by({end: link.statistics.ends[end] for end in LinkEnd})
+        yield series.LINK_PUBLISHED.of(link.statistics.published)
 
-    def _figures(self) -> Iterable[Metric]:
-        figures = self._dispatcher.figures
-        incidents = {kind: figures.open_incidents.get(kind, 0) for kind in IncidentKind}
-        yield _gauges("open_incidents", "Incidents that are open, by kind", "kind", incidents)
-        states = {state: figures.bookings.get(state, 0) for state in BOOKING_STATES}
-        yield _gauges("bookings", "Bookings, by state", "state", states)
-        yield _gauge("cabinets", "Cabinets in service", figures.cabinets)
-        yield _gauge("cabinets_online", "Cabinets in service whose presence says online", figures.cabinets_online)
-        outdated = "Cabinets that hold an older desired state than ours"
-        yield _gauge("desired_outdated_cabinets", outdated, figures.desired_outdated)
-        lag = "Age of the oldest desired state that its cabinet does not hold yet"
-        yield _gauge("desired_lag_seconds", lag, figures.desired_lag_s)
-        refused = "Cabinets whose desired state could not be made"
-        yield _gauge("desired_refused_cabinets", refused, figures.desired_refused)
-        left_out = "Grants that did not fit the size of a desired state"
-        yield _gauge("desired_grants_left_out", left_out, figures.grants_left_out)
-        yield from self._retention()
+    def _work(self) -> Iterable[Metric]:
+        here = self._dispatcher
+        yield series.PUBLISH_FAILURES.of(here.courier.failed)
+        yield series.PUBLISHER_FAILURES.of(here.publisher.failed)
+        yield series.ORDERS_FAILURES.of(here.orders.failed)
+        yield series.TIMED_WORK_FAILURES.of(here.ticks_failed)
+        yield series.RECONCILER_DIFFERENCES.of(here.reconciler_differences)
+        yield series.ROWS_PAST_LIMIT.by({one.name: here.rows_past.get(one.name, 0) for one in LIMITS})
+        yield series.RETENTION_ROWS.of(here.housekeeping.rows_done)
+        yield series.RETENTION_FAILURES.of(here.housekeeping.failed)
 
-    def _retention(self) -> Iterable[Metric]:
-        housekeeping = self._dispatcher.housekeeping
-        past = "Rows that are past their limit for longer than the job may need: must be 0"
-        yield _gauges("rows_past_limit", past, "limit", self._dispatcher.rows_past)
-        yield _counter("retention_rows", "Rows that were forgotten past their limit", housekeeping.rows_done)
-        yield _counter("retention_failures", "Rounds of forgetting that failed", housekeeping.failed)
+    def _network(self) -> Iterable[Metric]:
+        figures, now_ms = self._dispatcher.figures, self._dispatcher.now_ms
+        open_now = {severity: figures.unacknowledged.get(severity) for severity in SEVERITIES}
+        yield series.OPEN_INCIDENTS.by({kind: figures.open_incidents.get(kind, 0) for kind in IncidentKind})
+        yield series.UNACKNOWLEDGED.by({key: found.count if found else 0 for key, found in open_now.items()})
+        yield series.UNACKNOWLEDGED_OLDEST.by(
+            {key: age_s(now_ms, found.oldest_ms if found else None) for key, found in open_now.items()}
+        )
+        yield series.BOOKINGS.by({state: figures.bookings.get(state, 0) for state in BOOKING_STATES})
+        yield series.CABINETS.of(len(figures.cabinets))
+        yield series.CABINETS_ONLINE.of(sum(one.online for one in figures.cabinets))
+        yield series.DESIRED_OUTDATED.of(len(figures.outdated))
+        yield series.DESIRED_LAG.of(age_s(now_ms, min(figures.outdated, default=None)))
+        yield series.DESIRED_REFUSED.of(sum(one.desired_refused for one in figures.cabinets))
+        yield series.GRANTS_LEFT_OUT.of(sum(one.grants_left_out for one in figures.cabinets))
+        yield series.REVOCATIONS_PENDING.of(figures.revocations_pending)
+        yield series.REVOCATION_OLDEST.of(age_s(now_ms, figures.revoked_since_ms))
+        yield series.REVOCATION.spread(self._dispatcher.revocation)
 
     def _events(self) -> Iterable[Metric]:
         sender, found = self._dispatcher.sender, self._dispatcher.event_figures
-        lag = "Since when the oldest event waits that an active webhook has not got"
-        yield _gauge("events_lag_seconds", lag, found.lag_s)
-        yield _gauge("events_waiting", "Deliveries that wait, paused webhooks' too", found.waiting)
-        yield _gauge("events_dead_letters", "Deliveries that nobody tries any more", found.dead)
-        states = {state: found.webhooks.get(state, 0) for state in WEBHOOK_STATES}
-        yield _gauges("webhooks", "Webhooks, by state", "state", states)
-        if sender is not None:
-            outcomes = {outcome: sender.outcomes[outcome] for outcome in Outcome}
-            yield _counters("events_attempts", "Attempts to deliver, by outcome", "outcome", outcomes)
-            rounds = "Rounds of sending events that a mistake of ours ended"
-            yield _counter("events_failures", rounds, sender.failed)
+        yield series.EVENTS_LAG.of(found.lag_s)
+        yield series.EVENTS_WAITING.of(found.waiting)
+        yield series.EVENTS_DEAD.of(found.dead)
+        yield series.WEBHOOKS.by({state: found.webhooks.get(state, 0) for state in WEBHOOK_STATES})
+        outcomes = Counter[Outcome]() if sender is None else sender.outcomes
+        yield series.EVENTS_ATTEMPTS.by({outcome: outcomes[outcome] for outcome in Outcome})
+        yield series.EVENTS_FAILURES.of(0 if sender is None else sender.failed)
 
     def _requests(self) -> Iterable[Metric]:
-        requests = CounterMetricFamily(
-            "dispatcher_api_requests", "Requests to the API", labels=["method", "route", "status"]
-        )
-        for (method, route, status), count in self._api.requests.items():
-            requests.add_metric([method, route, str(status)], count)
-        yield requests
-        replays = "Answers told again under an Idempotency-Key, with nothing done"
-        yield _counter("api_replays", replays, self._api.replays)
-        faulty = "Versions of the tokens file that could not be used"
-        yield _counter("api_faulty_token_files", faulty, self._api.faulty_token_files)
-        yield _counters("api_refusals", "Problems answered, by reason", "reason", self._api.refusals)
-
-
-def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:
-    family = GaugeMetricFamily(f"dispatcher_{name}", text, labels=list(labels))
-    family.add_metric(list(labels.values()), value)
-    return family
-
-
-def _gauges(name: str, text: str, label: str, values: Mapping[_Word, int]) -> Metric:
-    family = GaugeMetricFamily(f"dispatcher_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([str(key)], value)
-    return family
-
-
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"dispatcher_{name}", text, value=value)
-
-
-def _counters(name: str, text: str, label: str, values: Mapping[_Word, int]) -> Metric:
-    family = CounterMetricFamily(f"dispatcher_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([str(key)], value)
-    return family
+        api = self._api
+        requests = {(method, route, str(status)): count for (method, route, status), count in api.requests.items()}
+        yield series.API_REQUESTS.by(requests)
+        yield series.API_REPLAYS.of(api.replays)
+        yield series.API_FAULTY_TOKEN_FILES.of(api.faulty_token_files)
+        yield series.API_REFUSALS.by({reason: api.refusals[reason] for reason in PROBLEMS})

@@ -17,12 +17,14 @@ from dispatcher.core.booking_states import REFUSALS, BookingEvent, BookingState,
 from dispatcher.core.incidents import KINDS, runbook
 from dispatcher.core.retention import Retention
 from dispatcher.events.documentation import event_schemas, events_table, schedule_text
+from dispatcher.series import SERIES as DISPATCHER_SERIES
 from dispatcher.store.limits import LIMITS
 from runtime.config_reference import reference_table
 from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
 from station_agent.drivers.declaration import AnyDriver
 from station_agent.drivers.registry import Drivers
+from station_agent.series import SERIES as AGENT_SERIES
 
 DOCS = Path(__file__).parent
 EVENT_SCHEMAS = DOCS / "schemas" / "events"
@@ -52,6 +54,17 @@ report opens it, another closes it; by `rights`: where rights are computed. Each
 """
 INCIDENT_COLUMNS = ("kind", "severity", "found by", "what the system does by itself", "what a person can do")
 
+METRICS_HEAD = """\
+# Metrics
+
+Generated from `dispatcher/series.py` and `station_agent/series.py` by `make docs`; a test reads both programs'
+`/metrics` and fails for a series that is not here. Names follow Prometheus' conventions: seconds and bytes,
+`_total` behind counters, labels with few values that are there from the start. No label names a person, a badge,
+a plate or a booking. A dispatcher has them at `/metrics` of its API, an agent on loopback, on its `http.port`.
+
+"""
+METRIC_COLUMNS = ("name", "kind", "labels", "what it says")
+
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
 REFUSAL_COLUMNS = ("state", "what does not move it", "reason")
@@ -80,6 +93,7 @@ def texts() -> dict[Path, str]:
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "api.md": _with_section((DOCS / "api.md").read_text(encoding="utf-8"), "scopes", _scopes()),
         DOCS / "configuration.md": configuration,
+        DOCS / "metrics.md": METRICS_HEAD + _metrics(),
         DOCS / "incidents.md": INCIDENTS_HEAD + _incidents(),
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
         DOCS / "asyncapi.json": asyncapi_text(),
@@ -87,6 +101,15 @@ def texts() -> dict[Path, str]:
         **{EVENT_SCHEMAS / name: schema for name, schema in event_schemas().items()},
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
+
+
+def _metrics() -> str:
+    """What both programs export."""
+    parts = []
+    for program, catalogue in (("dispatcher", DISPATCHER_SERIES), ("station-agent", AGENT_SERIES)):
+        rows = [(f"`{one.name}`", one.kind, ", ".join(one.labels), one.text) for one in catalogue]
+        parts.append(f"## {program}\n\n{_table(METRIC_COLUMNS, rows)}")
+    return "\n".join(parts)
 
 
 def _limits() -> str:

@@ -26,6 +26,7 @@ from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
 from runtime.executor import Executor
+from runtime.histograms import Histogram
 from runtime.link import Incoming, Link, LinkEnd, LinkOwner
 from runtime.rejects import Rejects
 from runtime.steps import Steps
@@ -43,7 +44,6 @@ from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
 from station_agent.journal_database import Damaged
 from station_agent.journal_log import JournalLog
-from station_agent.latency import ReleaseLatency
 from station_agent.messages_in import FromCentre, Inbox
 from station_agent.outgoing import Outgoing
 from station_agent.reporting import VERSION, Boot, Reporter, presence
@@ -54,6 +54,18 @@ TIDY_US = 60_000_000  # how often the write-ahead log is folded back and old fac
 DAY_MS = 86_400_000
 WAITING_MAX = 200  # beyond it messages are left out: their authors repeat every one of them
 REPLIES_WAITING_MAX = 16  # an answer that is left out is asked for again
+RELEASE_BOUNDS_S = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+)  # a blink is 0.1
 CARD_VALID_US = 3_000_000  # a slot that opens later opens for nobody: members wait a breath or two
 
 
@@ -108,7 +120,8 @@ class Agent:
         self.cards_too_old = 0
         self._journal_log = JournalLog(self._log)
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
-        self.latency = ReleaseLatency()
+        self.latency = Histogram(RELEASE_BOUNDS_S)
+        """From a card's event to the order to pulse the lock."""
         self.opened: Opened | None = None
         own = VerifyKey(Author.AGENT, config.cabinet, keys.signing.public_key())
         self._find_key = {**keys.dispatchers, f"{Author.AGENT}/{config.cabinet}": own}.get

@@ -6,6 +6,8 @@ journal checks that no number is missing or used twice, and keeps the hash chain
 While SQLite cannot write (a full disk), facts and picture go into the emergency journal. The first call that
 finds that it can moves them over, in order and in one transaction. Other states, and how far the ledger has our
 facts, are kept in memory meanwhile: their authors repeat them.
+
+Longer than other files: whatever is written passes here, so that what the disk refuses is owed in one place.
 """
 
 import json
@@ -61,6 +63,8 @@ class Journal:
         self._owed: dict[str, bytes] = {}
         """States that the database should hold and does not."""
         self._has_emergency = False
+        self._oldest: Row | None = None
+        """Of the facts that the ledger has not acknowledged."""
         self._database_trouble = self._emergency_trouble = ""
 
     @classmethod
@@ -89,6 +93,7 @@ class Journal:
             opening = Opening(storage, cabinet, now_ms, random_bytes(16).hex(), bytes_max)
             journal = cls(opening, opening.first(), lock)
             journal._take_in()
+            journal._find_oldest()
         except (NotAJournal, CannotNow, sqlite3.Error, OSError) as error:
             lock.close()
             raise JournalUnusable(f"journal {storage.name}: {error}") from error
@@ -130,6 +135,11 @@ class Journal:
         return self._epoch.last_seq - self._epoch.acknowledged_seq
 
     @property
+    def untold_since_ms(self) -> int | None:
+        """When the oldest of them was noted, by the box's clock; None: the ledger has all, or it cannot be read."""
+        return None if self._oldest is None else self._oldest.at_ms
+
+    @property
     def waiting(self) -> int:
         """Facts that only the emergency journal holds."""
         return len(self._waiting)
@@ -152,6 +162,7 @@ class Journal:
             self._waiting += rows
             self._owed = owed
         self._advance(rows)
+        self._find_oldest(rows)
         return True
 
     def batch(self, first_seq: int) -> FactBatch | None:
@@ -198,6 +209,7 @@ class Journal:
         assert seq <= self._epoch.last_seq
         self._epoch = replace(self._epoch, acknowledged_seq=seq)
         self._store(self._waiting, self._owed)
+        self._find_oldest()
 
     def texts_after(self, seq: int) -> list[str]:
         """All facts of this epoch after `seq`, in order. Raises CannotNow: a part of them would be a gap."""
@@ -219,6 +231,7 @@ class Journal:
         except CannotNow as error:
             self._database_trouble = str(error)
             return False
+        self._find_oldest()
         return True
 
     def forget(self, before_ms: int) -> int:
@@ -380,6 +393,18 @@ class Journal:
     def _advance(self, rows: Sequence[Row]) -> None:
         if rows:
             self._epoch = replace(self._epoch, last_seq=rows[-1].seq, last_hash=rows[-1].hash)
+
+    def _find_oldest(self, appended: Sequence[Row] = ()) -> None:
+        """Whenever it may be another one: a look at one row, and none where it was just written."""
+        first, oldest = self._epoch.acknowledged_seq + 1, self._oldest
+        if oldest is not None and (oldest.epoch, oldest.seq) == (self._epoch.number, first):
+            return
+        if self.depth == 0:
+            self._oldest = None
+        elif appended and appended[0].seq == first:
+            self._oldest = appended[0]
+        else:
+            self._oldest = next(iter(self._rows_from(first, 1)), None)
 
     def _rows_from(self, seq: int, limit: int) -> list[Row]:
         """Facts of this epoch from `seq` on, in order, wherever they are."""

@@ -1,20 +1,19 @@
 """The agent's metrics and health: read from its parts at scrape time, so that no core knows of Prometheus."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from runtime.health import Check, Monitored, Page
 from runtime.link import LinkEnd
-from station_agent.agent import Agent
+from station_agent import series
+from station_agent.agent import Agent, Opened
 from station_agent.core.station import Station
+from station_agent.drivers.trackers import VehicleFault
 from station_agent.journal import ALERT_AT, Journal
 from station_agent.reporting import VERSION
-
-_Word = TypeVar("_Word", bound=str)
 
 CLOCK_SOURCES = ("kernel", "dispatcher", "none")
 
@@ -58,88 +57,66 @@ class AgentCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         agent = self._agent
-        yield _gauge("info", "The running agent", 1, version=VERSION, cabinet=agent.config.cabinet)
-        yield _gauge("link_up", "1 while connected to the broker", agent.link.connected)
-        yield _counters("link_ends", "Connections and attempts that ended", "why",
-                        {end: agent.link.statistics.ends[end] for end in LinkEnd})  # fmt: skip
-        yield _counter("link_published", "Messages confirmed by the broker", agent.link.statistics.published)
-        yield _counter("link_refused", "Messages the broker refused", agent.link.statistics.refused)
-        yield _counters("messages_refused", "Messages not accepted", "reason", agent.inbox.rejects.counts)
-        yield _counter("messages_left_out", "Messages left out under load", agent.messages_left_out)
-        yield _counter("cards_too_old", "Cards that waited too long to be answered", agent.cards_too_old)
+        yield series.INFO.by({(VERSION, agent.config.cabinet): 1})
+        yield from self._link()
         yield from self._lines()
         yield from self._vehicles()
+        yield series.CARDS_TOO_OLD.of(agent.cards_too_old)
+        yield series.RELEASE.spread(agent.latency)
         if agent.opened is not None:
-            yield from self._journal(agent.opened.journal, agent.opened.sender.uplink.resends)
-            yield _gauge("journal_durable", "1 while facts can be made durable", agent.opened.station.durable)
+            yield from self._journal(agent.opened)
             yield from self._station(agent.opened.station)
-        yield agent.latency.family()
+
+    def _link(self) -> Iterable[Metric]:
+        agent = self._agent
+        statistics = agent.link.statistics
+        yield series.LINK_UP.of(agent.link.connected)
+        yield series.LINK_ENDS.by({end: statistics.ends[end] for end in LinkEnd})
+        yield series.LINK_PUBLISHED.of(statistics.published)
+        yield series.LINK_REFUSED.of(statistics.refused)
+        yield series.MESSAGES_REFUSED.by(agent.inbox.rejects.counts)
+        yield series.MESSAGES_LEFT_OUT.of(agent.messages_left_out)
 
     def _lines(self) -> Iterable[Metric]:
         hardware = self._agent.hardware
-        names = list(hardware.lines)
-        up = GaugeMetricFamily("station_agent_line_open", "1 while the serial line is open", labels=["line"])
-        for name in names:
-            up.add_metric([name], hardware.lines[name].is_open)
-        yield up
-        for field, text in (
-            ("frames_sent", "Frames sent on a serial line"),
-            ("frames_received", "Frames received on a serial line"),
-            ("timeouts", "Requests that got no answer in time"),
-            ("garbled", "Received pieces that were no frame"),
-        ):
-            values = {name: getattr(hardware.statistics[name], field) for name in names}
-            yield _counters(f"line_{field}", text, "line", values)
+        frames: dict[tuple[str, ...], int] = {}
+        errors: dict[tuple[str, ...], int] = {}
+        for line, statistics in hardware.statistics.items():
+            frames[line, "sent"] = statistics.frames_sent
+            frames[line, "received"] = statistics.frames_received
+            errors[line, "timeout"] = statistics.timeouts
+            errors[line, "garbled"] = statistics.garbled
+        yield series.LINE_OPEN.by({name: line.is_open for name, line in hardware.lines.items()})
+        yield series.LINE_FRAMES.by(frames)
+        yield series.LINE_ERRORS.by(errors)
 
     def _vehicles(self) -> Iterable[Metric]:
         trackers = [*self._agent.inbox.trackers.values(), *self._agent.hardware.receivers.values()]
-        yield _counter("vehicle_reports", "Tracker messages read", sum(tracker.reports for tracker in trackers))
-        total: dict[str, int] = {}
-        for tracker in trackers:
-            for fault, count in tracker.faults.items():
-                total[fault.value] = total.get(fault.value, 0) + count
-        yield _counters("vehicle_faults", "Tracker messages with a fault", "fault", total)
+        yield series.VEHICLE_REPORTS.of(sum(tracker.reports for tracker in trackers))
+        yield series.VEHICLE_FAULTS.by(
+            {fault: sum(tracker.faults[fault] for tracker in trackers) for fault in VehicleFault}
+        )
 
-    def _journal(self, journal: Journal, resends: int) -> Iterable[Metric]:
-        yield _gauge("journal_depth", "Facts not yet acknowledged by the ledger", journal.depth)
-        yield _gauge("journal_used_bytes", "Of the journal's file, what is in use", journal.used_bytes)
-        yield _gauge("journal_limit_bytes", "How large the journal's file may grow", journal.bytes_max or 0)
-        yield _gauge("journal_emergency", "Facts that only the emergency journal holds", journal.waiting)
-        yield _counter("facts_noted", "Facts of this epoch", journal.epoch.last_seq)
-        yield _counter("facts_resent", "Times that unacknowledged facts were sent again", resends)
+    def _journal(self, opened: Opened) -> Iterable[Metric]:
+        journal = opened.journal
+        since_ms = journal.untold_since_ms
+        age_ms = 0 if since_ms is None else max(self._agent.now.wall_ms - since_ms, 0)
+        yield series.JOURNAL_DEPTH.of(journal.depth)
+        yield series.JOURNAL_UNTOLD.of(age_ms / 1000)
+        yield series.JOURNAL_USED.of(journal.used_bytes)
+        yield series.JOURNAL_LIMIT.of(journal.bytes_max or 0)
+        yield series.JOURNAL_EMERGENCY.of(journal.waiting)
+        yield series.JOURNAL_DURABLE.of(opened.station.durable)
+        yield series.FACTS_NOTED.of(journal.epoch.last_seq)
+        yield series.FACTS_RESENT.of(opened.sender.uplink.resends)
 
     def _station(self, station: Station) -> Iterable[Metric]:
-        yield _counters("refusals", "Refusals at the readers", "reason", station.people.refusals.counts)
-        yield _counters("commands", "Commands that release a slot", "outcome", station.commands.outcomes)
-        yield _counter("commands_unanswerable", "Old commands that were replayed", station.commands.unanswerable)
-        yield _counters("desired_arrivals", "Wanted states by outcome", "outcome", station.desired_outcomes)
-        yield _gauge("desired_version", "Version of the wanted state held", station.wanted.version)
-        yield _gauge("grants_held", "Grants on this box", len(station.wanted.grants))
-        yield _gauge("keys_out", "Keys of this cabinet that somebody has", station.keys_out())
-        clock = GaugeMetricFamily(
-            "station_agent_clock_source", "1 for who vouches for the clock", labels=["source"]
-        )
-        for source in CLOCK_SOURCES:
-            clock.add_metric([source], source == station.clock_source)
-        yield clock
-        online = GaugeMetricFamily("station_agent_device_online", "1 while a device answers", labels=["device"])
-        for state in station.devices.states():
-            online.add_metric([state.device], state.online)
-        yield online
-
-
-def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:
-    family = GaugeMetricFamily(f"station_agent_{name}", text, labels=list(labels))
-    family.add_metric(list(labels.values()), value)
-    return family
-
-
-def _counter(name: str, text: str, value: float) -> Metric:
-    return CounterMetricFamily(f"station_agent_{name}", text, value=value)
-
-
-def _counters(name: str, text: str, label: str, values: Mapping[_Word, int]) -> Metric:
-    family = CounterMetricFamily(f"station_agent_{name}", text, labels=[label])
-    for key, value in values.items():
-        family.add_metric([str(key)], value)
-    return family
+        yield series.REFUSALS.by(station.people.refusals.counts)
+        yield series.COMMANDS.by(station.commands.outcomes)
+        yield series.COMMANDS_UNANSWERABLE.of(station.commands.unanswerable)
+        yield series.DESIRED_ARRIVALS.by(station.desired_outcomes)
+        yield series.DESIRED_VERSION.of(station.wanted.version)
+        yield series.GRANTS_HELD.of(len(station.wanted.grants))
+        yield series.KEYS_OUT.of(station.keys_out())
+        yield series.CLOCK_SOURCE.by({source: source == station.clock_source for source in CLOCK_SOURCES})
+        yield series.DEVICE_ONLINE.by({state.device: state.online for state in station.devices.states()})

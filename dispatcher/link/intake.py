@@ -22,12 +22,14 @@ from dispatcher.store.ledger import beginning
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.reports import apply_reports
 from runtime.clocks import Clock, LineClock
+from runtime.histograms import Histogram
 from runtime.steps import Steps
 
 log = structlog.get_logger()
 
 WAITING_MAX = 200  # messages of at most 64 KiB: 13 MB, a few seconds of work behind a busy disk
 PER_COMMIT_MAX = 20  # messages; their 2,000 facts take about 4 s (500/s were measured), a box resends after 20
+DELAY_BOUNDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400)  # resent after 4 s; a day cut off
 RETRY_US = 1_000_000  # a database that is locked or full is asked again soon, and not in a spin
 
 Recorded = Presence | Reported | FactBatch | CommandReply
@@ -62,6 +64,8 @@ class IntakeWorker:
         steps: Steps,
     ) -> None:
         self.outcomes: Counter[FactOutcome] = Counter()
+        self.delay = Histogram(DELAY_BOUNDS_S)
+        """From when a fact was noted to its commit."""
         self.failed = 0
         """Messages that the store could not take: a mistake of ours, in the log with its traceback."""
         self.healthy = True
@@ -156,6 +160,9 @@ class IntakeWorker:
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""
         self.outcomes.update(taken.outcomes)
+        now_ms = self._clock.now_ms()
+        for noted_ms in taken.noted_ms:
+            self.delay.observe((now_ms - noted_ms) / 1000)
         answers: dict[str, Acknowledged] = {}
         for acknowledged in taken.acknowledgements:
             earlier = answers.get(acknowledged.cabinet)

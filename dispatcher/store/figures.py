@@ -4,9 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, Select, distinct, func, select
 
-from dispatcher.store.schema import bookings, cabinet_links, cabinets, desired_states, incidents
+from dispatcher.store.cabinet_figures import CabinetFigures, cabinet_figures
+from dispatcher.store.schema import badge_spread, bookings, cabinets, incidents
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    """Open incidents of one severity that nobody has acknowledged."""
+
+    count: int
+    oldest_ms: int
+    """When the oldest of them was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,54 +25,48 @@ class Figures:
 
     open_incidents: Mapping[str, int] = field(default_factory=dict)
     """By kind."""
+    unacknowledged: Mapping[str, Unacknowledged] = field(default_factory=dict)
+    """By severity; one without any is absent."""
     bookings: Mapping[str, int] = field(default_factory=dict)
     """By state."""
-    cabinets: int = 0
-    cabinets_online: int = 0
-    desired_outdated: int = 0
-    """Cabinets that hold an older desired state than ours."""
-    desired_lag_s: float = 0.0
-    """Age of the oldest desired state that its cabinet does not hold yet."""
-    desired_refused: int = 0
-    """Cabinets whose desired state could not be made."""
-    grants_left_out: int = 0
+    cabinets: tuple[CabinetFigures, ...] = ()
+    """In service."""
+    revocations_pending: int = 0
+    """Revoked badges that some box in service is still to be told of."""
+    revoked_since_ms: int | None = None
+    """When the oldest of them was revoked."""
+
+    @property
+    def outdated(self) -> tuple[int, ...]:
+        """When each desired state was made that its cabinet does not hold yet."""
+        return tuple(one.desired_since_ms for one in self.cabinets if one.desired_since_ms is not None)
 
 
-_OPEN_BY_KIND = (
-    select(incidents.c.kind, func.count()).where(incidents.c.closed_ms.is_(None)).group_by(incidents.c.kind)
+_OPEN = incidents.c.closed_ms.is_(None)
+_OPEN_BY_KIND = select(incidents.c.kind, func.count()).where(_OPEN).group_by(incidents.c.kind)
+_UNACKNOWLEDGED = (
+    select(incidents.c.severity, func.count(), func.min(incidents.c.opened_ms))
+    .where(_OPEN, incidents.c.acknowledged_ms.is_(None))
+    .group_by(incidents.c.severity)
 )
 _BOOKINGS_BY_STATE = select(bookings.c.state, func.count()).group_by(bookings.c.state)
-_IN_SERVICE = cabinets.c.life_cycle == "in_service"
-_HELD = func.coalesce(cabinet_links.c.desired_version_held, 0)
-_OUTDATED = (
-    select(func.count(), func.min(desired_states.c.version))
-    .outerjoin_from(desired_states, cabinet_links, cabinet_links.c.cabinet_id == desired_states.c.cabinet_id)
-    .where(desired_states.c.version > _HELD)
-)
-_CABINETS = (
-    select(func.count(), func.count(case((cabinet_links.c.online, 1))))
-    .select_from(cabinets.outerjoin(cabinet_links, cabinets.c.id == cabinet_links.c.cabinet_id))
-    .where(_IN_SERVICE)
-)
-_DESIRED = select(
-    func.count(desired_states.c.refused), func.coalesce(func.sum(desired_states.c.grants_left_out), 0)
+_PENDING = (
+    select(func.count(distinct(badge_spread.c.badge_id)), func.min(badge_spread.c.since_ms))
+    .join(cabinets, cabinets.c.id == badge_spread.c.cabinet_id)
+    .where(badge_spread.c.held_ms.is_(None), cabinets.c.life_cycle == "in_service")
 )
 
 
-def figures(connection: Connection, now_ms: int) -> Figures:
+def figures(connection: Connection) -> Figures:
     """Count."""
-    outdated, oldest_ms = connection.execute(_OUTDATED).one()
-    in_service, online = connection.execute(_CABINETS).one()
-    refused, left_out = connection.execute(_DESIRED).one()
+    pending, revoked_since_ms = connection.execute(_PENDING).one()
     return Figures(
         open_incidents=_counts(connection, _OPEN_BY_KIND),
+        unacknowledged={row[0]: Unacknowledged(row[1], row[2]) for row in connection.execute(_UNACKNOWLEDGED)},
         bookings=_counts(connection, _BOOKINGS_BY_STATE),
-        cabinets=in_service,
-        cabinets_online=online,
-        desired_outdated=outdated,
-        desired_lag_s=max(now_ms - oldest_ms, 0) / 1000 if outdated else 0.0,  # versions are unix milliseconds
-        desired_refused=refused,
-        grants_left_out=int(left_out),
+        cabinets=cabinet_figures(connection),
+        revocations_pending=pending,
+        revoked_since_ms=revoked_since_ms,
     )
 
 

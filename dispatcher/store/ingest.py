@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -57,10 +57,20 @@ class Taken:
     acknowledgements: tuple[Acknowledged, ...]
     """To be published after the commit."""
     outcomes: Counter[FactOutcome]
+    noted_ms: tuple[int, ...] = ()
+    """When each fact that was applied was noted, where its box's clock was trusted."""
 
     def answering(self, more: Iterable[Acknowledged | None]) -> "Taken":
         """With what is to be published beside the answers to batches."""
         return replace(self, acknowledgements=(*filter(None, more), *self.acknowledgements))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of facts so far."""
+
+    outcomes: Counter[FactOutcome] = field(default_factory=Counter)
+    noted_ms: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +85,32 @@ class Intake:
     def take(self, connection: Connection, batches: Sequence[FactBatch]) -> Taken:
         """Take batches in the order in which they came."""
         appending(connection)
-        outcomes: Counter[FactOutcome] = Counter()
-        acknowledged = [self._take_one(connection, batch, outcomes) for batch in batches]
-        return Taken(tuple(acknowledged), outcomes)
+        tally = _Tally()
+        acknowledged = [self._take_one(connection, batch, tally) for batch in batches]
+        return Taken(tuple(acknowledged), tally.outcomes, tuple(tally.noted_ms))
 
-    def _take_one(self, connection: Connection, batch: FactBatch, outcomes: Counter[FactOutcome]) -> Acknowledged:
+    def _take_one(self, connection: Connection, batch: FactBatch, tally: _Tally) -> Acknowledged:
         incomplete = _incomplete_before(connection, batch)
         if incomplete is not None:  # this ledger was put back: what happened before is told first
-            outcomes[FactOutcome.AHEAD] += len(batch.facts)
+            tally.outcomes[FactOutcome.AHEAD] += len(batch.facts)
             return acknowledgement(self.ledger, batch.cabinet, incomplete)
         cursor = lock_cursor(connection, batch)
         known_hash = partial(hash_at, connection, batch.cabinet, batch.epoch)
         verdict = judge(batch, cursor, known_hash)
         if isinstance(verdict, DoesNotFit):
-            outcomes[FactOutcome(verdict)] += len(batch.facts)
+            tally.outcomes[FactOutcome(verdict)] += len(batch.facts)
             if verdict is DoesNotFit.CONFLICT:
                 if is_newest(connection, batch):
                     self._conflict(connection, batch, cursor.seq)
                 common = last_common(batch, cursor, known_hash)
                 return acknowledgement(self.ledger, batch.cabinet, common, conflict=True)
         else:
-            outcomes[FactOutcome.DUPLICATE] += verdict.known
+            tally.outcomes[FactOutcome.DUPLICATE] += verdict.known
             if verdict.new:
-                cursor = self._append(connection, batch, verdict, outcomes)
+                cursor = self._append(connection, batch, verdict, tally)
         return acknowledgement(self.ledger, batch.cabinet, cursor)
 
-    def _append(
-        self, connection: Connection, batch: FactBatch, verdict: Continues, outcomes: Counter[FactOutcome]
-    ) -> Cursor:
+    def _append(self, connection: Connection, batch: FactBatch, verdict: Continues, tally: _Tally) -> Cursor:
         """Append what is new of a batch, and move its cursor, which nobody else can: it is locked."""
         complete_ms = 0
         facts = [(fact, read(fact)) for fact in verdict.new]
@@ -110,7 +118,9 @@ class Intake:
         positions = self._appended(connection, batch, facts, told)
         for fact, meaning in facts:
             outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told, positions.get(fact.seq))
-            outcomes[outcome] += 1
+            tally.outcomes[outcome] += 1
+            if outcome is FactOutcome.APPLIED and trusted_ms:
+                tally.noted_ms.append(trusted_ms)
             complete_ms = max(complete_ms, trusted_ms)
         return move_cursor(connection, batch, verdict.new[-1], complete_ms)
 

@@ -57,6 +57,7 @@ _ARRIVED = (
     update(badge_spread)
     .where(badge_spread.c.held_ms.is_(None), badge_spread.c.version.is_not(None), _HOLDS_IT)
     .values(held_ms=bindparam("now_ms"))
+    .returning(badge_spread.c.badge_id)
 )
 _OF_BADGE = (
     select(
@@ -99,9 +100,14 @@ def spread_computed(connection: Connection, cabinet_id: str, version: int) -> No
     connection.execute(_COMPUTED, {"cabinet": cabinet_id, "computed_version": version})
 
 
-def settle_spread(connection: Connection, now_ms: int) -> None:
-    """Keep since when each box has what it was to be told. Run it again at any time."""
-    connection.execute(_ARRIVED, {"now_ms": now_ms})
+def settle_spread(connection: Connection, now_ms: int) -> tuple[int, ...]:
+    """Keep since when each box has what it was to be told. Run it again at any time.
+
+    Returns for each badge that the last box has now how long that took, in milliseconds.
+    """
+    moved = set(connection.execute(_ARRIVED, {"now_ms": now_ms}).scalars())
+    found = [spread_of(connection, badge_id) for badge_id in sorted(moved)]
+    return tuple(spread.took_ms for spread in found if spread is not None and spread.took_ms is not None)
 
 
 def spread_of(connection: Connection, badge_id: str) -> Spread | None:

@@ -40,6 +40,8 @@ class Awaited(NamedTuple):
     """As far as they told, which once they did: the word that they are back may be lost."""
     differences: int = 0
     """Incidents that a pass over what was touched had left wrong."""
+    spread_ms: tuple[int, ...] = ()
+    """Of each badge whose revocation has come to its last box: how long that took."""
 
 
 def run_timed(
@@ -54,7 +56,7 @@ def run_timed(
     past = past_deadlines(connection, rules, now_ms)
     undecided = decide(connection, rules, past, now_ms)
     begin_blocks(connection, now_ms)
-    settle_spread(connection, now_ms)
+    spread_ms = settle_spread(connection, now_ms)
     awaited = _reconcile(connection, rules, hearing, past, now_ms, scope)
     if scope.is_checked:
         before = open_by_state(connection)
@@ -64,7 +66,7 @@ def run_timed(
             log.warning("reconciler_differs", incident=kind, subject=subject, was_open=(kind, subject) in before)
         awaited = awaited._replace(differences=len(wrong))
     settle_offers(connection, rules, now_ms)
-    return awaited._replace(by_decisions=undecided | awaited.by_decisions)
+    return awaited._replace(by_decisions=undecided | awaited.by_decisions, spread_ms=spread_ms)
 
 
 def _reconcile(

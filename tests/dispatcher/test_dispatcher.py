@@ -1,6 +1,8 @@
 """The whole program without a network: bookings go out, facts come in, time passes, metrics tell."""
 
 import asyncio
+import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind
 from dispatcher.link.hearing import Ears
 from dispatcher.metrics import health, monitored, readiness
+from dispatcher.series import SERIES
 from dispatcher.store.deadlines import MARGIN_MS
 from dispatcher.store.desired import mark_dirty
+from station_agent.series import SERIES as AGENT_SERIES
 from tests.dispatcher.fake_box import FakeBox
 from tests.dispatcher.fake_link import HandClock
 from tests.dispatcher.running import Running, made, running
@@ -26,6 +30,7 @@ from tests.dispatcher.small_fleet import (
     HOUR,
     MINUTE,
     NOW_MS,
+    OTHER_CABINET,
     RULES,
     book,
     incidents,
@@ -162,7 +167,83 @@ async def test_every_bounded_label_is_there_from_the_start() -> None:
     assert seen['dispatcher_messages_rejected_total{fault="bad_signature"}'] == 0
     assert seen['dispatcher_open_incidents{kind="key_overdue"}'] == 0
     assert seen['dispatcher_bookings{state="no_show"}'] == 0
+    assert seen['dispatcher_incidents_unacknowledged{severity="urgent"}'] == 0
+    assert seen['dispatcher_rows_past_limit{limit="rentals"}'] == 0
+    assert seen['dispatcher_api_refusals_total{reason="unknown_token"}'] == 0
     assert seen["dispatcher_link_up"] == 0
+
+
+def exported(bench: Running) -> str:
+    return generate_latest(monitored(bench.dispatcher, ApiCounters()).registry).decode()
+
+
+async def test_what_is_exported_is_what_is_declared_and_prometheus_finds_nothing_to_say_of_it() -> None:
+    async with running() as bench:
+        await bench.dispatcher.tick()
+        text = exported(bench)
+    assert set(re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE)) == {one.name for one in SERIES}
+    done = await asyncio.to_thread(check_metrics, text)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def check_metrics(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+
+
+def test_no_label_can_name_a_person() -> None:
+    of_the_network = {"cabinet", "station", "device", "line"}
+    of_the_code = {
+        "check",
+        "direction",
+        "fault",
+        "kind",
+        "limit",
+        "method",
+        "outcome",
+        "reason",
+        "route",
+        "severity",
+    }
+    of_the_code |= {"source", "state", "status", "version", "why"}
+    labels = {label for one in (*SERIES, *AGENT_SERIES) for label in one.labels}
+    assert labels <= of_the_network | of_the_code
+
+
+async def test_a_box_that_nobody_can_scrape_is_seen_through_the_dispatcher() -> None:
+    place = f'cabinet="{CABINET}",station="st-a"'
+    async with running() as bench:
+        box = FakeBox()
+        box.note(DoorOpened, slot=1, released=True)
+        await bench.tell(box.presence())
+        await bench.tell(box.report(clock_trusted=False))
+        await eventually(lambda: len(bench.dispatcher.intake) == 0)
+        bench.clock.pass_s(20)
+        await bench.dispatcher.tick()
+        seen = await metrics(bench)
+        bench.clock.pass_s(5)
+        later = await metrics(bench)
+    assert seen[f"dispatcher_cabinet_online{{{place}}}"] == 1
+    assert seen[f"dispatcher_cabinet_clock_trusted{{{place}}}"] == 0
+    assert seen[f"dispatcher_cabinet_journal_depth{{{place}}}"] == 1
+    assert seen[f"dispatcher_cabinet_silent_seconds{{{place}}}"] == 20
+    assert later[f"dispatcher_cabinet_silent_seconds{{{place}}}"] == 25  # made at scrape time
+    assert f'dispatcher_cabinet_silent_seconds{{cabinet="{OTHER_CABINET}",station="st-b"}}' not in seen
+    assert seen[f'dispatcher_cabinet_slots{{cabinet="{CABINET}",state="unknown",station="st-a"}}'] == 3
+    assert seen['dispatcher_check_ok{check="broker"}'] == 1
+
+
+async def test_the_delay_of_facts_is_from_their_box_to_their_commit_where_its_clock_is_trusted() -> None:
+    async with running() as bench:
+        box = FakeBox()
+        box.note(DoorOpened, slot=1, released=True)
+        box.clock_trusted = False
+        box.note(DoorOpened, slot=2, released=True)
+        bench.clock.pass_s(3)
+        await tell_facts(bench, box, 1)
+        await tell_facts(bench, box, 1)  # told again: nothing new
+        seen = await metrics(bench)
+    assert seen["dispatcher_ingest_delay_seconds_count"] == 1
+    assert seen["dispatcher_ingest_delay_seconds_sum"] == 3
 
 
 async def test_the_metrics_show_what_happens() -> None:

@@ -63,6 +63,24 @@ def test_batches_follow_each_other_and_their_chain_holds(tmp_path: Path) -> None
     journal.close()
 
 
+def test_how_old_the_oldest_fact_is_that_the_ledger_lacks(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "j.sqlite")
+    seen = [journal.untold_since_ms]
+    journal.append(facts(1, 2), "{}")  # noted at 1 and 2 ms
+    journal.append(facts(3, 4), "{}")
+    seen.append(journal.untold_since_ms)
+    journal.acknowledge(2)
+    seen.append(journal.untold_since_ms)
+    journal.close()
+    journal = open_journal(tmp_path / "j.sqlite")
+    seen.append(journal.untold_since_ms)
+    for seq in (4, 1):  # then the ledger is put back
+        journal.acknowledge(seq)
+        seen.append(journal.untold_since_ms)
+    journal.close()
+    assert seen == [None, 1, 3, 3, None, 2]
+
+
 def test_a_gap_in_the_numbers_is_our_own_mistake_and_writes_nothing(tmp_path: Path) -> None:
     journal = open_journal(tmp_path / "j.sqlite")
     with pytest.raises(AssertionError):
