@@ -27,6 +27,8 @@ What = Literal[
     "blocks",
     "members",
     "organisations",
+    "cost_centres",
+    "pools",
     "badges",
     "badge_pins",
 ]

@@ -12,6 +12,7 @@ from dispatcher.api.problems import ApiReason, FieldFault, Refusal, not_found, r
 from dispatcher.api.values import Answer, Body
 from dispatcher.api.writing import Location, Writer
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
+from dispatcher.store.account_desk import AccountDesk
 from dispatcher.store.changes import Author
 from dispatcher.store.fleet_desk import FleetDesk
 from dispatcher.store.people_desk import PeopleDesk
@@ -123,6 +124,21 @@ async def changed(
         return FleetDesk(connection, by, writer.context.random_bytes).change(thing, thing_id, sent)
 
     return await written(writer, reason, work, kind, (kind.name, thing_id))
+
+
+async def at_account_desk(
+    writer: Writer,
+    reason: str | None,
+    work: Callable[[AccountDesk], Row | NetworkRefused | None],
+    kind: Kind[A],
+    of: tuple[str, str] | None = None,
+) -> A:
+    """What `work` does of cost centres and pools."""
+
+    def at_desk(connection: Connection, by: Author) -> Row | NetworkRefused | None:
+        return work(AccountDesk(connection, by, writer.context.random_bytes))
+
+    return await written(writer, reason, at_desk, kind, of)
 
 
 async def at_people_desk(

@@ -35,8 +35,10 @@ MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.NETWORK_READ: "see stations, cabinets, vehicles and which of them are free",
         Scope.BOOKINGS_READ: "see bookings with their history",
         Scope.BOOKINGS_WRITE: "book, change, extend and cancel",
-        Scope.MEMBERS_READ: "see and search members, organisations, pools, and badges without their numbers",
-        Scope.MEMBERS_WRITE: "add and change members, their standing, organisations, pools and badges",
+        Scope.MEMBERS_READ: "see and search members, organisations with pools and cost centres, badges"
+        " without their numbers",
+        Scope.MEMBERS_WRITE: "add and change members, their standing, organisations with pools and cost"
+        " centres, badges",
         Scope.FLEET_READ: "see keys with their tags, service orders, blocks and life cycles",
         Scope.FLEET_WRITE: "add and change stations, cabinets, slots, vehicles, keys and tags; place service orders"
         " and blocks",

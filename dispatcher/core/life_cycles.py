@@ -45,6 +45,10 @@ class NetworkReason(StrEnum):
     NO_SUCH_CABINET = "no_such_cabinet"
     NO_SUCH_VEHICLE = "no_such_vehicle"
     NO_SUCH_ORGANISATION = "no_such_organisation"
+    NO_SUCH_MEMBER = "no_such_member"
+    NOT_OF_ORGANISATION = "not_of_organisation"  # a pool is of one
+    IN_POOL = "in_pool"
+    POOL_IS_FULL = "pool_is_full"
     ID_IN_USE = "id_in_use"
     CREDENTIAL_IN_USE = "credential_in_use"
     BADGE_REVOKED = "badge_revoked"

@@ -16,6 +16,7 @@ from dispatcher.store.desired import mark_dirty
 from dispatcher.store.ids import RandomBytes, new_id
 from dispatcher.store.network_rows import Row, add_row, change_row, check_ours, row_of
 from dispatcher.store.origin import origin_of, with_origin
+from dispatcher.store.pools import pools_of
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     badge_pins,
@@ -81,6 +82,7 @@ class PeopleDesk:
         if before is None:
             return None
         refused = _known(before) or check_ours(self.connection, members, before) or self._organisation(different)
+        refused = refused or self._in_pool(before, different)
         if refused is not None:
             return refused
         after = change_row(self.connection, self.by, members, before, different)
@@ -157,6 +159,15 @@ class PeopleDesk:
             return None
         reason, expected = NetworkReason.NO_SUCH_ORGANISATION, "the id of an organisation, or null"
         return NetworkRefused(reason, "organisation_id", organisation_id, expected)
+
+    def _in_pool(self, before: Row, different: Mapping[str, Any]) -> NetworkRefused | None:
+        """A pool is one organisation's: who goes to another would open what is booked for those they left."""
+        organisation_id = different.get("organisation_id", before["organisation_id"])
+        pool_ids = pools_of(self.connection, before["id"])
+        if organisation_id == before["organisation_id"] or not pool_ids:
+            return None
+        expected = f"{before['organisation_id']} as long as the member is in its pool {pool_ids[0]}"
+        return NetworkRefused(NetworkReason.IN_POOL, "organisation_id", str(organisation_id), expected)
 
     def _mark(self, member_id: str) -> list[str]:
         """Where the member has a right, or is about to lose one."""

@@ -14,6 +14,11 @@ _MEMBERS = (
     .where(pool_members.c.pool_id.in_(bindparam("pools", expanding=True)), pool_members.c.state == "active")
     .order_by(pool_members.c.pool_id, pool_members.c.member_id)
 )
+_OF_MEMBER = (
+    select(pool_members.c.pool_id)
+    .where(pool_members.c.member_id == bindparam("member"), pool_members.c.state == "active")
+    .order_by(pool_members.c.pool_id)
+)
 _ORGANISATION = {
     table: select(table.c.organisation_id).where(table.c.id == bindparam("this")) for table in (cost_centres, pools)
 }
@@ -42,6 +47,11 @@ def _check(
         whose = f"a {what} of organisation {organisation_id}" if organisation_id else "none without an organisation"
         return Refused(BookingReason.NOT_OF_ORGANISATION, field, named, whose)
     return None
+
+
+def pools_of(connection: Connection, member_id: str) -> tuple[str, ...]:
+    """The pools that a member is in, whoever wrote so."""
+    return tuple(connection.execute(_OF_MEMBER, {"member": member_id}).scalars())
 
 
 def members_of_pools(

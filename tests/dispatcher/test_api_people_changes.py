@@ -103,12 +103,12 @@ async def test_a_suspension_takes_booked_rights_off_the_box_and_is_kept_on_recor
 
 
 async def test_a_member_changes_name_role_and_organisation(api: Api, boxes: Boxes) -> None:
-    changed = await api.patch("/members/m-agent", {"name": "Anne", "organisation_id": None, "role": "staff"})
+    changed = await api.patch("/members/m-colleague", {"name": "Anne", "organisation_id": None, "role": "staff"})
     assert (changed["name"], changed["organisation_id"], changed["role"]) == ("Anne", None, "staff")
     assert boxes.dirty() == set()
     renamed = await api.patch("/organisations/city-hall", {"name": "Lille"})
     assert renamed["name"] == "Lille"
-    kept = str(await api.get("/changes", what="members", subject="m-agent"))
+    kept = str(await api.get("/changes", what="members", subject="m-colleague"))
     assert "Anne" not in kept
 
 
@@ -116,6 +116,7 @@ async def test_a_member_changes_name_role_and_organisation(api: Api, boxes: Boxe
     ("path", "body", "reason", "status"),
     [
         ("/members/m-alix", {"organisation_id": "nothing"}, "no_such_organisation", 422),
+        ("/members/m-agent", {"organisation_id": None}, "in_pool", 409),
         ("/members/m-alix", {"standing": None}, "invalid_request", 422),
         ("/members/m-alix", {"reason": "nothing else"}, "invalid_request", 422),
         ("/members/nobody", {"name": "N"}, "not_found", 404),

@@ -137,7 +137,7 @@ async def _filled(api: Api) -> dict[str, str]:
         "member_id": "m-z", "badge_id": "b-z", "organisation_id": "city-hall", "booking_id": booking["id"],
         "order_id": order["id"], "block_id": block["id"], "incident_id": incident["id"],
         "webhook_id": hook["id"], "command_id": command["id"], "slot": "2",
-        "municipality_id": "lille",
+        "municipality_id": "lille", "pool_id": "archivists", "cost_centre_id": "archives",
     }  # fmt: skip
 
 
