@@ -132,7 +132,7 @@ def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list
 
     def doubt(vehicle: VehicleView) -> int:
         overdue = any(is_overdue(holding.state, holding.window.end_ms, now_ms) for holding in vehicle.holdings)
-        if overdue or not _key_can_be_there(vehicle):
+        if overdue or not key_can_be_there(vehicle):
             return 2
         return 1 if soon and vehicle.key_place != "in_slot" else 0
 
@@ -174,7 +174,7 @@ def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now
     first = min(filter(None, in_the_way), key=FREE_LATER.index, default=None)
     if first is not None:
         return first
-    if window.start_ms < now_ms + rules.grid_ms and not _key_can_be_there(vehicle):
+    if window.start_ms < now_ms + rules.grid_ms and not key_can_be_there(vehicle):
         return BookingReason.KEY_NOT_PRESENT
     return None
 
@@ -192,7 +192,7 @@ def _reason_of(holding: Holding, window: Window, now_ms: int) -> BookingReason |
     )
 
 
-def _key_can_be_there(vehicle: VehicleView) -> bool:
+def key_can_be_there(vehicle: VehicleView) -> bool:
     """Asked only for a booking that begins now: a key that is away today may be back next week."""
     if vehicle.key_place == "taken":
         return any(holding.state is BookingState.ACTIVE for holding in vehicle.holdings)

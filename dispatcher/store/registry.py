@@ -69,6 +69,13 @@ def stations_page(connection: Connection, request: PageRequest) -> Page[Station]
     return cut(found, request, lambda station: (station.fields.id,))
 
 
+def public_stations(connection: Connection) -> list[Station]:
+    """All stations in service that everybody may book at, in the order of their ids."""
+    open_to_all = _station_statement().where(stations.c.public, stations.c.life_cycle == "in_service")
+    rows = connection.execute(open_to_all.order_by(stations.c.id)).all()
+    return _with_content(connection, [StationFields(**row._asdict()) for row in rows])
+
+
 def station_by_id(connection: Connection, station_id: str) -> Station | None:
     row = connection.execute(_station_statement().where(stations.c.id == station_id)).one_or_none()
     if row is None:

@@ -146,9 +146,9 @@ def vehicles_named(connection: Connection, vehicle_ids: Sequence[str]) -> list[V
     return _read(connection, _NAMED, {"vehicles": list(vehicle_ids)}, signals=False)
 
 
-def vehicles_of(connection: Connection, wanted: VehicleFilter) -> list[Vehicle]:
-    """All vehicles that fit, without signals: for one station and category, where a page would hide a free one."""
-    return _read(connection, _filtered(wanted).order_by(vehicles.c.id), signals=False)
+def vehicles_of(connection: Connection, wanted: VehicleFilter, *, signals: bool = False) -> list[Vehicle]:
+    """All vehicles that fit, where a page would hide a free one; `signals`: also with what they said last."""
+    return _read(connection, _filtered(wanted).order_by(vehicles.c.id), signals=signals)
 
 
 def vehicle_by_id(connection: Connection, vehicle_id: str, *, signals: bool = False) -> Vehicle | None:
