@@ -1,5 +1,7 @@
 """A wall clock that runs faster than the real one, for demonstrations on real lines and a real broker."""
 
+from typing import Final
+
 from runtime.clocks import LineClock, sleep_until_ms
 
 
@@ -43,3 +45,21 @@ class ScaledClock:
 
     def _gained_ms(self) -> float:
         return (self._line_clock.now_us() - self.origin_us) * self.speed / 1000
+
+
+class JumpingClock(ScaledClock):
+    """One that can be moved on while it is read: whoever waits for it looks again at least once a second."""
+
+    LOOK_AGAIN_S: Final = 1.0
+
+    jumps = 0
+    """How often that was done."""
+
+    def jump(self, ms: int) -> None:
+        """Moves it on. Nobody's clock is set back here: that is a fault of one box, and none of a whole network."""
+        assert ms > 0, "time does not stand still or run backwards"
+        self.start_ms += ms
+        self.jumps += 1
+
+    def line_delay_s(self, at_ms: int) -> float:
+        return min(super().line_delay_s(at_ms), self.LOOK_AGAIN_S)

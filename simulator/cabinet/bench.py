@@ -72,6 +72,7 @@ class Bench:
         tell: Callable[[Event], None],
     ) -> None:
         self.options = options
+        self.slots = options.slots
         self.clock = clock
         self.line_clock = line_clock
         self.has_power = True
@@ -190,6 +191,12 @@ class Bench:
 
     def tell(self, device: str, what: str, text: str, **more: object) -> None:
         self._tell(Event(device, what, text, more))
+
+    def shown(self, reader: str, bit_count: int, data: bytes) -> None:
+        """Nobody keeps a record here of whose card it was."""
+
+    def pressed(self, reader: str, keys: str) -> None:
+        """The same."""
 
     def _pulsed(self, slot: int) -> None:
         self.apply(self.cabinet.pulse(self.now(), slot))

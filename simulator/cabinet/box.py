@@ -26,6 +26,8 @@ from simulator.network.station_toml import (
 from simulator.network.wiring import LOCK_LINE, READER_BAUD, READER_LINE, RETURN_READER, SCBK_BYTES
 
 CONFIG: Final = "station.toml"
+NAMESPACE: Final = "carshare"
+BROKER: Final = ("127.0.0.1", 1883)
 CENTRE: Final = "centre"
 CENTRE_KEY: Final = "centre.pem"
 VEHICLE: Final = "car-1"
@@ -74,10 +76,10 @@ def write_box(bench: Bench, folder: Path) -> Path:
 def _station_toml(bench: Bench, centre: str) -> str:
     files = _files(bench)
     settings = BoxSettings(
-        namespace="carshare",
+        namespace=NAMESPACE,
         dispatcher_id=CENTRE,
         dispatcher_public_key=centre,
-        mqtt={"host": "127.0.0.1", "port": 1883},
+        mqtt={"host": BROKER[0], "port": BROKER[1]},
         http_port=9470,
     )
     text = toml_text(box_tables(CABINET, files, settings, [*_hardware(bench, files), *credential_types()]))

@@ -1,12 +1,12 @@
 """The commands that a simulated cabinet takes, one a line."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from simulator.cabinet.bench import TRACKER_LINE, Bench
-from simulator.cabinet.box import hardware_text
+from simulator.cabinet.any_bench import AnyBench
+from simulator.cabinet.bench import TRACKER_LINE
 from simulator.cabinet.console import LINE_MAX
 from simulator.cabinet.faults import Faults
 from simulator.cabinet.hands import Hands
@@ -50,14 +50,20 @@ class Command:
 
 
 class Commands:
-    """Carries out lines of text at one cabinet. Its devices' faults are here too."""
+    """Carries out lines of text at one cabinet. Its hands and its devices' faults are here too.
 
-    def __init__(self, bench: Bench) -> None:
+    Args:
+        bench: the cabinet.
+        config: the text of a `station.toml`'s tables that fit it.
+    """
+
+    def __init__(self, bench: AnyBench, config: Callable[[], str]) -> None:
         self._bench = bench
+        self._hardware_text = config
         self.faults = Faults(
             menu(bench), bench.later, lambda device, name: bench.tell(device, "fault_over", f"{name} is over")
         )
-        self._hands = Hands(bench)
+        self.hands = Hands(bench)
         self._record = dict(PARKED)
         known = (
             Command("badge <uid>[/bits] [reader]", "hold a card to a reader; uid in hexadecimal", self._badge),
@@ -86,16 +92,8 @@ class Commands:
         self.known = {command.name: command for command in known}
 
     async def run(self, line: str) -> Answer:
-        """Carries out one line. Raises BadCommand with a sentence that names what was expected."""
-        if len(line) > LINE_MAX:
-            raise BadCommand(f"expected a line of at most {LINE_MAX} characters")
-        name, *words = line.split()
-        command = self.known[one_of("command", name, (*self.known, "quit"))]
-        fitting(command.usage, words)
-        answer = command.run(words)
-        if isinstance(answer, Awaitable):
-            answer = await answer
-        return Answer(answer) if isinstance(answer, str) else answer
+        """Carries out one line, not an empty one. Raises BadCommand: a sentence that names what was expected."""
+        return await carry_out(self.known, line, and_also=("quit",))
 
     # --- people
 
@@ -104,27 +102,27 @@ class Commands:
         data = octets("uid", uid, 1, CARD_BITS_MAX // 8)
         most = 8 * len(data)
         bit_count = whole("bits", bits, most - 7, most) if bits else most
-        return self._hands.show(_second(words, BADGE_READER), bit_count, data)
+        return self.hands.show(_second(words, BADGE_READER), bit_count, data)
 
     def _pin(self, words: list[str]) -> str:
         if not set(words[0]) <= KEYS or len(words[0]) > PIN_MAX:
             raise BadCommand(f"digits: expected at most {PIN_MAX} of 0 to 9, * and #")  # not which: it may be a PIN
-        return self._hands.press(_second(words, BADGE_READER), f"{words[0].removesuffix('#')}#")
+        return self.hands.press(_second(words, BADGE_READER), f"{words[0].removesuffix('#')}#")
 
     def _take(self, words: list[str]) -> Awaitable[str]:
-        return self._hands.take(self._slot(words[0]))
+        return self.hands.take(self._slot(words[0]))
 
     def _return(self, words: list[str]) -> Awaitable[str]:
-        return self._hands.bring(octets("tag", words[0], TAG_BYTES, TAG_BYTES), self._slot(words[1]))
+        return self.hands.bring(octets("tag", words[0], TAG_BYTES, TAG_BYTES), self._slot(words[1]))
 
     def _open(self, words: list[str]) -> str:
-        return self._hands.force(self._slot(words[0]))
+        return self.hands.force(self._slot(words[0]))
 
     def _close(self, words: list[str]) -> str:
-        return self._hands.shut(self._slot(words[0]))
+        return self.hands.shut(self._slot(words[0]))
 
     def _slot(self, word: str) -> int:
-        return whole("slot", word, 1, self._bench.options.slots)
+        return whole("slot", word, 1, self._bench.slots)
 
     def _slots(self, _words: list[str]) -> Answer:
         rows = []
@@ -198,7 +196,7 @@ class Commands:
         return f"record {' '.join(f'{avl}={value}' for avl, value in self._record.items())}"
 
     def _config(self, _words: list[str]) -> Answer:
-        text = hardware_text(self._bench)
+        text = self._hardware_text()
         return Answer(text.rstrip("\n"), {"toml": text})
 
     async def _wait(self, words: list[str]) -> str:
@@ -212,6 +210,22 @@ class Commands:
         width = max(len(usage) for usage, _ in rows)
         text = "\n".join(f"{usage:<{width}}  {what}" for usage, what in rows)
         return Answer(text, {"commands": [{"usage": usage, "what": what} for usage, what in rows]})
+
+
+async def carry_out(known: Mapping[str, Command], line: str, and_also: tuple[str, ...] = ()) -> Answer:
+    """Finds the command that a line begins with and runs it. Raises BadCommand, as `Commands.run` does.
+
+    `and_also`: names that whoever calls knows besides.
+    """
+    if len(line) > LINE_MAX:
+        raise BadCommand(f"expected a line of at most {LINE_MAX} characters")
+    name, *words = line.split()
+    command = known[one_of("command", name, (*known, *and_also))]
+    fitting(command.usage, words)
+    answer = command.run(words)
+    if isinstance(answer, Awaitable):
+        answer = await answer
+    return Answer(answer) if isinstance(answer, str) else answer
 
 
 def _shown(row: dict[str, Any]) -> str:

@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from simulator.cabinet.bench import TAG_LINE, Bench, a_key
+from simulator.cabinet.any_bench import AnyBench
+from simulator.cabinet.bench import TAG_LINE, a_key
 from simulator.cabinet.readers import TagHolder
 from simulator.cabinet.words import BadCommand
 from simulator.network.model import EM4100, Key
@@ -26,10 +27,15 @@ OPENS_WITHIN_S: Final = 10.0  # who brings a key waits so long before the slots
 class Hands:
     """Shows, takes, hangs, opens and shuts. Every method raises BadCommand where that is not possible now."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: AnyBench) -> None:
         self._bench = bench
         self._cabinet = bench.cabinet
         self._out: dict[bytes, Key] = {}
+
+    @property
+    def holding(self) -> tuple[Key, ...]:
+        """Keys that were taken and not brought back."""
+        return tuple(self._out.values())
 
     def show(self, reader: str, bit_count: int, data: bytes) -> str:
         """Holds a card or a fob to a reader."""
@@ -38,6 +44,7 @@ class Hands:
                 raise BadCommand(f"{data.hex()}: an RDM6300 reads EM4100 fobs: expected 10 hexadecimal digits")
             self._bench.tags.hold(self._bench.line_clock.now_us(), data)
             self._bench.ports[TAG_LINE].changed()
+            self._bench.shown(reader, bit_count, data)
             return f"held to {reader} for {TagHolder.HELD_S:g} s"
         if reader not in self._bench.readers:
             raise BadCommand(f"reader {reader!r}: expected one of {', '.join(self._bench.reader_names)}")
@@ -45,6 +52,7 @@ class Hands:
             raise BadCommand(
                 f"{reader} ignores the card: it still has the last ones, and no panel has asked for them"
             )
+        self._bench.shown(reader, bit_count, data)
         return f"held to {reader}{self._unheard(reader)}"
 
     def press(self, reader: str, keys: str) -> str:
@@ -53,6 +61,7 @@ class Hands:
             raise BadCommand(f"reader {reader!r}: expected one with a keypad: {', '.join(self._bench.readers)}")
         if not self._bench.readers[reader].press(keys):
             raise BadCommand(f"{reader} ignores the keys: no panel has asked for the last ones yet")
+        self._bench.pressed(reader, keys)
         return f"{len(keys)} keys pressed at {reader}{self._unheard(reader)}"
 
     async def take(self, slot: int) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from simulator.cabinet.bench import TAG_LINE, TRACKER, Bench
+from simulator.cabinet.any_bench import AnyBench
+from simulator.cabinet.bench import TAG_LINE, TRACKER
 from simulator.cabinet.faults import End, Fault
 from simulator.cabinet.words import octets, one_of, whole
 from simulator.devices.kerong_board import SENT_MAX, KerongBoard
@@ -47,15 +48,14 @@ class _Amount:
         return whole(self.what, word, self.low, self.high)
 
 
-def menu(bench: Bench) -> dict[str, tuple[Fault, ...]]:
+def menu(bench: AnyBench) -> dict[str, tuple[Fault, ...]]:
     """What each device and each line can suffer from, by name."""
     faults = {CABINET_DEVICE: tuple(_mechanics(bench))}
     for name, board in bench.locks.boards.items():
-        twin = bench.locks.twins[name]
         own = _modbus(bench, board) if isinstance(board, ModbusBoard) else _kerong(bench, board)
-        faults[name] = (*own, _twin(twin))
+        faults[name] = (*own, *_twin(bench.locks.twins.get(name)))
     for name, reader in bench.readers.items():
-        faults[name] = (*_osdp(reader), _twin(bench.reader_twins[name]))
+        faults[name] = (*_osdp(reader), *_twin(bench.reader_twins.get(name)))
     if bench.tag_reader is not None:
         faults[RETURN_READER] = tuple(_rdm6300(bench, bench.tag_reader))
     if bench.tracker is not None:
@@ -91,16 +91,17 @@ def _once(name: str, what: str, do: Callable[[], None]) -> Fault:
     return Fault(name, what, begin)
 
 
-def _twin(twin: Switched) -> Fault:
-    return _switch(twin, "is_on", "twin", "another device answers at its address too")
+def _twin(twin: Switched | None) -> Iterator[Fault]:
+    if twin is not None:
+        yield _switch(twin, "is_on", "twin", "another device answers at its address too")
 
 
 # --- what each kind of device is known for
 
 
-def _mechanics(bench: Bench) -> Iterator[Fault]:
+def _mechanics(bench: AnyBench) -> Iterator[Fault]:
     def slot_of(word: str) -> int:
-        return whole("slot", word, 1, bench.options.slots)
+        return whole("slot", word, 1, bench.slots)
 
     def stick(words: list[str]) -> End:
         slot = slot_of(words[0])
@@ -118,14 +119,14 @@ def _mechanics(bench: Bench) -> Iterator[Fault]:
     yield Fault("bounce", "its contact rattles for some milliseconds", bounce, takes="<slot> [key|door]")
 
 
-def _rattle(bench: Bench, slot: int, contact: Contact, *, flips: bool) -> None:
+def _rattle(bench: AnyBench, slot: int, contact: Contact, *, flips: bool) -> None:
     """Shows a contact as it is, or as it is not."""
     cabinet = bench.cabinet
     is_on = cabinet.key_in(slot) is not None if contact is Contact.KEY else cabinet.is_open(slot)
     bench.locks.apply(ContactChanged(slot, contact, is_on != flips))
 
 
-def _modbus(bench: Bench, board: ModbusBoard) -> Iterator[Fault]:
+def _modbus(bench: AnyBench, board: ModbusBoard) -> Iterator[Fault]:
     yield _switch(board, "mute", "silent", "hears nothing and does nothing")
     yield _measure(board, "late_ms", LATE, _Amount("ms", 1, LATE_MS_MAX))
     yield _switch(board, "bad_crc", "bad-crc", "does what it is told and spoils each answer's checksum")
@@ -134,7 +135,7 @@ def _modbus(bench: Bench, board: ModbusBoard) -> Iterator[Fault]:
     yield _once("reset", "starts anew, all relays off", lambda: board.power_cycle(bench.line_clock.now_us()))
 
 
-def _kerong(bench: Bench, board: KerongBoard) -> Iterator[Fault]:
+def _kerong(bench: AnyBench, board: KerongBoard) -> Iterator[Fault]:
     yield _switch(board, "mute", "silent", "hears nothing and does nothing")
     yield _measure(board, "late_ms", LATE, _Amount("ms", 1, LATE_MS_MAX))
     yield _switch(board, "is_silent_on_unlock", "no-answer-to-unlock", "opens its locks without an answer")
@@ -182,7 +183,7 @@ def _osdp(reader: OsdpReader) -> Iterator[Fault]:
     yield Fault("power-failed", "says that its power failed", contact(reader.set_power_failed))
 
 
-def _rdm6300(bench: Bench, device: Rdm6300Device) -> Iterator[Fault]:
+def _rdm6300(bench: AnyBench, device: Rdm6300Device) -> Iterator[Fault]:
     def noise(words: list[str]) -> End:
         return _set(device, "noise", octets("noise", words[0], 1, 64))
 
@@ -206,7 +207,7 @@ def _rdm6300(bench: Bench, device: Rdm6300Device) -> Iterator[Fault]:
     yield Fault("two-tags", "another tag is in the field too, and they take turns", second, takes="[tag]")
 
 
-def _teltonika(bench: Bench, tracker: TeltonikaTracker) -> Iterator[Fault]:
+def _teltonika(bench: AnyBench, tracker: TeltonikaTracker) -> Iterator[Fault]:
     yield _switch(tracker, "wrong_crc", "wrong-crc", "each packet has another CRC")
     yield _measure(
         tracker, "cut_to", ("cut", "each packet ends after so many bytes"), _Amount("bytes", 1, PACKET_MAX)

@@ -32,6 +32,8 @@ class CabinetOptions:
     """Where the ports are."""
     write_config: Path | None
     as_json: bool
+    page_port: int | None = None
+    """Of the page in a browser; 0: a free one; None: there is none."""
 
     @property
     def osdp_readers(self) -> tuple[str, ...]:
@@ -78,6 +80,12 @@ def add_cabinet(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="DIR",
         help="write a station.toml for this cabinet there, with its keys",
     )
+    cabinet.add_argument(
+        "--page-port",
+        type=number(int, 0, 65_535),
+        metavar="P",
+        help="show the cabinet and its lines on a page, on loopback; 0: a free port",
+    )
     cabinet.add_argument("--json", action="store_true", help="every line of output is a JSON object")
 
 
@@ -91,6 +99,7 @@ def cabinet_options(parsed: argparse.Namespace) -> CabinetOptions:
         directory=parsed.directory,
         write_config=parsed.write_config,
         as_json=parsed.json,
+        page_port=parsed.page_port,
     )
 
 

@@ -5,14 +5,16 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 from runtime.clocks import SystemClock, SystemLineClock
 from runtime.config import ConfigError
-from simulator.cabinet.bench import Bench
-from simulator.cabinet.box import shown_key, write_box
+from runtime.listening import Serving
+from simulator.cabinet.bench import Bench, Event
+from simulator.cabinet.box import hardware_text, shown_key, write_box
 from simulator.cabinet.commands import Commands
 from simulator.cabinet.console import Input, Output
 from simulator.cabinet.options import CabinetOptions
@@ -28,12 +30,19 @@ async def run_cabinet(options: CabinetOptions) -> int:
         ConfigError: the folder of the ports cannot be used, or `--write-config` cannot.
     """
     output = Output(sys.stdout, as_json=options.as_json, prompts=sys.stdin.isatty())
-    bench = Bench(options, SystemClock(), SystemLineClock(), os.urandom, output.event)
-    commands = Commands(bench)
+    hear: list[Callable[[Event], None]] = [output.event]
+
+    def tell(event: Event) -> None:
+        for listener in hear:
+            listener(event)
+
+    bench = Bench(options, SystemClock(), SystemLineClock(), os.urandom, tell)
+    commands = Commands(bench, partial(hardware_text, bench))
     with _own_folder(options.directory):
         config = write_box(bench, options.write_config) if options.write_config is not None else None
+        page = _page(bench, commands, options, hear)
         try:
-            await _until_told(_attend(bench, commands, output, config), output)
+            await _until_told(_attend(bench, commands, output, config, page), output)
         finally:
             commands.faults.clear()
             bench.close()
@@ -60,6 +69,21 @@ def _own_folder(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
+def _page(
+    bench: Bench, commands: Commands, options: CabinetOptions, hear: list[Callable[[Event], None]]
+) -> AbstractAsyncContextManager[Serving | None]:
+    """The cabinet's page, where one was asked for."""
+    if options.page_port is None:
+        return nullcontext()
+    from simulator.page.of_cabinet import cabinet_page, messages_of, stage_of  # noqa: PLC0415  # a web server
+
+    folder = options.write_config
+    messages = messages_of(bench, folder) if folder is not None else None
+    stage = stage_of(bench, commands, folder, messages)
+    hear.append(stage.noticed)
+    return cabinet_page(stage, messages, options.page_port)
+
+
 def _introduce(bench: Bench, output: Output, config: Path | None) -> None:
     """Says which ports there are, and what is on them."""
     for line, port in bench.ports.items():
@@ -77,10 +101,19 @@ def _introduce(bench: Bench, output: Output, config: Path | None) -> None:
     output.say("ready", "`help` lists the commands, `config` the tables of a station.toml, Ctrl-D ends", {})
 
 
-async def _attend(bench: Bench, commands: Commands, output: Output, config: Path | None) -> None:
+async def _attend(
+    bench: Bench,
+    commands: Commands,
+    output: Output,
+    config: Path | None,
+    page: AbstractAsyncContextManager[Serving | None],
+) -> None:
     bench.open()
-    _introduce(bench, output, config)
-    await _obey(commands, output)
+    async with page as serving:
+        if serving is not None:
+            output.say("page", f"page     {serving.url}/", {"url": f"{serving.url}/"})
+        _introduce(bench, output, config)
+        await _obey(commands, output)
 
 
 async def _obey(commands: Commands, output: Output) -> None:

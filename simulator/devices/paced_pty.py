@@ -38,6 +38,16 @@ class Carrier(Protocol):
     def clear(self) -> None: ...
 
 
+class Tap(Protocol):
+    """Hears the bytes of a port, and by the line clock when they passed. `sent`: by the program that opened it."""
+
+    def __call__(self, now_us: int, data: bytes, *, sent: bool) -> None: ...
+
+
+def _nobody_listens(now_us: int, data: bytes, *, sent: bool) -> None:
+    pass
+
+
 class PacedPty:
     """One simulated port. Needs a running event loop from `open` to `close`."""
 
@@ -56,6 +66,8 @@ class PacedPty:
         """Its faults may be switched: echo, turnaround. Of a bus; a device that speaks unasked has none."""
         self.noisy = 0.0
         """Share of the pieces, either way, that arrive with one bit changed."""
+        self.tap: Tap = _nobody_listens
+        """Hears what the program sends, and what reaches it."""
         self._rng = random.Random(f"noise/{link.name}")
         self._carrier: Carrier = self.wire
         self.baud_rate = baud_rate
@@ -124,7 +136,10 @@ class PacedPty:
 
     def _readable(self) -> None:
         with suppress(BlockingIOError):
-            self._carrier.sent(self._clock.now_us(), self._as_it_passes(os.read(self._master, READ_BYTES)))
+            data = os.read(self._master, READ_BYTES)
+            now_us = self._clock.now_us()
+            self.tap(now_us, data, sent=True)
+            self._carrier.sent(now_us, self._as_it_passes(data))
         self._arm()
 
     def _set_speed(self) -> None:
@@ -144,10 +159,13 @@ class PacedPty:
 
     def _due(self) -> None:
         self._timer_due_us = None
-        arrived = self._carrier.elapsed(self._clock.now_us())
+        now_us = self._clock.now_us()
+        arrived = self._carrier.elapsed(now_us)
         if arrived and self.is_plugged:  # a device that speaks unasked goes on while its cable is pulled
+            arrived = self._as_it_passes(arrived)
+            self.tap(now_us, arrived, sent=False)
             with suppress(BlockingIOError):  # nobody reads: on a wire it would be lost as well
-                os.write(self._master, self._as_it_passes(arrived))
+                os.write(self._master, arrived)
         self._arm()
 
     def _arm(self) -> None:

@@ -40,14 +40,29 @@ def trace(http_config: HttpConfig, line: str, *, everything: bool, as_json: bool
     return 0
 
 
+class Repeats:
+    """Knows the polls and answers of one line that keep saying the same."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[bool, str], tuple[int, int]] = {}
+        """How often in a row, and when last."""
+
+    def times(self, piece: Mapping[str, Any]) -> int:
+        """How often in a row this was said now; from `REPEATS_SHOWN` on it is no news."""
+        what = (piece["sent"], _without_sequence(piece["words"]))
+        times, last_us = self._seen.get(what, (0, 0))
+        times = times + 1 if piece["at_us"] - last_us <= REPEATED_WITHIN_US else 1
+        self._seen[what] = times, piece["at_us"]
+        return times
+
+
 class Printer:
-    """Makes lines of pieces. Polls and answers that keep saying the same are told twice, then left out."""
+    """Makes lines of pieces. What is no news is told twice, then left out."""
 
     def __init__(self, *, everything: bool, as_json: bool) -> None:
         self._everything = everything
         self._as_json = as_json
-        self._seen: dict[tuple[bool, str], tuple[int, int]] = {}
-        """How often in a row, and when last."""
+        self._repeats = Repeats()
         self._began_us: int | None = None
 
     def lines(self, page: Mapping[str, Any]) -> list[str]:
@@ -61,10 +76,7 @@ class Printer:
     def _piece(self, piece: Mapping[str, Any]) -> list[str]:
         if self._began_us is None:
             self._began_us = piece["at_us"]
-        what = (piece["sent"], _without_sequence(piece["words"]))
-        times, last_us = self._seen.get(what, (0, 0))
-        times = times + 1 if piece["at_us"] - last_us <= REPEATED_WITHIN_US else 1
-        self._seen[what] = times, piece["at_us"]
+        times = self._repeats.times(piece)
         if not self._everything and times > REPEATS_SHOWN:
             return []
         after_s = (piece["at_us"] - self._began_us) / 1e6

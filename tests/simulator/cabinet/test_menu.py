@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from runtime.clocks import SystemClock, SystemLineClock
 from simulator.cabinet.bench import Bench, Event
+from simulator.cabinet.box import hardware_text
 from simulator.cabinet.commands import Commands
 from simulator.cabinet.faults import Row
 from simulator.cabinet.options import KERONG, MODBUS, OSDP, RDM6300, CabinetOptions
@@ -78,7 +80,7 @@ def bench_of(folder: Path, locks: str, tag_reader: str) -> tuple[Bench, Commands
         as_json=False,
     )
     bench = Bench(options, SystemClock(), SystemLineClock(), os.urandom, events.append)
-    return bench, Commands(bench), events
+    return bench, Commands(bench, partial(hardware_text, bench)), events
 
 
 @pytest.fixture(params=[(MODBUS, RDM6300), (KERONG, OSDP)])
