@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy import URL
 from sqlalchemy.exc import DatabaseError
 
-from dispatcher.api.app import create_app
 from dispatcher.api.context import ApiContext
 from dispatcher.api.token_file import TokenFile
 from dispatcher.config import DispatcherConfig, EventsSettings, read_database_url, read_keys
@@ -19,6 +18,7 @@ from dispatcher.duty import OnDuty
 from dispatcher.events.post import HttpPost
 from dispatcher.events.sender import LANES
 from dispatcher.metrics import monitored
+from dispatcher.pages.site import create_site
 from dispatcher.store.claim import claim_of
 from dispatcher.store.database import Database, in_one_line
 from dispatcher.store.erasure_list import ErasureList
@@ -103,7 +103,7 @@ async def serve_http(
     stack: AsyncExitStack,
     duty: OnDuty | None = None,
 ) -> Serving:
-    """The API of a dispatcher, with its metrics and health, while `stack` is open. Without `duty` it is active."""
+    """A dispatcher's API and pages, with metrics and health, while `stack` is open. Without `duty` it is active."""
     line_clock = SystemLineClock()
     context = ApiContext(
         database=dispatcher.database,
@@ -119,7 +119,7 @@ async def serve_http(
     http = config.http
     tokens = TokenFile(http.tokens_file, line_clock, context.counters)
     watched = monitored(dispatcher, context.counters, duty)
-    app = create_app(context, tokens=tokens.now, monitored=watched, limits=http.limits)
+    app = create_site(context, tokens=tokens.now, monitored=watched, limits=http.limits)
     certificate = None
     if http.certificate_file is not None and http.key_file is not None:
         certificate = ServerCertificate(http.certificate_file, http.key_file)

@@ -53,12 +53,14 @@ from dispatcher.api import (
     webhooks,
     who_held,
 )
+from dispatcher.api.callers import Callers
 from dispatcher.api.context import ApiContext
 from dispatcher.api.documentation import DESCRIPTION, document
 from dispatcher.api.faults import add_fault_handlers, on_mistake
-from dispatcher.api.gate import OPENAPI_PATH, Gate
+from dispatcher.api.gate import OPENAPI_PATH, Gate, Told, as_a_program
 from dispatcher.api.rate_limits import Limits
 from dispatcher.api.route_table import RouteTable
+from dispatcher.api.sessions import Sessions
 from dispatcher.api.tokens import Tokens
 from runtime.health import HealthApp, Monitored
 from runtime.listening import AsgiApp, Receive, Scope, Send
@@ -175,6 +177,7 @@ def create_app(
     monitored: Monitored,
     limits: Limits | None = None,
     endpoints: Endpoints | None = None,
+    told: Told = as_a_program,
 ) -> Application:
     """Make the application.
 
@@ -183,16 +186,18 @@ def create_app(
         tokens: who may call, asked at every request.
         limits: how often who may call; the usual ones where absent.
         monitored: registry and checks behind /metrics, /healthz and /readyz.
-        endpoints: others than this program's.
+        endpoints: others than this API's.
+        told: how a person's browser is told what the gate refuses.
     """
     endpoints = endpoints or the_endpoints()
+    sessions = Sessions(context.digest_secret, context.random_bytes, context.clock.speed)
     gate = Gate(
         endpoints.app,
         routes=endpoints.routes,
-        tokens=tokens,
-        clocks=(context.clock, context.line_clock),
-        limits=limits or Limits(),
+        callers=Callers(tokens, sessions, context.clock),
+        rates=(limits or Limits(), context.line_clock),
         counters=context.counters,
         health=HealthApp(monitored),
+        told=told,
     )
     return Application(context, ServerErrorMiddleware(gate, handler=on_mistake))  # the gate's own mistakes

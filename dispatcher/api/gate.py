@@ -1,19 +1,22 @@
 """What every request passes first: health for anybody, the rest with a token, its scope, and a bounded body.
 
-This is the one place that decides who may do what. It denies by default: a route that declares no scope is closed
-to everybody, and what is not in the table of routes is not reached.
+This is the one place that decides who may do what, for the API and for the operators' pages alike. It denies by
+default: a route that declares no scope is closed to everybody, unless it says that it is open to all, and what is
+not in the table of routes is not reached.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
+from dispatcher.api.callers import SAFE_METHODS, Caller, Callers, foreign, is_same_origin
 from dispatcher.api.counters import OTHER, OTHER_METHOD, ApiCounters
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.rate_limits import Limits, RateLimiter
 from dispatcher.api.route_table import Route, RouteTable
-from dispatcher.api.tokens import Token, Tokens
-from runtime.clocks import Clock, LineClock
+from dispatcher.api.tokens import Token
+from runtime.clocks import LineClock
 from runtime.listening import AsgiApp, Message, Receive, Scope, Send
 
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -21,9 +24,32 @@ HEALTH_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 BODY_BYTES_MAX = 16 * 1024  # the largest sensible request, a booking with 20 drivers, is under 2 KiB
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 LENGTH_DIGITS_MAX = 18  # more is too large whatever it says, and Python reads no number of 5,000 digits
-SCHEME = "bearer"
 ROUTE = "dispatcher.route"  # of a request: the template of its route, where there is one
+CALLERS = "dispatcher.callers"  # of a request: who may ask at all
 NOT_KEPT = (b"cache-control", b"no-store")  # answers hold people and bookings: no cache keeps them
+GUARDED = (
+    (
+        b"content-security-policy",  # of the pages; whatever else is shown in a browser may do nothing at all
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+            b" form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Headers of every answer."""
+
+Told = Callable[[Scope, Refusal], Response | None]
+"""How a person's browser is told of a refusal; None: as a program is."""
+
+
+def as_a_program(_scope: Scope, _refusal: Refusal) -> Response | None:
+    """Problem+json for everybody."""
+    return None
 
 
 class Gate:
@@ -34,16 +60,17 @@ class Gate:
         app: AsgiApp,
         *,
         routes: RouteTable,
-        tokens: Callable[[], Tokens],
-        clocks: tuple[Clock, LineClock],
-        limits: Limits,
+        callers: Callers,
+        rates: tuple[Limits, LineClock],
         counters: ApiCounters,
         health: AsgiApp,
+        told: Told = as_a_program,
     ) -> None:
         self._app = app
         self._routes = routes
-        self._tokens = tokens
-        self._clock, self._line_clock = clocks
+        self._callers = callers
+        self._told = told
+        limits, self._line_clock = rates
         self._limiter = RateLimiter(limits)
         self._counters = counters
         self._health = health
@@ -63,7 +90,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), NOT_KEPT]
+                message["headers"] = _guarded_headers(message.get("headers", ()))
             await send(message)
 
         try:
@@ -79,45 +106,44 @@ class Gate:
             refusal = Refusal(ApiReason.BODY_TOO_LARGE, f"expected at most {BODY_BYTES_MAX} bytes")
         if refusal is not None:
             self._counters.refusals[refusal.problem.reason] += 1
-            await refusal.response()(scope, receive, send)
+            response = self._told(scope, refusal) or refusal.response()
+            await response(scope, receive, send)
         else:
             await self._app(scope, _bounded(receive), send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        """Who asks comes first: a stranger is not told which paths there are."""
-        token = self._token(dict(scope["headers"]).get(b"authorization"))
-        if isinstance(token, Refusal):
-            return self._stranger(scope, token)
-        scope.setdefault("state", {}).update(caller=token.name, scopes=token.scopes)
+        """Who asks comes first: a stranger is not told which paths there are, but for those open to all."""
+        headers, route = dict(scope["headers"]), self._routes.find(scope["method"], scope["path"])
+        scope[CALLERS] = self._callers
+        caller = self._callers.find(scope["method"], scope["scheme"], headers)
+        if isinstance(route, Route) and route.is_open:
+            return self._open(scope, headers, route, caller)
+        if isinstance(caller, Refusal):
+            return self._stranger(scope, caller)
+        token = caller.token
+        scope.setdefault("state", {}).update(caller=token.name, scopes=token.scopes, session=caller.session)
         wait_s = self._limiter.caller(token.name, self._line_clock.now_us())
         if wait_s:
             return _too_many(wait_s)
-        route = self._routes.find(scope["method"], scope["path"])
         if isinstance(route, Refusal):
             return route
         scope[ROUTE] = route.template
         return _forbidden(route, token)
+
+    def _open(
+        self, scope: Scope, headers: dict[bytes, bytes], route: Route, caller: Caller | Refusal
+    ) -> Refusal | None:
+        """Who asks does not matter, but how often a stranger does, and whose page sent what changes something."""
+        scope[ROUTE] = route.template
+        if scope["method"] not in SAFE_METHODS and not is_same_origin(scope["scheme"], headers):
+            return self._stranger(scope, foreign())
+        return self._stranger(scope, None) if isinstance(caller, Refusal) else None
 
     def _stranger(self, scope: Scope, refusal: Refusal | None) -> Refusal | None:
         """`refusal`, as long as this address does not ask too often without a token."""
         address, _ = scope.get("client") or ("", 0)
         wait_s = self._limiter.stranger(address, self._line_clock.now_us())
         return _too_many(wait_s) if wait_s else refusal
-
-    def _token(self, authorization: bytes | None) -> Token | Refusal:
-        scheme, _, text = (authorization or b"").decode("latin-1").partition(" ")
-        if scheme.lower() != SCHEME or not text.strip():
-            challenge = {"www-authenticate": "Bearer"}
-            detail = "expected a header `Authorization: Bearer TOKEN`"
-            return Refusal(ApiReason.MISSING_TOKEN, detail, headers=challenge)
-        token = self._tokens().find(text.strip())
-        challenge = {"www-authenticate": 'Bearer error="invalid_token"'}
-        if token is None:
-            return Refusal(ApiReason.UNKNOWN_TOKEN, "expected a token that is registered", headers=challenge)
-        if token.expired(self._clock.now_ms()):
-            detail = f"token {token.name!r} expired at {token.expiry}: expected one that is valid now"
-            return Refusal(ApiReason.EXPIRED_TOKEN, detail, headers=challenge)
-        return token
 
 
 def _too_many(wait_s: int) -> Refusal:
@@ -134,6 +160,13 @@ def _forbidden(route: Route, token: Token) -> Refusal | None:
     challenge = {"www-authenticate": f'Bearer error="insufficient_scope", scope="{route.scope}"'}
     detail = f"token {token.name!r} has {', '.join(sorted(token.scopes))}; expected {route.scope}"
     return Refusal(ApiReason.INSUFFICIENT_SCOPE, detail, headers=challenge, scope=route.scope)
+
+
+def _guarded_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Files that never change say themselves that they may be kept; nothing else may."""
+    given = list(headers)
+    kept = any(name == NOT_KEPT[0] for name, _ in given)
+    return [*given, *GUARDED] if kept else [*given, NOT_KEPT, *GUARDED]
 
 
 def _declared_bytes(headers: dict[bytes, bytes]) -> int:

@@ -31,6 +31,8 @@ class ApiReason(StrEnum):
     UNKNOWN_TOKEN = "unknown_token"  # noqa: S105  # as above
     EXPIRED_TOKEN = "expired_token"  # noqa: S105  # as above
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    FOREIGN_ORIGIN = "foreign_origin"
+    WRONG_CSRF_TOKEN = "wrong_csrf_token"  # noqa: S105  # as above
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
@@ -60,6 +62,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         ApiReason.UNKNOWN_TOKEN: (401, "The bearer token is not known"),
         ApiReason.EXPIRED_TOKEN: (401, "The bearer token has expired"),
         ApiReason.INSUFFICIENT_SCOPE: (403, "The token may not do this"),
+        ApiReason.FOREIGN_ORIGIN: (403, "Another site sent the request"),
+        ApiReason.WRONG_CSRF_TOKEN: (403, "The request lacks the secret of its session"),
         ApiReason.NOT_FOUND: (404, "There is no such thing"),
         ApiReason.METHOD_NOT_ALLOWED: (405, "This resource does not know that method"),
         ApiReason.BODY_TOO_LARGE: (413, "The body is too large"),

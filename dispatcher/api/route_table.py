@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 
 from dispatcher.api.problems import ApiReason, Refusal
-from dispatcher.api.scopes import Scope, declared
+from dispatcher.api.scopes import Scope, declared, is_open_to_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,9 @@ class Route:
     template: str
     pattern: re.Pattern[str]
     scope: Scope | None
-    """None: it declares none, or more than one, and is closed to everybody."""
+    """None: it declares none, or more than one, and is closed to everybody who is asked for a token."""
+    is_open: bool = False
+    """Nobody is asked for a token; then it declares no scope."""
 
 
 class RouteTable:
@@ -41,7 +43,8 @@ class RouteTable:
 
     @property
     def undeclared(self) -> list[Route]:
-        return [route for route in self.routes if route.scope is None]
+        """Those that are closed to everybody."""
+        return [route for route in self.routes if route.scope is None and not route.is_open]
 
 
 def _all(routes: Sequence[BaseRoute]) -> Iterator[Route]:
@@ -49,7 +52,9 @@ def _all(routes: Sequence[BaseRoute]) -> Iterator[Route]:
     for context in iter_route_contexts(routes):
         if context.path is None or not context.methods:
             continue
-        scopes = declared(getattr(context, "dependencies", ()))
+        dependencies = getattr(context, "dependencies", ())
+        scopes = declared(dependencies)
         scope = scopes[0] if len(scopes) == 1 else None
+        is_open = is_open_to_all(dependencies) and not scopes
         pattern, _, _ = compile_path(context.path)
-        yield Route(frozenset(context.methods), context.path, pattern, scope)
+        yield Route(frozenset(context.methods), context.path, pattern, scope, is_open)

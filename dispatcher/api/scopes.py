@@ -1,7 +1,7 @@
 """What a token may do: the closed list of scopes, and how a route declares the one that it needs.
 
-A scope implies no other one. A route has exactly one; a route without one is closed to everybody, which
-`dispatcher.api.gate` decides and `tests/dispatcher/test_api_scopes.py` finds.
+A scope implies no other one. A route has exactly one, or says that it is `open_to_all`; one that says neither is
+closed to everybody, which `dispatcher.api.gate` decides and `tests/dispatcher/test_api_scopes.py` finds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,6 +65,19 @@ def needs(scope: Scope) -> Depends:
     """The declaration of one route: `@router.post("/search", dependencies=[needs(Scope.MEMBERS_READ)])`."""
     declaration: Depends = Security(BEARER, scopes=[scope.value])
     return declaration
+
+
+async def _anybody() -> None:
+    """Stands for "whoever asks" among the dependencies of a route."""
+
+
+def open_to_all() -> Depends:
+    """The declaration of a route that needs no token: the sign-in page, and what the whole world may read."""
+    return Depends(_anybody)
+
+
+def is_open_to_all(dependencies: Iterable[Depends]) -> bool:
+    return any(dependency.dependency is _anybody for dependency in dependencies)
 
 
 def declared(dependencies: Iterable[Depends]) -> Sequence[Scope]:

@@ -65,6 +65,9 @@ class Tokens:
         """The token that `text` is. A look-up tells nothing by its time: nobody chooses the hash of a guess."""
         return self._by_digest.get(digest(text))
 
+    def of_digest(self, token_digest: bytes) -> Token | None:
+        return self._by_digest.get(token_digest)
+
     def __iter__(self) -> Iterator[Token]:
         return iter(self._by_digest.values())
 

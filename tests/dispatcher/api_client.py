@@ -10,12 +10,13 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from dispatcher.api.app import Application, Endpoints, create_app, make_endpoints, the_endpoints
+from dispatcher.api.app import Application, Endpoints
 from dispatcher.api.context import ApiContext
 from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.api.scopes import Scope
 from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.core.rules import FleetRules
+from dispatcher.pages.site import create_site, make_site, the_site
 from dispatcher.store.database import Database
 from runtime.clocks import LineClock
 from runtime.health import Check, Monitored
@@ -110,12 +111,12 @@ async def running_api(
         )
         tokens = Tokens([*EVERYBODY, *NARROW])
         monitored = Monitored(CollectorRegistry(), ready=lambda: checks)
-        endpoints = the_endpoints()
+        endpoints = the_site()
         if plant is not None:
-            app = make_endpoints()
+            app = make_site()
             plant(app)
             endpoints = Endpoints.of(app)
-        application = create_app(
+        application = create_site(
             context, tokens=lambda: tokens, monitored=monitored, limits=limits, endpoints=endpoints
         )
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)

@@ -20,9 +20,24 @@ async def api() -> AsyncIterator[Api]:
         yield api
 
 
+OPEN_TO_ALL = {
+    "GET /sign-in",
+    "POST /sign-in",
+    "POST /sign-out",
+    "POST /preferences",
+    "GET /static/{digest}/{name}",
+}
+"""What asks for no token, beside the document: each with its reason in `dispatcher.pages.signing_in`."""
+
+
 def walked(app: FastAPI) -> list[Route]:
-    """Every route that the application has, but the document itself."""
-    return [route for route in RouteTable(app.routes).routes if route.template != OPENAPI_PATH]
+    """Every route of the API and of the pages that asks for a token."""
+    routes = RouteTable(app.routes).routes
+    return [route for route in routes if route.template != OPENAPI_PATH and not route.is_open]
+
+
+def of_the_api(app: FastAPI) -> list[Route]:
+    return [route for route in walked(app) if route.template.startswith("/api/")]
 
 
 def path_of(route: Route) -> str:
@@ -33,7 +48,8 @@ async def ask(api: Api, route: Route, token: str = "") -> tuple[int, str | None]
     """Status and reason of a request without a body; what the route itself says of it has no meaning here."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = await api.http.request(min(route.methods), path_of(route), headers=headers)
-    return response.status_code, response.json().get("reason")
+    is_problem = response.headers.get("content-type") == "application/problem+json"
+    return response.status_code, response.json()["reason"] if is_problem else None
 
 
 def undeclared(app: FastAPI) -> set[str]:
@@ -44,8 +60,13 @@ async def test_every_route_that_is_described_is_walked_and_declares_its_scope(ap
     described = {
         (path, method.upper()) for path, methods in api.app.openapi()["paths"].items() for method in methods
     }
-    assert described == {(route.template, method) for route in walked(api.app) for method in route.methods}
+    assert described == {(route.template, method) for route in of_the_api(api.app) for method in route.methods}
     assert undeclared(api.app) == set()
+
+
+async def test_what_is_open_to_all_is_this_list_and_no_route_of_the_api_is_on_it(api: Api) -> None:
+    routes = RouteTable(api.app.routes).routes
+    assert {f"{min(route.methods)} {route.template}" for route in routes if route.is_open} == OPEN_TO_ALL
 
 
 async def test_no_route_answers_without_a_token(api: Api) -> None:
@@ -163,7 +184,7 @@ async def test_a_resource_declares_one_scope_for_reading_and_one_for_the_rest() 
 
 async def test_the_document_names_the_scope_of_each_operation_and_what_it_means(api: Api) -> None:
     document = api.app.openapi()
-    for route in walked(api.app):
+    for route in of_the_api(api.app):
         for method in route.methods:
             assert document["paths"][route.template][method.lower()]["security"] == [{"token": [route.scope]}]
     scheme = document["components"]["securitySchemes"]["token"]

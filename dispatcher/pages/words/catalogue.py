@@ -1,0 +1,91 @@
+"""What a language has to say. Each field is one phrase; the type checker sees to it that no language lacks one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dispatcher.api.problems import Reason
+from dispatcher.core.incidents import IncidentKind, Severity
+
+
+class Language(StrEnum):
+    FR = "fr"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class KindWords:
+    """One kind of incident."""
+
+    name: str
+    by_itself: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    # --- the frame of every page
+    product: str
+    skip_to_content: str
+    board: str
+    incidents: str
+    sign_out: str
+    preferences: str
+    language_names: Mapping[Language, str]
+    themes: Mapping[str, str]
+    no_script: str
+    as_seen_at: str
+
+    # --- signing in
+    sign_in: str
+    sign_in_help: str
+    token: str
+
+    # --- what is refused
+    refused: str
+    back_to_board: str
+    reasons: Mapping[Reason, str]
+
+    # --- times
+    weekdays: tuple[str, ...]
+    months: tuple[str, ...]
+    day: str
+    under_a_minute: str
+    minutes: str
+    hours: str
+    days: str
+    ago: str
+    ahead: str
+
+    # --- incidents
+    kinds: Mapping[IncidentKind, KindWords]
+    severities: Mapping[Severity, str]
+    severity_counts: Mapping[Severity, str]
+    all_well: str
+    more_open: str
+    since: str
+    where: str
+    whole_network: str
+    unknown_place: str
+    slot: str
+    for_whom: str
+    nobody_soon: str
+    its_booking: str
+    next_booking: str
+    one_more_booking: str
+    more_bookings: str
+    by_itself: str
+    what_to_do: str
+    expected: str
+    seen: str
+    details: str
+    came_back: str
+    acknowledged_by: str
+    not_acknowledged: str
+    assigned_to: str
+    unassigned: str
+    acknowledge: str
+    assign_to_me: str
+
+    # --- what scripts say
+    script: Mapping[str, str]
