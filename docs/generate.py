@@ -61,6 +61,7 @@ Generated from `dispatcher/series.py` and `station_agent/series.py` by `make doc
 `/metrics` and fails for a series that is not here. Names follow Prometheus' conventions: seconds and bytes,
 `_total` behind counters, labels with few values that are there from the start. No label names a person, a badge,
 a plate or a booking. A dispatcher has them at `/metrics` of its API, an agent on loopback, on its `http.port`.
+How they are collected, and which alerts are made of them: [monitoring.md](monitoring.md).
 
 """
 METRIC_COLUMNS = ("name", "kind", "labels", "what it says")
