@@ -27,6 +27,8 @@ class BadgeSearch(Body):
 
 
 class OwnedBadgeOut(BadgeOut):
+    TOLD = frozenset[str]()
+
     member_id: str
 
 

@@ -1,5 +1,6 @@
 """Cabinets and their slots: added, put in and out of service, kept spare; the key of their box registered."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Path
@@ -15,7 +16,7 @@ from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.life_cycles import LifeCycle, NetworkRefused, Thing
 from dispatcher.importing.rows import PublicKey
 from dispatcher.store.changes import Author
@@ -64,6 +65,8 @@ class SlotChange(Body):
 
 
 class SlotUseOut(Answer):
+    TOLD = frozenset[str]()
+
     cabinet_id: str
     slot: int
     use: Literal["normal", "spare", "out_of_use"]
@@ -89,8 +92,8 @@ async def create_cabinet(writer: Write, wanted: NewCabinet) -> CabinetDetailOut:
     return await written(writer, wanted.reason, work, CABINET)
 
 
-@router.patch("/{cabinet_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_cabinet(writer: Write, cabinet_id: Id, change: CabinetChange) -> CabinetDetailOut:
+@router.patch("/{cabinet_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_cabinet(writer: Change, cabinet_id: Id, change: CabinetChange) -> CabinetDetailOut:
     """Put a cabinet in or out of service, or at another station; register the key of its box."""
     sent = different(change, frozenset(CabinetChange.model_fields) - {"public_key"})
     also_serves = sent.pop("also_serves", None)
@@ -105,18 +108,33 @@ async def change_cabinet(writer: Write, cabinet_id: Id, change: CabinetChange) -
     return await written(writer, change.reason, work, CABINET, ("cabinet", cabinet_id))
 
 
-@router.patch("/{cabinet_id}/slots/{slot}", responses=answers(400, 404, 409, 413, 422))
-async def change_slot(writer: Write, cabinet_id: Id, slot: SlotInPath, change: SlotChange) -> SlotUseOut:
+@router.patch("/{cabinet_id}/slots/{slot}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_slot(writer: Change, cabinet_id: Id, slot: SlotInPath, change: SlotChange) -> SlotUseOut:
     """Keep a slot spare, or out of use until it is repaired."""
     use = None if change.use == "normal" else change.use
 
     def work(connection: Connection, by: Author) -> Row | NetworkRefused | None:
         return FleetDesk(connection, by, writer.context.random_bytes).set_slot_use(cabinet_id, slot, use)
 
-    def show(_connection: Connection, _context: ApiContext, _cabinet_id: str) -> SlotUseOut:
-        return SlotUseOut(cabinet_id=cabinet_id, slot=slot, use=change.use)
+    kind = Kind("cabinet", "cabinets", partial(show_slot, slot=slot))
+    return await written(writer, change.reason, work, kind, ("cabinet", cabinet_id))
 
-    return await written(writer, change.reason, work, Kind("cabinet", "cabinets", show), ("cabinet", cabinet_id))
+
+@router.get("/{cabinet_id}/slots/{slot}", responses=answers(404, 422))
+async def read_slot_use(context: Context, cabinet_id: Id, slot: SlotInPath) -> SlotUseOut:
+    """What one slot is used for."""
+    return await context.database.read(lambda connection: show_slot(connection, context, cabinet_id, slot))
+
+
+def show_slot(connection: Connection, _context: ApiContext, cabinet_id: str, slot: int) -> SlotUseOut:
+    """Raises `Refusal` where there is none."""
+    fields = cabinet_fields(connection, cabinet_id)
+    if fields is None:
+        raise not_found("cabinet", cabinet_id)
+    if slot > fields.slots:
+        raise not_found("slot", f"{cabinet_id}/{slot}")
+    use = slot_uses_of(connection, cabinet_id).get(slot, "normal")
+    return SlotUseOut.model_validate({"cabinet_id": cabinet_id, "slot": slot, "use": use})
 
 
 @router.get("/{cabinet_id}/slots", responses=answers(404, 422))

@@ -42,6 +42,21 @@ class DesiredOut(Answer):
 
 
 class CabinetDetailOut(Answer):
+    TOLD = frozenset(
+        {
+            "link",
+            "heard_at",
+            "heard_age_s",
+            "reported_at",
+            "reported_age_s",
+            "agent_version",
+            "clock_trusted",
+            "journal_depth",
+            "desired",
+            "slot_counts",
+        }
+    )
+
     id: str
     station_id: str
     """Its main station."""
@@ -51,6 +66,8 @@ class CabinetDetailOut(Answer):
     life_cycle: str
     provisioned: bool
     """The public key of its box is known."""
+    public_key: str | None
+    """Of its box: whose word is believed for the cabinet."""
     link: Literal["online", "unreachable"]
     heard_at: datetime | None
     heard_age_s: int | None
@@ -107,7 +124,8 @@ def _out(cabinet: CabinetState, context: ApiContext) -> CabinetDetailOut:
         also_serves=list(cabinet.also_serves),
         slots=cabinet.slots,
         life_cycle=cabinet.life_cycle,
-        provisioned=cabinet.provisioned,
+        provisioned=cabinet.public_key is not None,
+        public_key=cabinet.public_key,
         link="online" if cabinet.reachable else "unreachable",
         heard_at=instant_of(cabinet.heard_ms),
         heard_age_s=_age_s(cabinet.heard_ms, now_ms),

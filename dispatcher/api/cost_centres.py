@@ -19,6 +19,8 @@ router = resource("cost-centres", read=Scope.MEMBERS_READ, write=Scope.MEMBERS_W
 
 
 class CostCentreOut(Answer):
+    TOLD = frozenset[str]()
+
     id: str
     organisation_id: str
     name: str

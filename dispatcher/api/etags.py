@@ -2,12 +2,15 @@
 
 A tag is `"v3-0f3a9c21"`: the version of the thing, where it has one, and a digest of the answer. The digest is
 there because an answer can change while the thing does not: a booking's `grant` is `pending`, then `on_box`.
-`If-None-Match` compares the whole tag; `If-Match` the version alone, so that a caller may also write `"v3"`. Of a
-thing without versions it compares the whole tag, too: whoever changes a vehicle has read what is answered now.
+`If-None-Match` compares the whole tag; `If-Match` the version alone, so that a caller may also write `"v3"`. In its
+place a thing without versions has a digest of what can be changed of it, `"s7d21b7-0f3a9c21"`: whoever changes a
+vehicle has read what is there now, however far it has gone meanwhile.
 """
 
 import hashlib
+import json
 import re
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import Header, Response
@@ -42,8 +45,21 @@ def matches(if_match: str, version: int) -> bool:
 
 
 def body_tag(body: bytes) -> str:
-    """Of an answer without a version."""
+    """Of an answer that nothing is changed from."""
     return f'"{_digest(body)}"'
+
+
+def state_tag(body: bytes | str, told: Collection[str]) -> str:
+    """Of a thing without versions, as JSON; `told`: its fields that nobody changes there."""
+    fields = {name: value for name, value in json.loads(body).items() if name not in told}
+    return f'"s{_digest(json.dumps(fields, sort_keys=True).encode())}"'
+
+
+def is_state(if_match: str, tag: str) -> bool:
+    """Whether the header names the thing as `state_tag` has it."""
+    if if_match.strip() == ANY:
+        return True
+    return tag.strip('"') in {named.partition("-")[0] for named in TAG.findall(if_match)}
 
 
 def names(header: str, tag: str) -> bool:

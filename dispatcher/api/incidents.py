@@ -14,7 +14,7 @@ from dispatcher.api.problems import not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
-from dispatcher.api.writing import Write, Writer
+from dispatcher.api.writing import Change, Writer
 from dispatcher.core.incidents import KINDS, IncidentKind, Severity, runbook
 from dispatcher.core.windows import to_utc
 from dispatcher.store.incident_desk import (
@@ -75,6 +75,8 @@ class NextBookingOut(Answer):
 
 
 class IncidentDetailOut(IncidentOut):
+    TOLD = frozenset({"next_bookings"})
+
     by_itself: str
     """What the system does without anybody, and when it closes."""
     advice: str
@@ -127,21 +129,21 @@ async def read_incident(context: Context, incident_id: Id) -> IncidentDetailOut:
     return _out(incident_id, await context.database.read(work))
 
 
-@router.post("/{incident_id}/acknowledge", responses=answers(404, 422))
-async def acknowledge_incident(write: Write, incident_id: Id) -> IncidentDetailOut:
+@router.post("/{incident_id}/acknowledge", responses=answers(404, 412, 422))
+async def acknowledge_incident(write: Change, incident_id: Id) -> IncidentDetailOut:
     """Say that somebody has seen it. It stays open until what it names is over."""
     return await _change(write, incident_id, partial(acknowledge, ref=incident_id, author=write.caller))
 
 
-@router.post("/{incident_id}/assign", responses=answers(400, 404, 413, 422))
-async def assign_incident(write: Write, incident_id: Id, wanted: Assignment) -> IncidentDetailOut:
+@router.post("/{incident_id}/assign", responses=answers(400, 404, 412, 413, 422))
+async def assign_incident(write: Change, incident_id: Id, wanted: Assignment) -> IncidentDetailOut:
     """Say who looks after it."""
     work = partial(assign, ref=incident_id, assignee=wanted.assignee, author=write.caller)
     return await _change(write, incident_id, work)
 
 
-@router.post("/{incident_id}/comments", status_code=201, responses=answers(400, 404, 413, 422))
-async def comment_on_incident(write: Write, incident_id: Id, wanted: NewComment) -> IncidentDetailOut:
+@router.post("/{incident_id}/comments", status_code=201, responses=answers(400, 404, 412, 413, 422))
+async def comment_on_incident(write: Change, incident_id: Id, wanted: NewComment) -> IncidentDetailOut:
     """Write into its history, open or closed."""
     return await _change(
         write, incident_id, partial(comment, ref=incident_id, text=wanted.text, author=write.caller)
@@ -149,8 +151,12 @@ async def comment_on_incident(write: Write, incident_id: Id, wanted: NewComment)
 
 
 async def _change(write: Writer, incident_id: str, work: Callable[..., IncidentDetail | None]) -> IncidentDetailOut:
+    now_ms = write.context.clock.now_ms()
+
     def change(connection: Connection) -> IncidentDetailOut:
-        return _out(incident_id, work(connection, now_ms=write.context.clock.now_ms()))
+        if write.if_match is not None:
+            write.expected_as_read(_out(incident_id, incident_detail(connection, incident_id, now_ms)))
+        return _out(incident_id, work(connection, now_ms=now_ms))
 
     return await write(change)
 

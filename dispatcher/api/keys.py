@@ -19,6 +19,8 @@ router = resource("keys", read=Scope.FLEET_READ)
 
 
 class KeyDetailOut(Answer):
+    TOLD = frozenset({"state", "cabinet_id", "identity", "since"})
+
     id: str
     vehicle_id: str
     life_cycle: str

@@ -38,6 +38,8 @@ class BadgeOut(Answer):
 
 
 class MemberDetailOut(MemberOut):
+    TOLD = frozenset[str]()
+
     badges: list[BadgeOut]
 
 

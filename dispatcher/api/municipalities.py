@@ -17,6 +17,8 @@ router = resource("municipalities", read=Scope.NETWORK_READ)
 
 
 class MunicipalityDetailOut(Answer):
+    TOLD = frozenset({"stations"})
+
     id: str
     name: str
     stations: int

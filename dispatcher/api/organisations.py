@@ -17,6 +17,8 @@ router = resource("organisations", read=Scope.MEMBERS_READ)
 
 
 class OrganisationOut(Answer):
+    TOLD = frozenset({"drivers"})
+
     id: str
     name: str
     drivers: int

@@ -17,6 +17,8 @@ router = resource("pools", read=Scope.MEMBERS_READ)
 
 
 class PoolOut(Answer):
+    TOLD = frozenset[str]()
+
     id: str
     organisation_id: str
     name: str

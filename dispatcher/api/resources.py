@@ -21,7 +21,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 
-from dispatcher.api.etags import tagged, version_tag
+from dispatcher.api.etags import state_tag, tagged, version_tag
 from dispatcher.api.problems import Problem
 from dispatcher.api.scopes import Scope, declared, needs
 
@@ -40,6 +40,7 @@ class ResourceRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
         has_versions = "version" in getattr(self.response_model, "model_fields", ())
+        told = getattr(self.response_model, "TOLD", None)
 
         async def with_tag(request: Request) -> Response:
             response = await handler(request)
@@ -48,6 +49,8 @@ class ResourceRoute(APIRoute):
                 return response
             if is_read and has_versions:
                 response.headers["etag"] = version_tag(json.loads(bytes(response.body))["version"])
+            elif is_read and told is not None:
+                response.headers["etag"] = state_tag(bytes(response.body), told)
             return tagged(response, request.headers.get("if-none-match") if is_read else None)
 
         return with_tag

@@ -5,7 +5,7 @@ from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.stations import StationOut, show_station
 from dispatcher.api.values import Body, Id
-from dispatcher.api.writing import Write
+from dispatcher.api.writing import Change, Write
 from dispatcher.core.life_cycles import LifeCycle, Thing
 from dispatcher.importing.rows import Latitude, Longitude
 
@@ -41,8 +41,8 @@ async def create_station(writer: Write, wanted: NewStation) -> StationOut:
     return await added(writer, wanted.reason, Thing.STATIONS, STATION, columns)
 
 
-@router.patch("/{station_id}", responses=answers(400, 404, 409, 413, 422))
-async def change_station(writer: Write, station_id: Id, change: StationChange) -> StationOut:
+@router.patch("/{station_id}", responses=answers(400, 404, 409, 412, 413, 422))
+async def change_station(writer: Change, station_id: Id, change: StationChange) -> StationOut:
     """Rename a station, open or close it."""
     sent = different(change, frozenset(StationChange.model_fields))
     return await changed(writer, change.reason, Thing.STATIONS, STATION, station_id, sent)

@@ -39,6 +39,8 @@ class VehicleHereOut(Answer):
 
 
 class StationOut(Answer):
+    TOLD = frozenset({"cabinets", "vehicles"})
+
     id: str
     name: str
     municipality: MunicipalityOut

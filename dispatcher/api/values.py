@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,6 +30,10 @@ class Answer(BaseModel):
     """Base of what is answered: times in UTC, written with `Z`."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    TOLD: ClassVar[frozenset[str] | None] = None
+    """Of a thing that is changed as it was read (`If-Match`) and has no `version`: the fields that are told of it
+    meanwhile, by a box or by other records, and that nobody changes there. None: it is no such thing."""
 
 
 class PageQuery(Body):

@@ -81,6 +81,8 @@ class LeftAtOut(Answer):
 
 
 class VehicleOut(Answer):
+    TOLD = frozenset({"key", "reading", "left_at"})
+
     id: str
     name: str
     plate: str | None

@@ -18,7 +18,7 @@ from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Connection
 
 from dispatcher.api.context import ApiContext, Caller, Context
-from dispatcher.api.etags import IfMatch, body_tag, matches, names, version_tag
+from dispatcher.api.etags import IfMatch, is_state, matches, state_tag, version_tag
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.values import Answer
 from dispatcher.core.rules import BookingReason
@@ -71,7 +71,7 @@ class Writer:
     async def __call__(self, work: Callable[[Connection], T], location: Location | None = None) -> T:
         """What `work` returns, run in one transaction.
 
-        An answer with a `version` gets its tag.
+        An answer that is a thing gets its tag.
 
         Raises:
             Replay: it was done before.
@@ -108,13 +108,14 @@ class Writer:
         return found
 
     def expected_as_read(self, present: Answer) -> None:
-        """Of a thing without versions: what is answered of it now is what the caller has read (`If-Match`).
+        """Of a thing without versions: what can be changed of it is as the caller has read it (`If-Match`).
 
         Raises:
             Refusal: `version_changed`: it is not.
         """
-        tag = body_tag(present.model_dump_json().encode())
-        if self.if_match is not None and not names(self.if_match, tag):
+        assert present.TOLD is not None, "a thing that can be changed says what of it is only told"
+        tag = state_tag(present.model_dump_json(), present.TOLD)
+        if self.if_match is not None and not is_state(self.if_match, tag):
             detail = f"If-Match is {self.if_match}; expected {tag}, the tag of what is there now"
             raise Refusal(ApiReason.VERSION_CHANGED, detail)
 
@@ -161,6 +162,8 @@ def _headers(outcome: Answer, location: Location | None) -> dict[str, str]:
     version = getattr(outcome, "version", None)
     if version is not None:
         headers["etag"] = version_tag(version)
+    elif outcome.TOLD is not None:
+        headers["etag"] = state_tag(outcome.model_dump_json(), outcome.TOLD)
     return headers
 
 
@@ -184,4 +187,4 @@ async def _changer(writer: Annotated[Writer, Depends(_writer)], if_match: IfMatc
 
 Write = Annotated[Writer, Depends(_writer)]
 Change = Annotated[Writer, Depends(_changer)]
-"""For what changes a thing that has versions: `Writer.expected` asks for the one that the caller knows."""
+"""For what changes a thing as the caller has read it: `Writer.expected`, without versions `expected_as_read`."""

@@ -41,8 +41,8 @@ class CabinetState:
     """Stations beside its main one."""
     slots: int
     life_cycle: str
-    provisioned: bool
-    """The public key of its box is known."""
+    public_key: str | None
+    """Of its box; None: it is not registered yet, or not any more."""
     reachable: bool
     heard_ms: int | None
     reported_ms: int | None
@@ -146,7 +146,7 @@ def _state(
         also_serves=also_serves,
         slots=row["slots"],
         life_cycle=row["life_cycle"],
-        provisioned=row["public_key"] is not None,
+        public_key=row["public_key"],
         reachable=reachable,
         heard_ms=row["heard_ms"],
         reported_ms=row["reported_ms"],

@@ -8,8 +8,10 @@ import pytest_asyncio
 from starlette.responses import Response
 
 from dispatcher.api.etags import matches, tagged
+from dispatcher.store.incidents import open_incident
 from tests.dispatcher.api_client import Api, running_api
-from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, at
+from tests.dispatcher.network import ELEVEN_MS, HOUR_MS, NOW_MS, at, set_key, set_link
+from tests.dispatcher.test_api_incidents import LATE
 
 LATER = {"end": at(ELEVEN_MS + 3 * HOUR_MS)}
 
@@ -108,6 +110,16 @@ def test_two_answers_have_two_tags_and_one_answer_has_one() -> None:
 
 
 CHANGES = [
+    ("/municipalities/lille", "PATCH", "", {"name": "Lille Métropole"}),
+    ("/stations/mairie", "PATCH", "", {"public": True}),
+    ("/cabinets/gare-1", "PATCH", "", {"also_serves": ["mairie"]}),
+    ("/cabinets/gare-1", "PATCH", "", {"public_key": "BiSrbU2jhxElrCFN7Z169ofOkoB6xEzOfQ4fhKZTcWo"}),
+    ("/cabinets/gare-1/slots/8", "PATCH", "", {"use": "spare"}),
+    ("/pools/archivists", "PATCH", "", {"add_member_ids": ["m-colleague"]}),
+    ("/cost-centres/archives", "PATCH", "", {"name": "Archives municipales"}),
+    ("/incidents/{incident}", "POST", "/acknowledge", None),
+    ("/incidents/{incident}", "POST", "/assign", {"assignee": "night-desk"}),
+    ("/incidents/{incident}", "POST", "/comments", {"text": "Called."}),
     ("/vehicles/v-city-1", "PATCH", "", {"name": "Lilas 100"}),
     ("/keys/k-family", "PATCH", "", {"home_slot": 7}),
     ("/keys/k-family", "POST", "/tag", {"credential": "em4100:0100000077"}),
@@ -118,16 +130,54 @@ CHANGES = [
 ]
 
 
+NOT_ANSWERED = {"credential", "pin", "home_slot"}
+"""Of these nothing is told, and so nothing compared."""
+
+
+async def open_one(api: Api) -> str:
+    api.database.write_now(lambda c: open_incident(c, LATE, NOW_MS))
+    return str((await api.get("/incidents"))["items"][0]["id"])
+
+
 @pytest.mark.parametrize(("path", "method", "end", "body"), CHANGES, ids=lambda value: str(value)[:24])
 async def test_a_thing_without_versions_is_changed_as_it_was_read(
     api: Api, path: str, method: str, end: str, body: Any
 ) -> None:
+    path = path.format(incident=await open_one(api))
     tag = (await ask(api, "GET", path)).headers["etag"]
     stale = await ask(api, method, f"{path}{end}", body, if_match='"0123456789abcdef"')
     assert (stale.status_code, stale.json()["reason"]) == (412, "version_changed")
     assert (await ask(api, "GET", path)).headers["etag"] == tag, "nothing was changed"
     done = await ask(api, method, f"{path}{end}", body, if_match=tag)
-    assert done.status_code == 200, done.text
+    assert done.status_code in {200, 201}, done.text
+    if not NOT_ANSWERED & (body or {}).keys():
+        assert done.headers["etag"] != tag
+    assert (await ask(api, "GET", path)).headers["etag"].partition("-")[0] == done.headers["etag"].partition("-")[0]
+
+
+async def test_what_a_thing_tells_of_itself_is_no_change_of_it(api: Api) -> None:
+    paths = {
+        "/vehicles/v-city-1": {"name": "L"},
+        "/cabinets/gare-1": {"also_serves": []},
+        "/stations/gare": {"name": "G"},
+    }
+    tags = {path: (await ask(api, "GET", path)).headers["etag"] for path in paths}
+    set_key(api.database, "k-city-1", "taken")
+    set_link(api.database, "gare-1")
+    api.clock.at_ms += HOUR_MS
+    for path, body in paths.items():
+        assert (await ask(api, "GET", path)).headers["etag"] != tags[path], "another answer"
+        assert (await ask(api, "PATCH", path, body, if_match=tags[path])).status_code == 200
+
+
+async def test_of_two_who_look_after_an_incident_the_later_one_reads_what_the_first_wrote(api: Api) -> None:
+    path = f"/incidents/{await open_one(api)}"
+    tag = (await ask(api, "GET", path)).headers["etag"]
+    first = await ask(api, "POST", f"{path}/assign", {"assignee": "claire"}, if_match=tag)
+    second = await ask(api, "POST", f"{path}/assign", {"assignee": "paul"}, if_match=tag)
+    assert (first.status_code, second.status_code) == (200, 412)
+    again = await ask(api, "POST", f"{path}/comments", {"text": "Called."}, if_match=first.headers["etag"])
+    assert again.status_code == 201
 
 
 async def test_of_two_who_read_the_same_the_later_one_is_told(api: Api) -> None:
