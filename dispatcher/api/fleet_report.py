@@ -2,14 +2,15 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from dispatcher.api.context import Context
+from dispatcher.api.csv_answers import ALSO_CSV, Format, csv_answer, wants_csv
 from dispatcher.api.periods import PeriodQuery
-from dispatcher.api.resources import answers, resource
+from dispatcher.api.resources import resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer
 from dispatcher.core.windows import HOUR_MS, to_utc
@@ -28,6 +29,10 @@ class FleetQuery(PeriodQuery):
     """Searches and bookings a week that found nothing from which on a station is short of a category."""
     walk_m: Annotated[int, Field(ge=0, le=WALK_M_MAX)] = 500
     """Metres that somebody walks to another station. Default: some seven minutes."""
+    format: Format = "json"
+    """CSV also where the header `Accept` asks for `text/csv`: then one of the two tables."""
+    table: Literal["under_used", "short_of_cars"] = "under_used"
+    """Which one, as CSV."""
 
 
 class NearOut(Answer):
@@ -82,20 +87,27 @@ class FleetOut(Answer):
     """The shortest first."""
 
 
-@router.get("/fleet", responses=answers(422))
-async def read_fleet(context: Context, query: Annotated[FleetQuery, Query()]) -> FleetOut:
+@router.get("/fleet", response_model=FleetOut, responses=ALSO_CSV)
+async def read_fleet(
+    context: Context, request: Request, query: Annotated[FleetQuery, Query()]
+) -> FleetOut | Response:
     """Which vehicles were hardly used and could be sold or moved: the period is played again without them."""
     period = query.period()
     thresholds = Thresholds(query.under_percent / 100, query.short_per_week, query.walk_m)
     found = await context.database.read(partial(fleet_report, period=period, thresholds=thresholds))
+    under_used, short_of_cars = [_under_used(it) for it in found.under_used], [_short(it) for it in found.short]
+    if wants_csv(request, query.format):
+        if query.table == "under_used":
+            return csv_answer(UnderUsedOut, under_used)
+        return csv_answer(ShortOut, short_of_cars)
     return FleetOut(
         from_at=to_utc(period.start_ms),
         until_at=to_utc(period.end_ms),
         under_percent=query.under_percent,
         short_per_week=query.short_per_week,
         walk_m=query.walk_m,
-        under_used=[_under_used(it) for it in found.under_used],
-        short_of_cars=[_short(it) for it in found.short],
+        under_used=under_used,
+        short_of_cars=short_of_cars,
     )
 
 

@@ -1,17 +1,16 @@
 """Reports for operators: how much vehicles are used, and what could not be had. JSON and CSV."""
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
 
 from dispatcher.api.context import Context
+from dispatcher.api.csv_answers import ALSO_CSV, Format, csv_answer, wants_csv
 from dispatcher.api.periods import PeriodQuery
-from dispatcher.api.resources import answers, resource
+from dispatcher.api.resources import resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer
 from dispatcher.core.windows import HOUR_MS, Window, to_utc
@@ -20,7 +19,6 @@ from dispatcher.store.utilisation import Use, Utilisation, folded, utilisation
 router = resource("reports", read=Scope.REPORTS_READ)
 
 DRIVERS_MIN = 5  # domain.md, P8: below it a figure is somebody's
-CSV = "text/csv"
 By = Literal["vehicle", "category", "station", "organisation"]
 KINDS: Mapping[By, str] = {
     "vehicle": "vehicle_id",
@@ -32,7 +30,7 @@ KINDS: Mapping[By, str] = {
 
 class UtilisationQuery(PeriodQuery):
     by: By = "vehicle"
-    format: Literal["json", "csv"] = "json"
+    format: Format = "json"
     """CSV also where the header `Accept` asks for `text/csv`."""
 
 
@@ -71,11 +69,7 @@ class UtilisationReport(Answer):
     lines: list[UtilisationLine]
 
 
-@router.get(
-    "/utilisation",
-    response_model=UtilisationReport,
-    responses={**answers(422), 200: {"content": {CSV: {"schema": {"type": "string"}}}}},
-)
+@router.get("/utilisation", response_model=UtilisationReport, responses=ALSO_CSV)
 async def read_utilisation(
     context: Context, request: Request, query: Annotated[UtilisationQuery, Query()]
 ) -> UtilisationReport | Response:
@@ -84,8 +78,8 @@ async def read_utilisation(
     now_ms = context.clock.now_ms()
     found = await context.database.read(partial(utilisation, period=period, now_ms=now_ms))
     lines = [_line(name, use, query.by, period, found) for name, use in folded(found, KINDS[query.by]).items()]
-    if query.format == "csv" or CSV in request.headers.get("accept", ""):
-        return Response(_csv(lines), media_type=CSV)
+    if wants_csv(request, query.format):
+        return csv_answer(UtilisationLine, lines)
     return UtilisationReport(
         from_at=to_utc(period.start_ms), until_at=to_utc(period.end_ms), by=query.by, lines=lines
     )
@@ -111,20 +105,3 @@ def _line(name: str, use: Use, by: By, period: Window, found: Utilisation) -> Ut
         refusals=dict(sorted(use.refusals.items())),
         unmet=dict(sorted(use.unmet.items())),
     )
-
-
-def _csv(lines: list[UtilisationLine]) -> str:
-    """One line each, semicolons between reasons; empty: not known, or suppressed."""
-    text = io.StringIO()
-    names = list(UtilisationLine.model_fields)
-    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180
-    writer.writerow(names)
-    for line in lines:
-        writer.writerow([_cell(getattr(line, name)) for name in names])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict):
-        return ";".join(f"{reason}:{times}" for reason, times in value.items())
-    return "" if value is None else value

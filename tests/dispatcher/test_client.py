@@ -94,6 +94,18 @@ async def test_each_noun_shows_what_the_api_tells_and_all_of_it_as_json(run: Ter
         assert isinstance(await made(run, *command), dict)
 
 
+async def test_reports_come_as_csv_in_lines_of_this_machine(run: Terminal) -> None:
+    for command, head in (
+        (("utilisation", "--csv"), "id,suppressed,vehicles"),
+        (("fleet", "--csv", "under_used"), "vehicle_id,station_id"),
+        (("fleet", "--csv", "short_of_cars"), "station_id,category"),
+    ):
+        out = await done(run, "report", *command, *PERIOD)
+        assert out.startswith(head)
+        assert "\r" not in out
+    assert (await run("report", "utilisation", *PERIOD, "--csv", "--json"))[0] == 2
+
+
 async def test_a_revoked_badge_opens_nothing(run: Terminal) -> None:
     assert "revoked" in await done(run, "badge", "revoke", "b-alix", "--reason", "lost in the street")
     assert (await run.api.get("/badges/b-alix"))["state"] == "revoked"

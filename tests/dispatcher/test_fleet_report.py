@@ -1,5 +1,7 @@
 """The report on the fleet over the API, by figures that were worked out by hand."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -86,6 +88,36 @@ async def test_a_car_that_could_go_is_moved_to_where_its_category_is_short(api: 
     ]
     assert under_used["v-city-1"]["move_to_station_id"] == "mairie"
     assert (await report(api, short_per_week=4))[1] == []
+
+
+async def test_both_tables_come_as_csv_with_the_figures_of_the_json(api: Api) -> None:
+    held(api, "v-city-1", 0, 4)
+    held(api, "v-city-2", 4, 48)
+    held(api, "v-mairie", 0, 84)
+    wanted(api, 3)
+    under_used, short = await report(api, walk_m=1100)
+    for table, answered in (("under_used", list(under_used.values())), ("short_of_cars", short)):
+        query = {**WEEK, "walk_m": 1100, "format": "csv", "table": table}
+        asked = await api.http.get("/api/v1/reports/fleet", params=query)
+        assert asked.headers["content-type"].startswith("text/csv")
+        lines = list(csv.DictReader(io.StringIO(asked.text)))
+        assert [list(line) for line in lines] == [list(line) for line in answered]
+        for line, figures in zip(lines, answered, strict=True):
+            assert {name: line[name] for name in figures} == {name: cell(value) for name, value in figures.items()}
+
+
+def cell(value: Any) -> str:
+    """As the manual says."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return ";".join(f"{name}:{number}" for name, number in value.items())
+        case list():
+            return ";".join(f"{it['station_id']}:{it['distance_m']}:{it['vehicles']}" for it in value)
+    return str(value)
 
 
 async def test_what_one_vehicle_more_would_not_have_helped_makes_no_station_short(api: Api) -> None:
