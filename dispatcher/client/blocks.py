@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say, brief, rows
+from dispatcher.client.commands import Does, Noun, Say, brief, rows
 from dispatcher.client.http import ROWS_MAX, path
 from dispatcher.client.instants import instant
 
@@ -22,7 +22,7 @@ def add(commands: Any, say: Say) -> None:
     listing.add_argument("--vehicle", metavar="ID")
     listing.add_argument("--kind", action="append", metavar="KIND", help="may be given more than once")
     listing.add_argument("--all", action="store_true", help="those that were ended as well")
-    noun.one("show", "one block, and the bookings under it", lambda api, it: api.get(path("blocks", it.id)))
+    noun.one("show", "one block, and the bookings under it", lambda api, it: api.thing(path("blocks", it.id)))
     new = noun.verb(
         "new",
         "take a vehicle out of service; names the bookings that are hit",
@@ -35,6 +35,7 @@ def add(commands: Any, say: Say) -> None:
             note=it.note,
         ),
         WRITTEN,
+        Does.WRITES,
     )
     new.add_argument("--vehicle", required=True, metavar="ID")
     new.add_argument(
@@ -48,5 +49,6 @@ def add(commands: Any, say: Say) -> None:
         "the vehicle is fit again",
         lambda api, it: api.post(path("blocks", it.id, "end"), reason=it.reason),
         WRITTEN,
+        Does.CHANGES,
     )
     end.add_argument("--reason", metavar="TEXT", help="for the record; no names")

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say, brief, rows
+from dispatcher.client.commands import Does, Noun, Say, brief, rows
 from dispatcher.client.http import ROWS_MAX, path
 from dispatcher.client.instants import HELP, instant
 from dispatcher.client.releases import CODE, add_reason, released
@@ -27,9 +27,11 @@ def add(commands: Any, say: Say) -> None:
         rows("id", "state", "start", "end", "vehicle_id", extra=("member_id",)),
     )  # fmt: skip
     add_filters(listing, "station", "vehicle", "member")
-    noun.one("show", "one booking", lambda api, it: api.get(path("bookings", it.id)))
+    noun.one("show", "one booking", lambda api, it: api.thing(path("bookings", it.id)))
     _add_writing(noun)
-    noun.one("cancel", "cancel one", lambda api, it: api.post(path("bookings", it.id, "cancel")), WRITTEN)
+    noun.one(
+        "cancel", "cancel one", lambda api, it: api.post(path("bookings", it.id, "cancel")), WRITTEN, Does.CHANGES
+    )
     noun.one(
         "history",
         "what happened to one",
@@ -54,6 +56,7 @@ def _add_writing(noun: Noun) -> None:
         "book a vehicle, or a category at a station",
         lambda api, it: api.post("/bookings", **_wanted(it), category=it.category, station_id=it.station),
         WRITTEN,
+        Does.WRITES,
     )
     new.add_argument("--member", required=True, metavar="ID", help="who books")
     new.add_argument("--organisation", metavar="ID", help="on whose account")
@@ -64,6 +67,7 @@ def _add_writing(noun: Noun) -> None:
         "what is given is different from now on, the rest stays",
         lambda api, it: api.patch(path("bookings", it.id), **_wanted(it)),
         WRITTEN,
+        Does.CHANGES,
     )
     for parser in (new, change):
         required = parser is new
@@ -85,6 +89,7 @@ def _add_writing(noun: Noun) -> None:
         "give one a later end; also while its key is out",
         lambda api, it: api.post(path("bookings", it.id, "extend"), end=it.end),
         WRITTEN,
+        Does.CHANGES,
     )
     extend.add_argument("--end", type=instant, required=True, metavar="TIME", help=HELP)
 
@@ -119,12 +124,14 @@ def _add_operations(noun: Noun) -> None:
         "open the slot of its key, and say within ten seconds what became of it",
         lambda api, it: api.post(path("bookings", it.id, "release"), reason=it.reason),
         released,
+        Does.WRITES,
     )
     code = noun.one(
         "release-code",
         "a code that its member keys in where the cabinet has no network",
         lambda api, it: api.post(path("bookings", it.id, "release-code"), reason=it.reason),
         CODE,
+        Does.WRITES,
     )
     replace = noun.one(
         "replace",
@@ -137,6 +144,7 @@ def _add_operations(noun: Noun) -> None:
             reason=it.reason,
         ),
         WRITTEN,
+        Does.CHANGES,
     )
     replace.add_argument("--vehicle", metavar="ID")
     replace.add_argument("--category", metavar="ID", help="instead: whichever is free")
@@ -146,6 +154,7 @@ def _add_operations(noun: Noun) -> None:
         "end one by hand whose key was taken",
         lambda api, it: api.post(path("bookings", it.id, "complete"), reason=it.reason, key_held_by=it.key_held_by),
         WRITTEN,
+        Does.CHANGES,
     )
     complete.add_argument("--key-held-by", metavar="NAME", help="who has the key, where it is out")
     add_reason(release, code, replace, complete)

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say, rows
+from dispatcher.client.commands import Does, Noun, Say, rows
 from dispatcher.client.http import ROWS_MAX, Api, path
 from dispatcher.client.releases import CODE, add_reason, released
 from runtime.config import ConfigError
@@ -41,17 +41,19 @@ def add(commands: Any, say: Say) -> None:
             path("cabinets", it.id, "commands"), slot=it.slot, reason=it.reason, wait_s=WAIT_S
         ),
         released,
+        Does.WRITES,
     )
     code = noun.one(
         "release-code",
         "a code that opens a slot where the cabinet has no network",
         lambda api, it: api.post(path("cabinets", it.id, "release-codes"), slot=it.slot, reason=it.reason),
         CODE,
+        Does.WRITES,
     )
     for parser in (release, code):
         parser.add_argument("--slot", type=int, required=True, metavar="N")
     add_reason(release, code)
-    theft = noun.one("theft", "what to do about a stolen one; --declare cuts it off", _theft)
+    theft = noun.one("theft", "what to do about a stolen one; --declare cuts it off", _theft, does=Does.WRITES)
     theft.description = THEFT
     theft.add_argument("--declare", action="store_true", help="it was stolen: cut it off for good")
     theft.add_argument("--case", metavar="TEXT", help="to declare: what it is filed under")

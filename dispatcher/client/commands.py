@@ -5,10 +5,12 @@ import json
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Self
 
-from dispatcher.client.http import ROWS_MAX, Api
+from dispatcher.client.http import ROWS_MAX, Api, Thing
 from dispatcher.client.tables import fields, table
 from runtime.config import ConfigError
 
@@ -19,6 +21,12 @@ Show = Callable[[Any], str]
 API = "DISPATCHER_API"
 TOKEN_FILE = "DISPATCHER_TOKEN_FILE"  # noqa: S105  # a name, no secret
 TOKEN_BYTES_MAX = 200  # what is longer is another file
+
+
+class Does(Enum):
+    READS = auto()
+    WRITES = auto()
+    CHANGES = auto()  # what is there already: as it was read, where a tag is given
 
 
 class Noun:
@@ -34,7 +42,9 @@ class Noun:
         parser = commands.add_parser(name, help=text, description=text)
         return cls(parser.add_subparsers(dest="verb", required=True, metavar="COMMAND"), say)
 
-    def verb(self, name: str, text: str, ask: Ask, show: Show = fields) -> argparse.ArgumentParser:
+    def verb(
+        self, name: str, text: str, ask: Ask, show: Show = fields, does: Does = Does.READS
+    ) -> argparse.ArgumentParser:
         """Declare one; `show` turns the API's answer into what a person reads, and may raise `ApiFailed`."""
         parser: argparse.ArgumentParser = self._verbs.add_parser(name, help=text, description=text)
         api, token_file = os.environ.get(API), os.environ.get(TOKEN_FILE)
@@ -55,20 +65,28 @@ class Noun:
             help=f"holds the token alone; or {TOKEN_FILE}",
         )
         where.add_argument("--json", action="store_true", help="the API's own answer, for programs")
-        parser.set_defaults(run=lambda options, _clock: self._run(ask, show, options))
+        if does is not Does.READS:
+            where.add_argument("--again", metavar="KEY", help="as the command before said: nothing is done twice")
+        if does is Does.CHANGES:
+            parser.add_argument("--tag", metavar="TAG", help="of `show`: only if nobody has changed it since")
+        parser.set_defaults(run=lambda options, _clock: self._run(ask, show, options), again=None, tag=None)
         return parser
 
-    def one(self, name: str, text: str, ask: Ask, show: Show = fields) -> argparse.ArgumentParser:
+    def one(
+        self, name: str, text: str, ask: Ask, show: Show = fields, does: Does = Does.READS
+    ) -> argparse.ArgumentParser:
         """As `verb`, of the thing that the id names."""
-        parser = self.verb(name, text, ask, show)
+        parser = self.verb(name, text, ask, show, does)
         parser.add_argument("id", metavar="ID")
         return parser
 
     def _run(self, ask: Ask, show: Show, options: argparse.Namespace) -> None:
-        answer = ask(Api(options.api, read_token(options.token_file)), options)
+        api = Api(options.api, read_token(options.token_file), options.tag)
+        answer = ask(api if options.again is None else replace(api, key=options.again), options)
+        told = answer.fields if isinstance(answer, Thing) else answer
         if options.json:
-            self._say(json.dumps(answer, indent=2, ensure_ascii=False))
-        shown = show(answer)
+            self._say(json.dumps(told, indent=2, ensure_ascii=False))
+        shown = show({**told, "tag": answer.tag} if isinstance(answer, Thing) else told)
         if not options.json:
             self._say(shown)
 

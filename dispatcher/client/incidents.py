@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dispatcher.client.commands import Noun, Say, brief, rows
+from dispatcher.client.commands import Does, Noun, Say, brief, rows
 from dispatcher.client.http import ROWS_MAX, Api, ApiRefused, path
 
 NUMBER = re.compile(r"[0-9]{1,9}")  # an id has 20 characters
@@ -22,15 +22,20 @@ def add(commands: Any, say: Say) -> None:
         rows("number", "severity", "kind", "subject", "opened_at", extra=("assigned_to",)),
     )
     listing.add_argument("--all", action="store_true", help="those that are closed as well")
-    show = noun.verb("show", "one incident: what to do, and whom it hits", _of(lambda api, at, _it: api.get(at)))
+    show = noun.verb("show", "one incident: what to do, and whom it hits", _of(lambda api, at, _it: api.thing(at)))
     ack = noun.verb(
-        "ack", "say that you have seen it", _of(lambda api, at, _it: api.post(f"{at}/acknowledge")), WRITTEN
+        "ack",
+        "say that you have seen it",
+        _of(lambda api, at, _it: api.post(f"{at}/acknowledge")),
+        WRITTEN,
+        Does.CHANGES,
     )
     assign = noun.verb(
         "assign",
         "say who looks after it",
         _of(lambda api, at, it: api.post(f"{at}/assign", assignee=it.to)),
         WRITTEN,
+        Does.CHANGES,
     )
     assign.add_argument("--to", required=True, metavar="NAME", help="of a token or of a colleague")
     comment = noun.verb(
@@ -38,6 +43,7 @@ def add(commands: Any, say: Say) -> None:
         "write into its history",
         _of(lambda api, at, it: api.post(f"{at}/comments", text=it.text)),
         WRITTEN,
+        Does.CHANGES,
     )
     comment.add_argument(
         "--text", required=True, metavar="TEXT", help="what was found or done; no names of members"

@@ -13,7 +13,7 @@ def add(verbs: Any, say: Say) -> None:
     search = noun.verb(
         "search",
         "members whose name has this part, the first 200",
-        lambda api, it: api.post("/members/search", name=_name(it.name), limit=ROWS_MAX),
+        lambda api, it: api.search("/members/search", name=_name(it.name), limit=ROWS_MAX),
         rows("id", "name", "standing", "role", extra=("organisation_id",)),
     )
     search.add_argument("name", metavar="NAME", help="-: read from stdin, so that no history of a shell keeps it")

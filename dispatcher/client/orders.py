@@ -3,7 +3,7 @@
 from typing import Any
 
 from dispatcher.client.bookings import add_filters
-from dispatcher.client.commands import Noun, Say, brief, rows
+from dispatcher.client.commands import Does, Noun, Say, brief, rows
 from dispatcher.client.http import ROWS_MAX, path
 from dispatcher.client.instants import instant
 
@@ -22,7 +22,7 @@ def add(commands: Any, say: Say) -> None:
         rows("id", "purpose", "start", "end", "vehicle_id", extra=("state", "holder_id")),
     )  # fmt: skip
     add_filters(listing, "station", "vehicle", "holder")
-    noun.one("show", "one service order", lambda api, it: api.get(path("orders", it.id)))
+    noun.one("show", "one service order", lambda api, it: api.thing(path("orders", it.id)))
     new = noun.verb(
         "new",
         "a vehicle for staff or a third party, out of service meanwhile",
@@ -31,6 +31,7 @@ def add(commands: Any, say: Say) -> None:
             driver_ids=it.driver, note=it.note,
         ),
         WRITTEN,
+        Does.WRITES,
     )  # fmt: skip
     new.add_argument("--holder", required=True, metavar="ID", help="a member whose role is staff or third_party")
     new.add_argument("--vehicle", required=True, metavar="ID")
@@ -41,6 +42,10 @@ def add(commands: Any, say: Say) -> None:
     new.add_argument("--note", metavar="TEXT", help="for the history; no names")
     for verb, text in (("complete", "end one whose key is back"), ("cancel", "end one whose key was not taken")):
         ending = noun.one(
-            verb, text, lambda api, it: api.post(path("orders", it.id, it.verb), reason=it.reason), WRITTEN
+            verb,
+            text,
+            lambda api, it: api.post(path("orders", it.id, it.verb), reason=it.reason),
+            WRITTEN,
+            Does.CHANGES,
         )
         ending.add_argument("--reason", required=True, metavar="TEXT", help="for the history; no names")

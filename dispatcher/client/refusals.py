@@ -7,7 +7,10 @@ from typing import Any
 from dispatcher.client.tables import INSTANT, local, text
 
 ALTERNATIVES_SHOWN = 3  # the nearest come first
-HINTS = {"cabinet_unreachable": "--accept-unreachable books it all the same, if the member knows"}
+HINTS = {
+    "cabinet_unreachable": "--accept-unreachable books it all the same, if the member knows",
+    "version_changed": "somebody changed it since: look again, `show` tells its tag",
+}
 
 
 def sentence(status: int, body: bytes) -> str:

@@ -34,7 +34,7 @@ def add(commands: Any, say: Say) -> None:
     held = noun.verb(
         "who-held",
         "who held a vehicle at an instant; the question is kept in the audit record",
-        lambda api, it: api.post(
+        lambda api, it: api.search(
             "/reports/who-held", vehicle_id=it.vehicle, at=it.at, case=it.case, reason=it.reason
         ),
     )

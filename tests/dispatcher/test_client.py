@@ -106,6 +106,35 @@ async def test_reports_come_as_csv_in_lines_of_this_machine(run: Terminal) -> No
     assert (await run("report", "utilisation", *PERIOD, "--csv", "--json"))[0] == 2
 
 
+async def test_a_command_that_is_given_again_under_its_key_is_done_once(run: Terminal) -> None:
+    again = ("--again", "3f1c2a5e0d0b4f7e9d1b")
+    first, second = [await made(run, "booking", "new", *BOOKING, *WINDOW, *again) for _ in range(2)]
+    assert first == second
+    other = await run("booking", "cancel", first["id"], *again)
+    assert (other[0], "idempotency_key_reused" in other[2]) == (1, True)
+
+
+async def test_what_somebody_changed_since_it_was_shown_is_not_changed_over_it(run: Terminal) -> None:
+    booking = (await made(run, "booking", "new", *BOOKING, *WINDOW))["id"]
+    tags = {}
+    for noun, thing in (("booking", booking), ("incident", "1"), ("badge", "b-alix")):
+        shown = dict(
+            line.split(maxsplit=1) for line in (await done(run, noun, "show", thing)).splitlines() if "  " in line
+        )
+        tags[noun] = shown["tag"]
+        assert "tag" not in await made(run, noun, "show", thing), "the API's own answer"
+    assert tags["booking"] == "v1"
+    for change in (
+        ("booking", "extend", booking, *UNTIL_SIX, "--tag"),
+        ("incident", "assign", "1", "--to", "Claire", "--tag"),
+        ("badge", "revoke", "b-alix", "--reason", "lost", "--tag"),
+    ):
+        await done(run, *change, tags[change[0]])
+        status, _, err = await run(*change, tags[change[0]])
+        assert (status, err.startswith("dispatcher: version_changed: ")) == (1, True)
+        assert "`show` tells its tag" in err
+
+
 async def test_a_revoked_badge_opens_nothing(run: Terminal) -> None:
     assert "revoked" in await done(run, "badge", "revoke", "b-alix", "--reason", "lost in the street")
     assert (await run.api.get("/badges/b-alix"))["state"] == "revoked"

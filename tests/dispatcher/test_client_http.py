@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -24,16 +25,28 @@ LOOPBACK = "127.0.0.1"
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # 64 KiB on most systems, 1 MiB on some
 
 
+@dataclass(frozen=True)
+class Asking(Api):
+    """Waits for nothing."""
+
+    pause: Callable[[float], object] = bool
+    sent: list[tuple[str | None, str | None]] = field(default_factory=list)
+    """Of each write its `Idempotency-Key` and its `If-Match`."""
+
+
 @contextmanager
 def server(
     status: int | None, body: bytes = b"", location: str = "", before: Callable[[], object] = bool
-) -> Iterator[tuple[Api, list[str]]]:
+) -> Iterator[tuple[Asking, list[str]]]:
     """Answers everything so, after `before`; None: hangs up. With the paths that were asked for."""
     asked: list[str] = []
+    sent: list[tuple[str | None, str | None]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            if self.headers["idempotency-key"] is not None:
+                sent.append((self.headers["idempotency-key"], self.headers["if-match"]))
             before()
             if status is None:
                 self.connection.close()
@@ -45,7 +58,7 @@ def server(
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815  # the library's name
+        do_POST = do_PATCH = do_GET  # noqa: N815  # the library's names
 
         def handle(self) -> None:
             with suppress(ConnectionError):  # who asked has gone
@@ -57,7 +70,7 @@ def server(
     with HTTPServer(("127.0.0.1", 0), Handler) as serving:
         thread = threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield Api(f"http://127.0.0.1:{serving.server_port}", "a token"), asked
+        yield Asking(f"http://127.0.0.1:{serving.server_port}", "a token", sent=sent), asked
         serving.shutdown()
         thread.join()
 
@@ -77,13 +90,36 @@ def test_what_stays_on_this_machine_goes_through_no_proxy(monkeypatch: pytest.Mo
     assert (of_proxy, asked) == ([], ["/api/v1/stations"])
 
 
-def test_who_lost_the_answer_to_a_write_is_told_that_nobody_knows() -> None:
-    with server(None) as (api, _):
-        with pytest.raises(ApiAway, match="not known: look before you try again"):
+def test_a_write_whose_answer_was_lost_is_asked_again_under_its_key_and_then_told_to_be_unknown() -> None:
+    with server(None) as (api, asked):
+        with pytest.raises(ApiAway, match=f"not known: the same command with --again {api.key} does it once"):
             api.post("/bookings", start="now")
+        assert asked == ["/api/v1/bookings"] * 3
+        assert api.sent == [(api.key, None)] * 3
         with pytest.raises(ApiAway) as lost:
             api.get("/bookings")
+        with pytest.raises(ApiAway):
+            api.search("/members/search", name="alix")
     assert "not known" not in str(lost.value)
+    assert len(asked) == 5, "what only reads is for the person to ask again"
+
+
+def test_what_is_being_done_already_is_waited_for() -> None:
+    problem = b'{"reason": "request_in_progress", "detail": "expected its answer first"}'
+    with server(409, problem) as (api, asked), pytest.raises(ApiAway, match="request_in_progress"):
+        api.post("/bookings")
+    assert len(asked) == 3
+    with server(409, b'{"reason": "off_grid", "detail": "no"}') as (api, asked), pytest.raises(ApiRefused):
+        api.post("/bookings")
+    assert len(asked) == 1
+
+
+def test_a_tag_goes_with_a_change_and_two_commands_have_two_keys() -> None:
+    with server(200, b"{}") as (api, _):
+        replace(api, tag="v3").patch("/bookings/b", end="later")
+        replace(api, key="mine").post("/bookings")
+        assert api.sent == [(api.key, '"v3"'), ("mine", None)]
+    assert Api(api.url, "t").key != Api(api.url, "t").key
 
 
 def test_who_cannot_answer_now_is_to_be_asked_again() -> None:
