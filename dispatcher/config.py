@@ -19,6 +19,7 @@ from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
 from dispatcher.events.envelope import EventNames
+from dispatcher.open_data.settings import OpenDataSettings
 from dispatcher.store.origin import ORIGIN_KEY_BYTES, Origin
 from runtime.addresses import is_loopback, require_loopback_or_secured
 from runtime.config import ConfigError, Settings, load_toml
@@ -102,6 +103,11 @@ class HttpSettings(Settings):
     """Requests a second from one address without a known token. Behind a proxy all have the proxy's address."""
     strangers_burst: Annotated[int, Field(ge=1, le=1_000_000)] = Limits().strangers.burst
     """The same at once, after a while without any."""
+    readers_per_s: Annotated[float, Field(gt=0, le=100_000)] = Limits().readers.per_s
+    """Reads a second, from one address without a known token, of what is open to all: the open data, the sign-in
+    page. Behind a proxy all have the proxy's address."""
+    readers_burst: Annotated[int, Field(ge=1, le=1_000_000)] = Limits().readers.burst
+    """The same at once, after a while without any."""
     certificate_file: LocalFile | None = None
     """PEM file with the certificate and its chain."""
     key_file: LocalFile | None = None
@@ -110,7 +116,9 @@ class HttpSettings(Settings):
     @property
     def limits(self) -> Limits:
         return Limits(
-            Rate(self.requests_per_s, self.requests_burst), Rate(self.strangers_per_s, self.strangers_burst)
+            Rate(self.requests_per_s, self.requests_burst),
+            Rate(self.strangers_per_s, self.strangers_burst),
+            Rate(self.readers_per_s, self.readers_burst),
         )
 
     @model_validator(mode="after")
@@ -177,6 +185,8 @@ class DispatcherConfig(Settings):
     """How long what is known of people is kept."""
     events: EventsSettings = EventsSettings()
     """What webhooks are told, and which receivers they may have."""
+    open_data: OpenDataSettings | None = None
+    """What the public is told (GBFS). Without this table nothing is public."""
     logs: LogSettings = LogSettings()
     """What is logged, and how."""
 

@@ -18,6 +18,7 @@ from dispatcher.duty import OnDuty
 from dispatcher.events.post import HttpPost
 from dispatcher.events.sender import LANES
 from dispatcher.metrics import monitored
+from dispatcher.open_data.shelf import Shelf
 from dispatcher.pages.site import create_site
 from dispatcher.store.claim import claim_of
 from dispatcher.store.database import Database, in_one_line
@@ -115,6 +116,9 @@ async def serve_http(
         erasures=None if config.database.erasures_file is None else ErasureList(config.database.erasures_file),
         digest_secret=dispatcher.digest_secret,
         wake=dispatcher.changed,
+        open_data=None
+        if config.open_data is None
+        else Shelf(dispatcher.database, config.rules, config.open_data, (clock, line_clock)),
     )
     http = config.http
     tokens = TokenFile(http.tokens_file, line_clock, context.counters)

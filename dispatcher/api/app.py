@@ -1,4 +1,4 @@
-"""The dispatcher's HTTP application: the API under /api/v1, beside it health and metrics."""
+"""The dispatcher's HTTP application: the API under /api/v1, beside it open data, health and metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from dispatcher.api import (
     municipalities,
     municipality_changes,
     network,
+    open_data,
     orders,
     organisation_changes,
     organisations,
@@ -159,6 +160,7 @@ def make_endpoints() -> FastAPI:
     )
     for part in PARTS:
         app.include_router(part.router)
+    app.include_router(open_data.router)
     add_fault_handlers(app)
     document(app)
     return app

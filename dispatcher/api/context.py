@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from dispatcher.api.counters import ApiCounters
 from dispatcher.core.retention import Retention
 from dispatcher.core.rules import FleetRules
+from dispatcher.open_data.shelf import Shelf
 from dispatcher.store.database import Database
 from dispatcher.store.erasure_list import ErasureList
 from dispatcher.store.ids import RandomBytes
@@ -31,6 +32,8 @@ class ApiContext:
     retention: Retention = field(default_factory=Retention)
     erasures: ErasureList | None = None
     """Where erasures are kept outside the database; without it nobody is erased."""
+    open_data: Shelf | None = None
+    """What the public is told; None: nothing."""
     counters: ApiCounters = field(default_factory=ApiCounters)
     running: set[str] = field(default_factory=set)
     """Requests with an `Idempotency-Key` that this process is at; who else has the database is told by that."""

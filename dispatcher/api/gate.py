@@ -41,7 +41,7 @@ GUARDED = (
     (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""Headers of every answer."""
+"""Headers of every answer that does not say otherwise."""
 
 Told = Callable[[Scope, Refusal], Response | None]
 """How a person's browser is told of a refusal; None: as a program is."""
@@ -137,13 +137,24 @@ class Gate:
         scope[ROUTE] = route.template
         if scope["method"] not in SAFE_METHODS and not is_same_origin(scope["scheme"], headers):
             return self._stranger(scope, foreign())
-        return self._stranger(scope, None) if isinstance(caller, Refusal) else None
+        if not isinstance(caller, Refusal):
+            return None
+        return self._reader(scope) if scope["method"] in SAFE_METHODS else self._stranger(scope, None)
+
+    def _reader(self, scope: Scope) -> Refusal | None:
+        """Nothing, as long as this address does not read too often what is open to all."""
+        wait_s = self._limiter.reader(_address(scope), self._line_clock.now_us())
+        return _too_many(wait_s) if wait_s else None
 
     def _stranger(self, scope: Scope, refusal: Refusal | None) -> Refusal | None:
         """`refusal`, as long as this address does not ask too often without a token."""
-        address, _ = scope.get("client") or ("", 0)
-        wait_s = self._limiter.stranger(address, self._line_clock.now_us())
+        wait_s = self._limiter.stranger(_address(scope), self._line_clock.now_us())
         return _too_many(wait_s) if wait_s else refusal
+
+
+def _address(scope: Scope) -> str:
+    address, _ = scope.get("client") or ("", 0)
+    return str(address)
 
 
 def _too_many(wait_s: int) -> Refusal:
@@ -163,10 +174,10 @@ def _forbidden(route: Route, token: Token) -> Refusal | None:
 
 
 def _guarded_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Files that never change say themselves that they may be kept; nothing else may."""
+    """What an answer says itself goes first: files that never change may be kept, open data be read by any site."""
     given = list(headers)
-    kept = any(name == NOT_KEPT[0] for name, _ in given)
-    return [*given, *GUARDED] if kept else [*given, NOT_KEPT, *GUARDED]
+    said = {name for name, _ in given}
+    return [*given, *(header for header in (NOT_KEPT, *GUARDED) if header[0] not in said)]
 
 
 def _declared_bytes(headers: dict[bytes, bytes]) -> int:

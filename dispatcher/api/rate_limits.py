@@ -1,4 +1,4 @@
-"""How often a caller may ask: a token bucket for each token, and one for each address that has none.
+"""How often a caller may ask: a token bucket for each token, and two for each address that has none.
 
 It protects the database from a front end that runs wild, not the network from an attack: that is the proxy's.
 """
@@ -28,6 +28,9 @@ class Limits:
     """Of each token. A page of a booking front end asks some five questions: ten pages a second, for long."""
     strangers: Rate = Rate(5, 20)
     """Of each address without a known token: who mistypes one is told so a few times a second."""
+    readers: Rate = Rate(50, 200)
+    """Of each address that reads what is open to all, which hardly ever costs a look into the database. Open data
+    has 21 files in two versions: an aggregator reads all at once, each minute; ten may share a proxy's address."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,7 @@ class RateLimiter:
     def __init__(self, limits: Limits) -> None:
         self._callers = Buckets(limits.callers, NAMES_MAX)
         self._strangers = Buckets(limits.strangers, PEERS_MAX)
+        self._readers = Buckets(limits.readers, PEERS_MAX)
 
     def caller(self, name: str, now_us: int) -> int:
         """As `Buckets.take`, for the token of this name."""
@@ -68,6 +72,10 @@ class RateLimiter:
     def stranger(self, address: str, now_us: int) -> int:
         """As `Buckets.take`, for who asks from this address without a known token."""
         return self._strangers.take(network_of(address), now_us)
+
+    def reader(self, address: str, now_us: int) -> int:
+        """As `Buckets.take`, for who reads from this address what needs no token."""
+        return self._readers.take(network_of(address), now_us)
 
 
 def network_of(address: str) -> str:

@@ -153,6 +153,22 @@ origin_key_file = "origin-key"
 
 [rules]
 booking_grid_min = {grid_min}
+
+[open_data]
+base_url = "http://127.0.0.1:{api_port}/gbfs"
+
+[open_data.system]
+system_id = "carshare_demo"
+name = {{ fr = "Réseau de démonstration", en = "Demonstration network" }}
+operator = {{ fr = "Personne : ce réseau est simulé", en = "Nobody: this network is simulated" }}
+feed_contact_email = "nobody@demo.invalid"
+license_id = "CC0-1.0"
+
+[[open_data.vehicle_types]]
+category = "city"
+energy = "electric"
+name = {{ fr = "Citadine électrique", en = "Electric city car" }}
+rider_capacity = 4
 """
 
 

@@ -16,6 +16,8 @@ from dispatcher.api.rate_limits import Limits, Rate
 from dispatcher.api.scopes import Scope
 from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.core.rules import FleetRules
+from dispatcher.open_data.settings import OpenDataSettings
+from dispatcher.open_data.shelf import Shelf
 from dispatcher.pages.site import create_site, make_site, the_site
 from dispatcher.store.database import Database
 from runtime.clocks import LineClock
@@ -96,18 +98,21 @@ async def running_api(
     limits: Limits = NO_LIMITS,
     line_clock: LineClock | None = None,
     plant: Callable[[FastAPI], object] | None = None,
+    open_data: OpenDataSettings | None = None,
 ) -> AsyncIterator[Api]:
-    """`plant`: adds routes to an application of its own."""
+    """`plant`: adds routes to an application of its own. `open_data`: it publishes that."""
     with network_database() as database:
         clock, wakes, checks = TestClock(), list[int](), list[Check]()
+        line_clock, rules = line_clock or HandClock(), rules or FleetRules()
         context = ApiContext(
             database=database,
             clock=clock,
-            line_clock=line_clock or HandClock(),
+            line_clock=line_clock,
             random_bytes=Random("api").randbytes,
-            rules=rules or FleetRules(),
+            rules=rules,
             digest_secret=b"m" * 32,
             wake=lambda: wakes.append(clock.now_ms()),
+            open_data=None if open_data is None else Shelf(database, rules, open_data, (clock, line_clock)),
         )
         tokens = Tokens([*EVERYBODY, *NARROW])
         monitored = Monitored(CollectorRegistry(), ready=lambda: checks)

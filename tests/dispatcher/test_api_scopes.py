@@ -26,8 +26,10 @@ OPEN_TO_ALL = {
     "POST /sign-out",
     "POST /preferences",
     "GET /static/{digest}/{name}",
+    "GET /gbfs/gbfs.json",
+    "GET /gbfs/{folder}/{name}.json",
 }
-"""What asks for no token, beside the document: each with its reason in `dispatcher.pages.signing_in`."""
+"""What asks for no token, beside the document: to sign in, each with its reason there, and the open data."""
 
 
 def walked(app: FastAPI) -> list[Route]:
