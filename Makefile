@@ -10,7 +10,7 @@ TESTS ?= tests
 LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo hunt fuzz benchmark benchmark-dispatcher test test-long check format docs lock setup-run setup-dev \
+.PHONY: demo hunt fuzz benchmark benchmark-dispatcher test test-long check format docs dashboards lock setup-run setup-dev \
     setup-fuzz setup-benchmark clean
 
 demo: setup-run
@@ -50,6 +50,7 @@ check: setup-dev
 	$(RUN) -m mypy docs/examples/*/*.py
 	$(RUN) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 	PYTHONPATH=. $(RUN) docs/generate.py --check
+	$(RUN) deploy/grafana/generate.py --check
 	shellcheck -x deploy/setup.sh deploy/install-station.sh
 
 format: setup-dev
@@ -59,6 +60,10 @@ format: setup-dev
 # what the documents take from the code: schemas, configuration, diagrams
 docs: setup-run
 	PYTHONPATH=. $(RUN) docs/generate.py
+
+# Grafana's dashboards, from the one readable file
+dashboards: setup-dev
+	$(RUN) deploy/grafana/generate.py
 
 # pins everything anew, with hashes and without the address of any registry
 lock: setup-dev
