@@ -127,9 +127,11 @@ async def serve_http(
     certificate = None
     if http.certificate_file is not None and http.key_file is not None:
         certificate = ServerCertificate(http.certificate_file, http.key_file)
-    return await stack.enter_async_context(
+    serving = await stack.enter_async_context(
         serve_asgi(app, http.host, http.port, field="http.port", certificate=certificate)
     )
+    stack.callback(app.close)  # before the server stops, which waits for open streams
+    return serving
 
 
 async def _open_database(url: URL, origin: Origin, stack: AsyncExitStack) -> Database:

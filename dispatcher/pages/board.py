@@ -1,15 +1,20 @@
-"""The board: what is wrong in the whole network, on one page."""
+"""The board: what is wrong in the whole network, then every station, on one page."""
+
+from collections.abc import Mapping
 
 from fastapi import Request, Response
 from sqlalchemy import Connection
 
 from dispatcher.api.context import Context
 from dispatcher.api.scopes import Scope, needs
+from dispatcher.core.incidents import Severity
 from dispatcher.pages.answers import answer
 from dispatcher.pages.looks import Look, Looking
 from dispatcher.pages.rendering import rendered
 from dispatcher.pages.routing import pages
-from dispatcher.pages.views.strips import open_strips
+from dispatcher.pages.views.map import network_map
+from dispatcher.pages.views.network import network, stale_after_ms
+from dispatcher.pages.views.strips import Strips, open_strips
 
 router = pages()
 
@@ -17,9 +22,31 @@ router = pages()
 @router.get("/", dependencies=[needs(Scope.INCIDENTS_READ)])
 async def board(request: Request, look: Looking, context: Context) -> Response:
     """Read and laid out where reading is done: neither holds up the loop."""
-    return answer(request, look, await context.database.read(lambda connection: _board(connection, look)))
+    stale_ms = stale_after_ms(context.rules, context.clock.speed)
+    text = await context.database.read(lambda connection: board_text(connection, look, stale_ms))
+    return answer(request, look, text)
 
 
-def _board(connection: Connection, look: Look) -> str:
+def board_text(connection: Connection, look: Look, stale_ms: int) -> str:
+    """The whole page. Without the scopes for stations and keys it is the incidents alone."""
     strips = open_strips(connection, look.now_ms, with_bookings=look.may(Scope.BOOKINGS_READ))
-    return rendered("board.html", look, {"strips": strips})
+    stations = None
+    if look.may(Scope.NETWORK_READ, Scope.FLEET_READ, Scope.BOOKINGS_READ):
+        stations = network(connection, stale_ms, look.now_ms)
+    values = {
+        "strips": strips,
+        "stations": stations,
+        "plan": network_map(stations or ()),
+        "troubled": _troubled(strips),
+    }
+    return rendered("board.html", look, values)
+
+
+def _troubled(strips: Strips) -> Mapping[str, Severity]:
+    """The stations that something open is about, with the worst of it."""
+    found: dict[str, Severity] = {}
+    for strip in strips.strips:  # the most urgent first
+        for place in (strip.place, *strip.storm):
+            if place is not None:
+                found.setdefault(place.station_id, strip.severity)
+    return found

@@ -9,11 +9,14 @@ from dispatcher.api.app import Application, Endpoints, create_app, make_endpoint
 from dispatcher.api.context import ApiContext
 from dispatcher.api.rate_limits import Limits
 from dispatcher.api.tokens import Tokens
-from dispatcher.pages import board, signing_in
+from dispatcher.pages import board, incidents, live, signing_in
+from dispatcher.pages.hub import Hub
+from dispatcher.pages.live import HUB
 from dispatcher.pages.refusals import told
 from runtime.health import Monitored
+from runtime.listening import Receive, Scope, Send
 
-PARTS = (signing_in, board)
+PARTS = (signing_in, board, incidents, live)
 
 
 def make_site() -> FastAPI:
@@ -30,6 +33,21 @@ def the_site() -> Endpoints:
     return Endpoints.of(make_site())
 
 
+class Site:
+    """The application with those who look at it live. Whoever stops it closes it first: streams never end alone."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.hub = Hub(application.context.database)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[HUB] = self.hub
+        await self.application(scope, receive, send)
+
+    def close(self) -> None:
+        self.hub.close()
+
+
 def create_site(
     context: ApiContext,
     *,
@@ -37,13 +55,9 @@ def create_site(
     monitored: Monitored,
     limits: Limits | None = None,
     endpoints: Endpoints | None = None,
-) -> Application:
+) -> Site:
     """`dispatcher.api.app.create_app` with the pages."""
-    return create_app(
-        context,
-        tokens=tokens,
-        monitored=monitored,
-        limits=limits,
-        endpoints=endpoints or the_site(),
-        told=told,
+    endpoints = endpoints or the_site()
+    return Site(
+        create_app(context, tokens=tokens, monitored=monitored, limits=limits, endpoints=endpoints, told=told)
     )

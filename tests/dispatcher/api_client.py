@@ -18,7 +18,7 @@ from dispatcher.api.tokens import Token, Tokens, digest
 from dispatcher.core.rules import FleetRules
 from dispatcher.open_data.settings import OpenDataSettings
 from dispatcher.open_data.shelf import Shelf
-from dispatcher.pages.site import create_site, make_site, the_site
+from dispatcher.pages.site import Site, create_site, make_site, the_site
 from dispatcher.store.database import Database
 from runtime.clocks import LineClock
 from runtime.health import Check, Monitored
@@ -52,7 +52,9 @@ NARROW = tuple(
 @dataclass
 class Api:
     app: FastAPI
+    site: Site
     application: Application
+    """Of the site: what the gate stands before."""
     http: httpx.AsyncClient
     database: Database
     clock: TestClock
@@ -121,10 +123,8 @@ async def running_api(
             app = make_site()
             plant(app)
             endpoints = Endpoints.of(app)
-        application = create_site(
-            context, tokens=lambda: tokens, monitored=monitored, limits=limits, endpoints=endpoints
-        )
-        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        site = create_site(context, tokens=lambda: tokens, monitored=monitored, limits=limits, endpoints=endpoints)
+        transport = httpx.ASGITransport(site, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as http:
-            yield Api(endpoints.app, application, http, database, clock, context, checks, wakes)
+            yield Api(endpoints.app, site, site.application, http, database, clock, context, checks, wakes)

@@ -17,6 +17,7 @@ from tests.dispatcher.api_client import EXPIRED_TOKEN, TOKEN, Api, running_api, 
 @pytest_asyncio.fixture
 async def api() -> AsyncIterator[Api]:
     async with running_api(token="") as api:
+        api.site.close()  # a stream of events would never end
         yield api
 
 

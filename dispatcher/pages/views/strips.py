@@ -15,6 +15,7 @@ from dispatcher.core.windows import DAY_MS
 from dispatcher.pages.views.places import Named, Place, places_of, vehicles_named
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import Incident
+from dispatcher.store.paging import Page, PageRequest, cut, newest_first
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, incidents
 
 STRIPS_MAX = 60  # what is more than two screens is read as a list, not at a glance
@@ -32,6 +33,7 @@ _OPEN = (
 _COUNTS = (
     select(incidents.c.severity, func.count()).where(incidents.c.closed_ms.is_(None)).group_by(incidents.c.severity)
 )
+_CLOSED = select(incidents).where(incidents.c.closed_ms.is_not(None))
 _ONE = select(incidents).where(incidents.c.ref == bindparam("ref"))
 _OWN = select(bookings.c.id, bookings.c.start_ms, bookings.c.end_ms, bookings.c.vehicle_id, bookings.c.state).where(
     bookings.c.id.in_(bindparam("ids", expanding=True))
@@ -95,6 +97,10 @@ class Strip:
         return IncidentKind(self.incident.kind)
 
     @property
+    def severity(self) -> Severity:
+        return next(each for each in SEVERITIES if each == self.incident.severity)
+
+    @property
     def soon_more(self) -> int:
         return self.soon_count - len(self.soon)
 
@@ -116,6 +122,13 @@ def open_strips(connection: Connection, now_ms: int, *, with_bookings: bool) -> 
     counted = {row[0]: row[1] for row in connection.execute(_COUNTS)}
     counts = {severity: counted.get(severity, 0) for severity in SEVERITIES}
     return Strips(_strips(connection, rows, now_ms, with_bookings=with_bookings), counts)
+
+
+def closed_strips(connection: Connection, now_ms: int, request: PageRequest) -> Page[Strip]:
+    """What was closed, the newest first."""
+    rows = connection.execute(newest_first(_CLOSED, incidents.c.id, request))
+    found = _strips(connection, [Incident(**row._asdict()) for row in rows], now_ms, with_bookings=False)
+    return cut(found, request, lambda strip: (strip.incident.id,))
 
 
 def strip_of(connection: Connection, ref: str, now_ms: int, *, with_bookings: bool) -> Strip | None:

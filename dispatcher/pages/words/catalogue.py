@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatcher.api.problems import Reason
+from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind, Severity
+from dispatcher.pages.views.network import Heard
+from dispatcher.pages.views.slots import Shown
+from dispatcher.store.incident_history import Happened
 
 
 class Language(StrEnum):
@@ -33,6 +37,7 @@ class Words:
     preferences: str
     language_names: Mapping[Language, str]
     themes: Mapping[str, str]
+    live_connecting: str
     no_script: str
     as_seen_at: str
 
@@ -86,6 +91,44 @@ class Words:
     unassigned: str
     acknowledge: str
     assign_to_me: str
+    open_incident: str
+    open_now: str
+    closed_before: str
+    older: str
+    newest: str
+    closed_at: str
+    history: str
+    happened: Mapping[Happened, str]
+    by_program: str
+    comment: str
+    comment_help: str
+    send: str
+    assignee: str
+    assign: str
+    opened: str
+    updated: str
+    booking_states: Mapping[BookingState, str]
+    manual: str
+    no_manual: str
+
+    # --- stations and slots
+    stations: str
+    network_map: str
+    map_help: str
+    legend: str
+    shown: Mapping[Shown, str]
+    heard: Mapping[Heard, str]
+    clock_doubtful: str
+    free_cars: str
+    no_cars: str
+    free_slots: str
+    back_at: str
+    late_since: str
+    blocked: str
+    door_open: str
+    keys_in: str
+    no_cabinet: str
+    with_problems: str
 
     # --- what scripts say
     script: Mapping[str, str]
