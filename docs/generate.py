@@ -44,7 +44,8 @@ INCIDENTS_HEAD = """\
 Generated from `dispatcher/core/incidents.py` by `make docs`. An incident is a named discrepancy between what should
 be and what is: opened once, closed once, with its history. Of one kind and subject at most one is open; what comes
 back within an hour of its end says how often (`reopened`). Operators find, acknowledge, assign and comment them in
-the API (`/api/v1/incidents`); what closes them is that it is over.
+the API (`/api/v1/incidents`); what closes them is that it is over. Where no sensor can tell that, operators may say
+so (`POST /incidents/{id}/close`, with a reason): it stays closed until a new fact opens it again (decision 0063).
 
 Each kind is made and mended in
 [test_each_kind_is_opened_once_and_closed_once](../tests/dispatcher/test_incident_kinds.py), which fails for a kind
@@ -52,7 +53,14 @@ without a case. Found by `state`: the reconciler, from the picture as it is, at 
 report opens it, another closes it; by `rights`: where rights are computed. Each has a page for whoever is called.
 
 """
-INCIDENT_COLUMNS = ("kind", "severity", "found by", "what the system does by itself", "what a person can do")
+INCIDENT_COLUMNS = (
+    "kind",
+    "severity",
+    "found by",
+    "what the system does by itself",
+    "what a person can do",
+    "closed by hand",
+)
 
 METRICS_HEAD = """\
 # Metrics
@@ -146,6 +154,7 @@ def _incidents() -> str:
             rule.found.removeprefix("by_"),
             rule.by_itself,
             rule.advice,
+            "yes" if rule.by_hand else "",
         )
         for kind, rule in KINDS.items()
     ]

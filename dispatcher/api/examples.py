@@ -48,6 +48,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "BlockPatch": {"expected_end": "2026-10-07T18:00:00+02:00", "reason": "part is late"},
         "BookingChange": {"start": "2026-10-05T12:00:00+02:00", "end": "2026-10-05T14:00:00+02:00"},
         "CabinetChange": {"life_cycle": "in_service", "reason": "installed"},
+        "Closing": {"reason": "Counted: all eight keys hang there."},
         "Completion": {"reason": "cabinet full, key left with the garage", "key_held_by": "Garage du Port"},
         "CostCentreChange": {"name": "Espaces verts"},
         "Ending": {"reason": "done sooner"},

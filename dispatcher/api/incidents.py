@@ -10,18 +10,19 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from dispatcher.api.context import Context
-from dispatcher.api.problems import not_found
+from dispatcher.api.problems import Refusal, not_found
 from dispatcher.api.resources import answers, resource
 from dispatcher.api.scopes import Scope
 from dispatcher.api.values import Answer, Body, Id, Listing, PageQuery, instant_of, next_cursor, page_request
 from dispatcher.api.writing import Change, Writer
-from dispatcher.core.incidents import KINDS, IncidentKind, Severity, runbook
+from dispatcher.core.incidents import KINDS, IncidentKind, IncidentReason, Severity, runbook
 from dispatcher.core.windows import to_utc
 from dispatcher.store.incident_desk import (
     IncidentDetail,
     IncidentFilter,
     acknowledge,
     assign,
+    close,
     comment,
     incident_detail,
     incidents_page,
@@ -32,6 +33,10 @@ from dispatcher.store.incidents import Incident
 router = resource("incidents", read=Scope.INCIDENTS_READ, write=Scope.OPERATIONS)
 
 ASSIGNEE_CHARACTERS_MAX = 100
+EXPECTED = {
+    IncidentReason.ALREADY_CLOSED: "expected one that is open",
+    IncidentReason.ENDS_BY_ITSELF: "expected a kind whose end no sensor tells: see `by_itself`",
+}
 COMMENT_CHARACTERS_MAX = 2000  # a page of text: what is longer belongs into a file beside it
 
 
@@ -65,7 +70,8 @@ class HistoryEntry(Answer):
     author: str
     """`dispatcher`, or the name of a token."""
     detail: dict[str, Any]
-    """`opened`, `updated`: `expected` and `seen`; `assigned`: `to`; `commented`: `text`."""
+    """`opened`, `updated`: `expected` and `seen`; `assigned`: `to`; `commented`: `text`;
+    `closed` by hand: `reason`."""
 
 
 class NextBookingOut(Answer):
@@ -81,6 +87,8 @@ class IncidentDetailOut(IncidentOut):
     """What the system does without anybody, and when it closes."""
     advice: str
     """What a person can do."""
+    by_hand: bool
+    """Whether an operator may close it: no sensor tells that it is over."""
     runbook: str
     """The page of the manual, below its `docs/`."""
     next_bookings: list[NextBookingOut]
@@ -111,6 +119,11 @@ class Assignment(Body):
 class NewComment(Body):
     text: Annotated[str, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
     """What was found or done. No names of members: it is kept with the incident."""
+
+
+class Closing(Body):
+    reason: Annotated[str, Field(min_length=1, max_length=COMMENT_CHARACTERS_MAX)]
+    """What was found, or why nothing is to be done. No names of members: it is kept with the incident."""
 
 
 @router.get("", responses=answers(422))
@@ -150,6 +163,19 @@ async def comment_on_incident(write: Change, incident_id: Id, wanted: NewComment
     )
 
 
+@router.post("/{incident_id}/close", responses=answers(400, 404, 409, 412, 413, 422))
+async def close_incident(write: Change, incident_id: Id, closing: Closing) -> IncidentDetailOut:
+    """Say that it is over, of a kind whose end no sensor tells (`by_hand`). A new fact opens it again."""
+
+    def work(connection: Connection, now_ms: int) -> IncidentDetail | None:
+        found = close(connection, incident_id, closing.reason, write.caller, now_ms)
+        if isinstance(found, IncidentReason):
+            raise Refusal(found, EXPECTED[found])
+        return found
+
+    return await _change(write, incident_id, work)
+
+
 async def _change(write: Writer, incident_id: str, work: Callable[..., IncidentDetail | None]) -> IncidentDetailOut:
     now_ms = write.context.clock.now_ms()
 
@@ -169,6 +195,7 @@ def _out(incident_id: str, found: IncidentDetail | None) -> IncidentDetailOut:
         **_fields(found.incident),
         by_itself=KINDS[kind].by_itself,
         advice=KINDS[kind].advice,
+        by_hand=KINDS[kind].by_hand,
         runbook=runbook(kind),
         next_bookings=[
             NextBookingOut(id=each.id, start=to_utc(each.start_ms), end=to_utc(each.end_ms))

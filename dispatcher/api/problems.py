@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from dispatcher.core.availability import NotFree
+from dispatcher.core.incidents import IncidentReason
 from dispatcher.core.life_cycles import NetworkReason, NetworkRefused
 from dispatcher.core.rules import BookingReason, Refused
 from dispatcher.core.windows import Window, to_utc
@@ -50,7 +51,7 @@ class ApiReason(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
 
 
-Reason = ApiReason | BookingReason | NetworkReason
+Reason = ApiReason | BookingReason | NetworkReason | IncidentReason
 
 PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
     {
@@ -120,6 +121,8 @@ PROBLEMS: Mapping[Reason, tuple[int, str]] = MappingProxyType(
         BookingReason.BOOKING_COMPLETED: (409, "The booking is completed"),
         BookingReason.BOOKING_CANCELLED: (409, "The booking is cancelled"),
         BookingReason.BOOKING_NO_SHOW: (409, "The booking was a no-show"),
+        IncidentReason.ALREADY_CLOSED: (409, "The incident is closed"),
+        IncidentReason.ENDS_BY_ITSELF: (409, "The incident closes when what it names is over"),
         NetworkReason.LIFE_CYCLE_BACKWARDS: (409, "A life cycle goes forwards only"),
         NetworkReason.KEY_IS_OUT: (409, "The key is out"),
         NetworkReason.HAS_BOOKINGS: (409, "Bookings or orders hold it"),

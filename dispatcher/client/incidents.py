@@ -10,7 +10,7 @@ from dispatcher.client.http import ROWS_MAX, Api, ApiRefused, path
 
 NUMBER = re.compile(r"[0-9]{1,9}")  # an id has 20 characters
 
-WRITTEN = brief("number", "kind", "subject", "acknowledged_by", "assigned_to", "history")
+WRITTEN = brief("number", "kind", "subject", "closed_at", "acknowledged_by", "assigned_to", "history")
 
 
 def add(commands: Any, say: Say) -> None:
@@ -48,7 +48,15 @@ def add(commands: Any, say: Say) -> None:
     comment.add_argument(
         "--text", required=True, metavar="TEXT", help="what was found or done; no names of members"
     )
-    for parser in (show, ack, assign, comment):
+    close = noun.verb(
+        "close",
+        "say that one is over whose end no sensor tells; a new fact opens it again",
+        _of(lambda api, at, it: api.post(f"{at}/close", reason=it.reason)),
+        WRITTEN,
+        Does.CHANGES,
+    )
+    close.add_argument("--reason", required=True, metavar="TEXT", help="what was found; no names of members")
+    for parser in (show, ack, assign, comment, close):
         parser.add_argument("id", metavar="NUMBER", help="as `incident list` has it, or an id")
 
 

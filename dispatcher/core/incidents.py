@@ -66,6 +66,13 @@ class IncidentKind(StrEnum):
     ROW_WITHOUT_ORIGIN = "row_without_origin"
 
 
+class IncidentReason(StrEnum):
+    """Why an incident is not closed by hand: `reason` in the API."""
+
+    ALREADY_CLOSED = "incident_closed"
+    ENDS_BY_ITSELF = "incident_ends_by_itself"  # what it names is seen to be over, or still shows
+
+
 class Found(StrEnum):
     """What says that an incident should be open."""
 
@@ -84,6 +91,9 @@ class KindRule:
     """It closes by itself when nothing more was heard of it for this long; None: something has to close it."""
     by_itself: str = field(kw_only=True)
     """What the system does without anybody, and when it closes."""
+    by_hand: bool = field(default=False, kw_only=True)
+    """Whether an operator may say that it is over, since no sensor can. Of those alone that a fact opens: what the
+    picture shows would be opened again by the next look at it."""
 
 
 KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
@@ -99,6 +109,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             Found.BY_FACT,
             "Look at the cabinet: a key that nothing had read left without a right.",
             by_itself="Waits for a key to come into that slot, or another of the cabinet: that closes it.",
+            by_hand=True,
         ),
         IncidentKind.WRONG_KEY_TAKEN: KindRule(
             "urgent",
@@ -179,6 +190,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
                 "Keeps the right as it was, so the badge opens it again; closes when the key is taken "
                 "there, or after an hour."
             ),
+            by_hand=True,
         ),
         IncidentKind.CABINET_SILENT: KindRule(
             "urgent",
@@ -287,6 +299,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             by_itself=(
                 "Takes what had been read there for presumed until tags are read again; closes after seven days."
             ),
+            by_hand=True,
         ),
         IncidentKind.LOCK_STUCK: KindRule(
             "urgent",
@@ -322,6 +335,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "Call the member: if one of the two was somebody else, revoke the badge.",
             DAY_MS,
             by_itself="Nothing is refused for it; closes after a day without another such sight.",
+            by_hand=True,
         ),
         IncidentKind.PIN_GUESSING: KindRule(
             "urgent",
@@ -332,18 +346,21 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
                 "The cabinet answers PINs slowly, and blocks each badge that had too many wrong; closes "
                 "after an hour."
             ),
+            by_hand=True,
         ),
         IncidentKind.VEHICLE_HANDED_BACK: KindRule(
             "info",
             Found.BY_FACT,
             "Look at the vehicle, or ask the member: it was brought back at once, unused.",
             by_itself="The member keeps the right to the end of the booking; closes when the key is taken again.",
+            by_hand=True,
         ),
         IncidentKind.RETURN_DOUBTFUL: KindRule(
             "urgent",
             Found.BY_FACT,
             "Look where the vehicle is and what hangs in its slot: it drove though all its keys hang at home.",
             by_itself="Nothing is refused for it; closes when the key is taken again.",
+            by_hand=True,
         ),
         IncidentKind.VEHICLE_DOORS_OPEN: KindRule(
             "warning",
@@ -396,6 +413,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             "Find out who drove it: ask the workshop, look for a spare key, and compare with `return_doubtful`.",
             7 * DAY_MS,
             by_itself="Counts the kilometres for no rental; closes after seven days.",
+            by_hand=True,
         ),
         IncidentKind.JOURNAL_NOT_DURABLE: KindRule(
             "warning",
@@ -418,6 +436,7 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
             by_itself=(
                 "Keeps the text in the ledger and goes on with the next fact; closes when the box starts again."
             ),
+            by_hand=True,
         ),
         IncidentKind.ROW_WITHOUT_ORIGIN: KindRule(
             "urgent",
@@ -432,6 +451,13 @@ KINDS: Mapping[IncidentKind, KindRule] = MappingProxyType(
 def runbook(kind: IncidentKind) -> str:
     """The page for whoever is called because of it, below `docs/`."""
     return f"runbooks/{kind}.md"
+
+
+def check_closing(kind: IncidentKind, *, is_open: bool) -> IncidentReason | None:
+    """Whether an operator may close an incident of this kind."""
+    if not KINDS[kind].by_hand:
+        return IncidentReason.ENDS_BY_ITSELF
+    return None if is_open else IncidentReason.ALREADY_CLOSED
 
 
 @dataclass(frozen=True, slots=True)

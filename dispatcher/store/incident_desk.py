@@ -1,4 +1,4 @@
-"""Incidents as operators read and handle them: lists, acknowledging, assigning, comments."""
+"""Incidents as operators read and handle them: lists, acknowledging, assigning, comments, closing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.incidents import IncidentKind, IncidentReason, check_closing
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incident_history import Entry, Happened, history_of, note
-from dispatcher.store.incidents import Incident
+from dispatcher.store.incidents import Incident, close_by_hand
 from dispatcher.store.paging import Page, PageRequest, cut, newest_first
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, incidents
 
@@ -104,6 +105,19 @@ def comment(connection: Connection, ref: str, text: str, author: str, now_ms: in
     row = connection.execute(_BY_REF, {"ref": ref}).one_or_none()
     if row is not None:
         note(connection, row.id, Happened.COMMENTED, now_ms, {"text": text}, author)
+    return incident_detail(connection, ref, now_ms)
+
+
+def close(
+    connection: Connection, ref: str, reason: str, author: str, now_ms: int
+) -> IncidentDetail | IncidentReason | None:
+    """Somebody found out that it is over, and no sensor will say so."""
+    row = connection.execute(_BY_REF, {"ref": ref}).one_or_none()
+    if row is not None:
+        refused = check_closing(IncidentKind(row.kind), is_open=row.closed_ms is None)
+        if refused is not None:
+            return refused
+        close_by_hand(connection, row.id, author, reason, now_ms)
     return incident_detail(connection, ref, now_ms)
 
 

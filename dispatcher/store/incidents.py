@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Exists, Select, bindparam, exists, insert, select, update
 
 from dispatcher.core.incidents import KINDS, REOPENED_WITHIN_MS, Discrepancy, Found, IncidentKind
-from dispatcher.store.incident_history import Happened, note
+from dispatcher.store.incident_history import PROGRAM, Happened, note
 from dispatcher.store.later import mind_of, remembered
 from dispatcher.store.origin import origin_of
 from dispatcher.store.schema import incidents
@@ -160,6 +161,11 @@ def close_incident(connection: Connection, kind: IncidentKind, subject: str, now
         _close(connection, row.id, now_ms)
 
 
+def close_by_hand(connection: Connection, incident_id: int, author: str, reason: str, now_ms: int) -> None:
+    """Somebody says that one that is open is over, and why. The next fact that tells of it opens another one."""
+    _close(connection, incident_id, now_ms, author, {"reason": reason})
+
+
 def close_of_cabinet(connection: Connection, kind: IncidentKind, cabinet_id: str, now_ms: int) -> None:
     """Close all of a kind that a cabinet has open."""
     all_open = _all_open(connection)
@@ -281,7 +287,13 @@ def _insert(connection: Connection, discrepancy: Discrepancy, told: Mapping[str,
     return number
 
 
-def _close(connection: Connection, incident_id: int, now_ms: int) -> None:
+def _close(
+    connection: Connection,
+    incident_id: int,
+    now_ms: int,
+    author: str = PROGRAM,
+    detail: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     connection.execute(_THIS, {"this": incident_id, "closed_ms": now_ms, "updated_ms": now_ms})
     _forget(connection, incident_id)
-    note(connection, incident_id, Happened.CLOSED, now_ms, {})
+    note(connection, incident_id, Happened.CLOSED, now_ms, dict(detail), author)

@@ -89,6 +89,36 @@ async def test_it_is_acknowledged_assigned_and_commented_by_the_caller(api: Api)
     assert after["closed_at"] is None  # seen is not mended
 
 
+async def test_one_whose_end_no_sensor_tells_is_closed_with_a_reason_and_opened_again_by_a_new_fact(
+    api: Api,
+) -> None:
+    counted = Discrepancy(IncidentKind.INVENTORY_DUE, "gare-1", "counted", "8 keys", cabinet_id="gare-1")
+    _begin(api, counted, NOW_MS)
+    incident = (await api.get("/incidents", kind="inventory_due"))["items"][0]
+    path = f"/incidents/{incident['id']}"
+    await api.post(f"{path}/close", {}, 422)
+    closed = await api.post(f"{path}/close", {"reason": "All eight hang there."}, 200)
+    assert (closed["closed_at"], closed["by_hand"]) == (utc_text(NOW_MS), True)
+    last = closed["history"][-1]
+    assert (last["what"], last["author"], last["detail"]) == (
+        "closed",
+        "operators",
+        {"reason": "All eight hang there."},
+    )
+    assert (await api.post(f"{path}/close", {"reason": "twice"}, 409))["reason"] == "incident_closed"
+    _begin(api, counted, NOW_MS + MINUTE_MS)
+    (again,) = (await api.get("/incidents", kind="inventory_due", open="true"))["items"]
+    assert (again["id"] != incident["id"], again["reopened"]) == (True, 1)
+
+
+async def test_one_that_shows_is_closed_by_nobody(api: Api) -> None:
+    for incident in (await api.get("/incidents"))["items"]:
+        path = f"/incidents/{incident['id']}"
+        assert (await api.post(f"{path}/close", {"reason": "no"}, 409))["reason"] == "incident_ends_by_itself"
+        read = await api.get(path)
+        assert (read["closed_at"], read["by_hand"], len(read["history"])) == (None, False, 1)
+
+
 async def test_a_comment_without_a_word_and_one_without_an_end_are_refused(api: Api) -> None:
     incident = (await api.get("/incidents"))["items"][0]
     for text in ("", "x" * 2001):
@@ -101,6 +131,7 @@ async def test_what_is_not_there_is_not_found(api: Api) -> None:
     await api.post("/incidents/nothing/acknowledge", status=404)
     await api.post("/incidents/nothing/assign", {"assignee": None}, 404)
     await api.post("/incidents/nothing/comments", {"text": "x"}, 404)
+    await api.post("/incidents/nothing/close", {"reason": "x"}, 404)
 
 
 async def test_it_names_the_next_bookings_of_its_vehicle_while_it_is_open(api: Api) -> None:

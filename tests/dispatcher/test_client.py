@@ -175,6 +175,8 @@ async def test_incidents_are_named_by_their_number(run: Terminal) -> None:
     assert "Claire" in await done(run, "incident", "assign", "1", "--to", "Claire")
     told = await done(run, "incident", "comment", "1", "--text", "A technician is on the way.")
     assert "text: A technician is on the way." in " ".join(told.split())
+    status, _, err = await run("incident", "close", "1", "--reason", "seen")
+    assert (status, err.startswith("dispatcher: incident_ends_by_itself: ")) == (1, True)
     by_id = (await made(run, "incident", "show", "2"))["id"]
     assert (await made(run, "incident", "show", by_id))["kind"] == "key_overdue"
     assert (await run("incident", "show", "9"))[::2] == (1, "dispatcher: not_found: there is no incident 9\n")

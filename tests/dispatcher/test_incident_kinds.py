@@ -36,6 +36,9 @@ from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import KINDS, Found, IncidentKind, runbook
 from dispatcher.core.reconcile import CLOCK_PATIENCE_S, DESIRED_PATIENCE_S, FACTS_PATIENCE_S
 from dispatcher.core.rules import FleetRules
+from dispatcher.store.incident_desk import close
+from dispatcher.store.incident_history import history_of
+from dispatcher.store.incidents import all_incidents
 from dispatcher.store.schema import (
     blocks,
     bookings,
@@ -534,12 +537,33 @@ def test_each_kind_is_opened_once_and_closed_once(kind: IncidentKind) -> None:
     assert [is_open for each, _, is_open in told if each == kind] == [False]
 
 
+@pytest.mark.parametrize("kind", [kind for kind, rule in KINDS.items() if rule.by_hand])
+def test_what_an_operator_closed_stays_closed_and_its_own_end_finds_nothing_left_to_close(
+    kind: IncidentKind,
+) -> None:
+    scene = Scene()
+    steps = CASES[kind](scene)
+    next(steps)
+    scene.pass_s(1)
+    (incident,) = [found for found in scene.database.read_now(all_incidents) if found.kind == kind]
+    scene.write(close, incident.ref, "found out", "api/claire", scene.now_ms)
+    for _ in range(3):
+        told = scene.pass_s(1)
+    assert [is_open for each, _, is_open in told if each == kind] == [False]
+    next(steps, None)
+    told = scene.pass_s(1)
+    assert [is_open for each, _, is_open in told if each == kind] == [False]
+    (*_, last) = scene.database.read_now(lambda connection: history_of(connection, incident.id))
+    assert (last.what, last.author, last.detail) == ("closed", "api/claire", {"reason": "found out"})
+
+
 @pytest.mark.parametrize("kind", IncidentKind)
 def test_each_kind_says_what_the_system_does_and_what_a_person_can_do(kind: IncidentKind) -> None:
     rule = KINDS[kind]
     assert rule.advice.endswith(".")
     assert rule.by_itself.endswith(".")
     assert rule.found is not Found.BY_STATE or rule.lasts_ms is None  # what a state shows ends with the state
+    assert rule.found is Found.BY_FACT or not rule.by_hand
 
 
 @pytest.mark.parametrize("kind", IncidentKind)
