@@ -11,6 +11,7 @@ dispatcher token revoke NAME --config dispatcher.toml
 dispatcher badge-key --config dispatcher.toml --cabinet ID
 dispatcher backup --config dispatcher.toml [--prune] FILE
 dispatcher restore --config dispatcher.toml FILE
+dispatcher lost --config dispatcher.toml FILE
 dispatcher member export --config dispatcher.toml --reason TEXT ID
 dispatcher badge|block|booking|cabinet|incident|member|order|report|station|vehicle COMMAND
     --api URL --token-file FILE [--json]
@@ -38,6 +39,7 @@ from dispatcher.config import DispatcherConfig, load_config, read_database_url, 
 from dispatcher.duty import ClaimLost
 from dispatcher.importing.faults import ImportRefused
 from dispatcher.importing.files import read_files
+from dispatcher.lost_command import LOST, lost
 from dispatcher.new_keys import write_new_keys
 from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.database import Database, in_one_line
@@ -120,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the database into a file, also while it is served")
     restore = commands.add_parser("restore", help="put a backup into a database that is not there, or empty")
     add_backup_commands(backup, restore, say)
+    losing = add("lost", _lost, "name bookings that a restored database lacks", LOST)
+    losing.add_argument("file", type=Path, metavar="FILE", help="what the broker retained; -: stdin")
     badge_key = add("badge-key", _badge_key, "print the badge digest key of a cabinet, for its box")
     badge_key.add_argument("--cabinet", required=True, metavar="ID", help="id of an imported cabinet")
     return parser
@@ -129,6 +133,10 @@ def _serve(options: argparse.Namespace, clock: Clock) -> None:
     from dispatcher.service import serve  # noqa: PLC0415  # the other commands start without broker and API
 
     asyncio.run(serve(load_config(options.config), clock))
+
+
+def _lost(options: argparse.Namespace, clock: Clock) -> None:
+    lost(options, clock, say)
 
 
 def _migrate(options: argparse.Namespace, _clock: Clock) -> None:
