@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from dispatcher.api.context import ApiContext, Context
-from dispatcher.api.etags import body_tag, names
+from dispatcher.api.etags import names
 from dispatcher.api.problems import ApiReason, Refusal
 from dispatcher.api.scopes import open_to_all
 from dispatcher.open_data.feeds import DISCOVERY, Version
@@ -59,9 +59,9 @@ async def _answer(request: Request, context: ApiContext, version: Version, name:
     file = await context.open_data.file(version, name)
     if file is None:
         raise _not_found(f"expected a file that gbfs.json of {version} names")
-    headers = {**FOR_ANY_SITE, "etag": body_tag(file.body), "cache-control": _kept(file)}
+    headers = {**FOR_ANY_SITE, "etag": file.tag, "cache-control": _kept(file)}
     known = request.headers.get("if-none-match")
-    if known is not None and names(known, headers["etag"]):
+    if known is not None and names(known, file.tag):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
         headers["content-length"] = str(len(file.body))

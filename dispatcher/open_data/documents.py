@@ -169,9 +169,8 @@ def vehicle_availability(snapshot: Snapshot, settings: OpenDataSettings) -> Json
     }
 
 
-def system_pricing_plans(_snapshot: Snapshot, settings: OpenDataSettings) -> Json | None:
-    """None: no plan is configured, and the file, which is optional, is not there."""
-    return {"plans": [_plan(plan) for plan in settings.pricing_plans]} if settings.pricing_plans else None
+def system_pricing_plans(_snapshot: Snapshot, settings: OpenDataSettings) -> Json:
+    return {"plans": [_plan(plan) for plan in settings.pricing_plans]}
 
 
 def _plan(plan: PlanSettings) -> Json:

@@ -28,15 +28,16 @@ class Version(StrEnum):
         return "v3" if self is Version.V3_0 else f"v{self}"
 
 
-Make = Callable[[Snapshot, OpenDataSettings], Json | None]
+Make = Callable[[Snapshot, OpenDataSettings], Json]
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
     make: Make
-    """None: there is nothing to publish, and the file is not there."""
     ttl_s: int
     since: Version = Version.V3_0
+    is_published: Callable[[OpenDataSettings], object] = bool
+    """Whether there is anything to say; otherwise there is no file."""
 
 
 FEEDS: dict[str, Feed] = {
@@ -47,7 +48,9 @@ FEEDS: dict[str, Feed] = {
     "vehicle_types": Feed(documents.vehicle_types, SOON_S),
     "vehicle_status": Feed(documents.vehicle_status, NOW_S),
     "vehicle_availability": Feed(documents.vehicle_availability, NOW_S, Version.V3_1),
-    "system_pricing_plans": Feed(documents.system_pricing_plans, LATER_S),
+    "system_pricing_plans": Feed(
+        documents.system_pricing_plans, LATER_S, is_published=lambda settings: settings.pricing_plans
+    ),
     "system_alerts": Feed(documents.system_alerts, SOON_S),
 }
 DISCOVERY = "gbfs"
@@ -62,24 +65,22 @@ def ttl_s(name: str) -> int:
 def data_of(name: str, version: Version, snapshot: Snapshot, settings: OpenDataSettings) -> Json | None:
     """The `data` of a file; None: there is no such file in this version."""
     if name == DISCOVERY:
-        return _discovery(version, snapshot, settings)
+        return _discovery(version, settings)
     if name == VERSIONS:
         return _versions(version, settings)
     feed = FEEDS.get(name)
-    if feed is None or not _is_in(feed, version):
+    if feed is None or not _is_in(feed, version, settings):
         return None
     return feed.make(snapshot, settings)
 
 
-def _is_in(feed: Feed, version: Version) -> bool:
+def _is_in(feed: Feed, version: Version, settings: OpenDataSettings) -> bool:
     order = list(Version)
-    return order.index(feed.since) <= order.index(version)
+    return order.index(feed.since) <= order.index(version) and bool(feed.is_published(settings))
 
 
-def _discovery(version: Version, snapshot: Snapshot, settings: OpenDataSettings) -> Json:
-    there = [
-        name for name, feed in FEEDS.items() if _is_in(feed, version) and feed.make(snapshot, settings) is not None
-    ]
+def _discovery(version: Version, settings: OpenDataSettings) -> Json:
+    there = [name for name, feed in FEEDS.items() if _is_in(feed, version, settings)]
     return {"feeds": [{"name": name, "url": _url(settings, version, name)} for name in (VERSIONS, *there)]}
 
 

@@ -1,4 +1,4 @@
-"""The files as they are handed out: read from the database once in five seconds at most, whoever asks how often.
+"""The files as they are handed out: read from the database once in five seconds at most, however many ask.
 
 A file that still says the same keeps its bytes, and so its tag, for a minute; then it says anew that it is current.
 """
@@ -21,21 +21,27 @@ from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock
 
 SNAPSHOT_US = 5_000_000  # of the line clock: a crowd of readers costs the database one read in that time
+TIMES_ITS_READ = 20  # that long a snapshot lasts at least: of a large network reading takes a twentieth of a thread
+LONGEST_US = 60_000_000  # and never longer than this
 SAYS_ANEW_MS = 60_000  # of what has not changed: a fifth of the age that GBFS allows
-OLDEST_MS = 300_000  # GBFS 3.0, data latency: real-time data is never more than 5 minutes old
+TAG_DIGITS = 16  # of few bodies, made by nobody who would gain by two alike
+ALLOWED_MS = 300_000  # GBFS 3.0, data latency: in no case more than 5 minutes
+OLDEST_MS = ALLOWED_MS - SAYS_ANEW_MS - SNAPSHOT_US // 1000  # of what is still handed out for one more such time
 
 
 @dataclass(frozen=True, slots=True)
 class File:
     body: bytes
     """JSON."""
+    tag: str
+    """Names just this body, for `etag`: in quotes."""
     ttl_s: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     file: File
-    digest: bytes
+    digest: str
     """Of what it says, whenever it said so."""
     updated_ms: int
 
@@ -51,7 +57,8 @@ class Shelf:
         self._settings = settings
         self._clock, self._line_clock = clocks
         self._snapshot: Snapshot | None = None
-        self._read_us = 0
+        self._read_us = self._read_ms = 0
+        self._lasts_us = SNAPSHOT_US
         self._reading = asyncio.Lock()
         self._made: dict[tuple[Version, str], File | None] = {}
         """From the present snapshot."""
@@ -59,10 +66,10 @@ class Shelf:
         """As it was handed out last."""
 
     async def file(self, version: Version, name: str) -> File | None:
-        """A file of a version, as of at most five seconds ago; None: there is none of that name.
+        """A file of a version, as of five seconds ago at most, of a large network of a minute; None: there is none.
 
         Raises:
-            OperationalError: the database does not answer, and what it said last is more than five minutes old.
+            OperationalError: the database does not answer, and what it said last is soon five minutes old.
         """
         snapshot = await self._current()
         if name not in NAMES:
@@ -74,13 +81,15 @@ class Shelf:
         return self._made[version, name]
 
     def _file(self, version: Version, name: str, data: Json, at_ms: int) -> File:
-        digest = hashlib.sha256(_text(data)).digest()
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+        digest = hashlib.sha256(text).hexdigest()
         kept = self._kept.get((version, name))
         lasts_ms = max(ttl_s(name) * 1000, SAYS_ANEW_MS)
         if kept is not None and kept.digest == digest and 0 <= at_ms - kept.updated_ms < lasts_ms:
             return kept.file
-        head = {"last_updated": timestamp(at_ms), "ttl": ttl_s(name), "version": str(version)}
-        file = File(_text({**head, "data": data}), ttl_s(name))
+        updated = timestamp(at_ms)
+        head = f'{{"last_updated":"{updated}","ttl":{ttl_s(name)},"version":"{version}","data":'
+        file = File(head.encode() + text + b"}", f'"{digest[:TAG_DIGITS]}-{updated}"', ttl_s(name))
         self._kept[version, name] = _Kept(file, digest, at_ms)
         return file
 
@@ -93,18 +102,24 @@ class Shelf:
         return self._snapshot
 
     def _is_recent(self) -> bool:
-        return 0 <= self._line_clock.now_us() - self._read_us < SNAPSHOT_US
+        """By the wall clock too: where that runs fast, as in a demo, a minute is a minute."""
+        by_line_us = self._line_clock.now_us() - self._read_us
+        by_wall_us = (self._clock.now_ms() - self._read_ms) * 1000
+        return 0 <= by_line_us < self._lasts_us and 0 <= by_wall_us < LONGEST_US
 
     async def _read(self) -> None:
-        now_ms = self._clock.now_ms()
+        now_ms, began_us = self._clock.now_ms(), self._line_clock.now_us()
         try:
             self._snapshot = await self._database.read(partial(read_snapshot, rules=self._rules, now_ms=now_ms))
-            self._made = {}
         except OperationalError:
-            if self._snapshot is None or now_ms - self._snapshot.at_ms > OLDEST_MS:
+            self._note_read(0)
+            if self._snapshot is None or self._read_ms - self._snapshot.at_ms > OLDEST_MS:
+                self._snapshot = None
                 raise
-        self._read_us = self._line_clock.now_us()
+        else:
+            self._note_read(self._line_clock.now_us() - began_us)
+            self._made = {}
 
-
-def _text(value: Json) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    def _note_read(self, took_us: int) -> None:
+        self._read_us, self._read_ms = self._line_clock.now_us(), self._clock.now_ms()
+        self._lasts_us = min(max(SNAPSHOT_US, took_us * TIMES_ITS_READ), LONGEST_US)

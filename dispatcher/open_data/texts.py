@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from dispatcher.core.windows import to_ms, utc_text
@@ -9,6 +10,7 @@ from dispatcher.open_data.settings import LocalisedUrl, Text
 
 LANGUAGES = ("fr", "en")
 SECOND_MS = 1000
+TIMES_KEPT = 4096  # the grid points of a week are 672, and each is told of hundreds of vehicles
 
 Json = dict[str, Any]
 Localised = list[dict[str, str]]
@@ -23,6 +25,7 @@ def name_of_place(name: str) -> Localised:
     return [{"text": name, "language": language} for language in LANGUAGES]
 
 
+@lru_cache(maxsize=TIMES_KEPT)
 def timestamp(at_ms: int) -> str:
     """RFC 3339 in UTC, to the second before."""
     return utc_text(at_ms - at_ms % SECOND_MS)
