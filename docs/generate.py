@@ -5,6 +5,7 @@ python docs/generate.py --check    exit 1, naming each file that differs
 """
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,7 +20,13 @@ from dispatcher.core.retention import Retention
 from dispatcher.events.documentation import event_schemas, events_table, schedule_text
 from dispatcher.series import SERIES as DISPATCHER_SERIES
 from dispatcher.store.limits import LIMITS
+from runtime.clocks import SystemClock, SystemLineClock
 from runtime.config_reference import reference_table
+from simulator.cabinet.bench import CABINET, Bench
+from simulator.cabinet.commands import Commands
+from simulator.cabinet.options import MODBUS, OSDP, CabinetOptions
+from simulator.page.around import Around
+from simulator.page.stage import Stage
 from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
 from station_agent.drivers.declaration import AnyDriver
@@ -77,6 +84,7 @@ METRIC_COLUMNS = ("name", "kind", "labels", "what it says")
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
 REFUSAL_COLUMNS = ("state", "what does not move it", "reason")
+COMMAND_COLUMNS = ("command", "what it does")
 FAULT_COLUMNS = ("fault", "what the agent does", "shown by")
 
 
@@ -102,6 +110,7 @@ def texts() -> dict[Path, str]:
         DOCS / "drivers.md": _drivers((DOCS / "drivers.md").read_text(encoding="utf-8")),
         DOCS / "api.md": _with_section((DOCS / "api.md").read_text(encoding="utf-8"), "scopes", _scopes()),
         DOCS / "configuration.md": configuration,
+        DOCS / "simulator-page.md": _page((DOCS / "simulator-page.md").read_text(encoding="utf-8")),
         DOCS / "metrics.md": METRICS_HEAD + _metrics(),
         DOCS / "incidents.md": INCIDENTS_HEAD + _incidents(),
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
@@ -110,6 +119,15 @@ def texts() -> dict[Path, str]:
         **{EVENT_SCHEMAS / name: schema for name, schema in event_schemas().items()},
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
+
+
+def _page(text: str) -> str:
+    """What the page of a simulated cabinet can be told."""
+    options = CabinetOptions(MODBUS, 8, OSDP, None, {}, Path(os.devnull), None, as_json=False)
+    bench = Bench(options, SystemClock(), SystemLineClock(), os.urandom, lambda _event: None)
+    stage = Stage(CABINET, "", bench, Commands(bench, str), Around())
+    rows = [(f"`{command.usage}`", command.what) for command in stage.known.values()]
+    return _with_section(text, "commands", _table(COMMAND_COLUMNS, rows))
 
 
 def _metrics() -> str:

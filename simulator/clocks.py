@@ -52,14 +52,10 @@ class JumpingClock(ScaledClock):
 
     LOOK_AGAIN_S: Final = 1.0
 
-    jumps = 0
-    """How often that was done."""
-
     def jump(self, ms: int) -> None:
         """Moves it on. Nobody's clock is set back here: that is a fault of one box, and none of a whole network."""
         assert ms > 0, "time does not stand still or run backwards"
         self.start_ms += ms
-        self.jumps += 1
 
     def line_delay_s(self, at_ms: int) -> float:
         return min(super().line_delay_s(at_ms), self.LOOK_AGAIN_S)

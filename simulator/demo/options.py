@@ -35,6 +35,10 @@ class DemoOptions:
     json_file: Path | None
     directory: Path | None
     """Where keys, configurations, database and logs of the run are kept; None: a temporary folder."""
+    page_port: int | None = None
+    """Of the page for developers; 0: a free one; None: there is none."""
+    nobody: bool = False
+    """No members come: there is whoever stands at the page."""
 
     @property
     def external_broker(self) -> MqttSettings | None:
@@ -104,6 +108,14 @@ def add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         help="with --kills: now and then dispatcher and broker, too; needs --broker mosquitto",
     )
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the verdict as JSON, too")
+    demo.add_argument(
+        "--page-port",
+        type=number(int, 0, 65_535),
+        metavar="P",
+        help="show the stations' cabinets and their lines on a page, on loopback, with hands and faults to click; "
+        "0: a free port",
+    )
+    demo.add_argument("--nobody", action="store_true", help="no members come: there is whoever stands at the page")
     demo.add_argument("--directory", type=Path, metavar="DIR", help="keep the run's files there; must be empty")
 
 
@@ -126,6 +138,8 @@ def demo_options(parsed: argparse.Namespace) -> DemoOptions:
         kill_centre=parsed.kill_centre,
         json_file=parsed.json,
         directory=parsed.directory,
+        page_port=parsed.page_port,
+        nobody=parsed.nobody,
     )
 
 

@@ -4,9 +4,9 @@ import base64
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from runtime.mqtt_settings import MqttSettings
 from simulator.network.draws import stream
 from simulator.network.import_document import import_document
 from simulator.network.model import Network
-from simulator.network.station_toml import BoxFiles, BoxSettings, station_toml
+from simulator.network.station_toml import BoxFiles, BoxSettings, TomlValue, station_toml
 from simulator.network.wiring import READER_ADDRESS, scbk
 
 NAMESPACE = "carshare"
 DISPATCHER_ID = "centre"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Ports:
     api: int
     agents: dict[str, int]
     """By cabinet; without processes all agents answer on one port, and these are 0."""
+    uplinks: Mapping[str, int] = field(default_factory=dict)
+    """By cabinet, where its agent finds the broker on loopback; absent: where everybody does."""
 
 
 @contextmanager
@@ -101,7 +104,7 @@ def make_premises(
             namespace=NAMESPACE,
             dispatcher_id=DISPATCHER_ID,
             dispatcher_public_key=centre_key,
-            mqtt={"host": mqtt.host, "port": mqtt.effective_port},
+            mqtt=_way_to_broker(mqtt, ports.uplinks.get(cabinet)),
             http_port=ports.agents.get(cabinet, 0),
         )
         files = BoxFiles(
@@ -120,6 +123,12 @@ def make_premises(
         _run_dispatcher("import", "--config", str(config), str(document))
     database = centre_of.database or f"sqlite:///{centre / 'dispatcher.sqlite'}"
     return Premises(directory, config, database, configs, directory / "ports", token)
+
+
+def _way_to_broker(mqtt: MqttSettings, uplink: int | None) -> dict[str, TomlValue]:
+    if uplink is None:
+        return {"host": mqtt.host, "port": mqtt.effective_port}
+    return {"host": LOOPBACK, "port": uplink}
 
 
 def _run_dispatcher(*arguments: str) -> None:

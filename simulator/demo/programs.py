@@ -46,7 +46,8 @@ class Running:
     @property
     def agents(self) -> tuple[psutil.Process, ...]:
         """The agents' processes as they are now."""
-        return tuple(psutil.Process(child.pid) for name, child in self.children.items() if name != DISPATCHER)
+        running = (child for name, child in self.children.items() if name != DISPATCHER and child.is_running)
+        return tuple(psutil.Process(child.pid) for child in running)
 
 
 class ProgramEnded(Exception):
@@ -132,6 +133,10 @@ class Child:
     def pid(self) -> int:
         return self._running.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Its words go on behind those of the lives before."""
         with self._log.open("ab") as stream:
@@ -155,6 +160,11 @@ class Child:
             last = self._log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
             status = self._running.returncode
             raise ProgramEnded(f"{self.name} ended with status {status}: {last or 'it said nothing'}")
+
+    async def stop(self) -> None:
+        """Tells it to end, and waits for that."""
+        self.tell_to_stop()
+        await self.stopped()
 
     def tell_to_stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

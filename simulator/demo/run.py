@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
 import httpx
-import structlog
 
 from dispatcher.config import load_config
 from dispatcher.core.rules import FleetRules
@@ -22,24 +19,25 @@ from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
-from runtime.link import LinkError, LinkOwner, Publication
 from runtime.logs import configure_logs
-from runtime.mqtt_link import MqttLink
 from runtime.mqtt_settings import MqttSettings
 from simulator.broker import embedded_broker
-from simulator.clocks import ScaledClock
+from simulator.clocks import JumpingClock, ScaledClock
 from simulator.demo.cost import Meter
 from simulator.demo.live import LiveLine, local_day, local_time
 from simulator.demo.mosquitto import OwnMosquitto, own_mosquitto
 from simulator.demo.options import DemoOptions
 from simulator.demo.premises import NAMESPACE, Centre, Ports, Premises, make_premises, run_directory
 from simulator.demo.programs import DISPATCHER, Running, as_processes, clock_arguments, in_process
+from simulator.demo.trackers import trackers
 from simulator.kills.excuses import KillExcuses
 from simulator.kills.figures import Figures, figures
 from simulator.kills.killer import Killer
 from simulator.network.draws import stream
 from simulator.network.lilas import lilas_network
 from simulator.network.model import Network
+from simulator.page.of_demo import DemoPage, DemoParts, demo_page
+from simulator.page.uplink import Uplink, uplink
 from simulator.postgres import NoPostgres, cluster
 from simulator.verdict.evidence import Evidence, read_evidence
 from simulator.verdict.rights import Judge
@@ -62,18 +60,22 @@ async def run_demo(options: DemoOptions) -> int:
     network = lilas_network(options.seed, options.stations)
     line_clock = SystemLineClock()
     system_time = options.processes and options.speed == 1.0
-    clock: Clock = SystemClock() if system_time else ScaledClock(MORNING_MS, options.speed, line_clock)
+    clock: Clock = SystemClock() if system_time else _clock(options, line_clock)
     grid_min = GRID_REAL_TIME_MIN if system_time else GRID_MS // MINUTE_MS
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(run_directory(options.directory))
         configure_logs("text", "info", clock=clock, stream=stack.enter_context((directory / "demo.log").open("w")))
         mqtt, broker = await stack.enter_async_context(_broker(options, directory))
         ports = _ports(options, network)
+        ways = {cabinet: await stack.enter_async_context(way) for cabinet, way in _ways(options, network, mqtt)}
+        ports = replace(ports, uplinks={cabinet: way.port for cabinet, way in ways.items()})
         centre = Centre(mqtt, _database(options, stack))
         premises = make_premises(directory, network, options.seed, centre, ports, grid_min=grid_min)
         stage = _Stage(options, network, premises, clock, line_clock, grid_min)
-        stage.broker = broker
+        stage.broker, stage.uplinks = broker, ways
         judged, wall_s, simulated_s = await stage.play(mqtt, ports)
+    if judged is None:
+        return 0
     sys.stdout.write(f"{judged.verdict.to_text()}\n")
     if judged.figures is not None:
         sys.stdout.write(f"kills:\n{judged.figures.to_text()}\n")
@@ -83,6 +85,21 @@ async def run_demo(options: DemoOptions) -> int:
             document["kills"] = judged.figures.to_document()
         options.json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0 if judged.held else 1
+
+
+def _clock(options: DemoOptions, line_clock: LineClock) -> ScaledClock:
+    """A page in front of programs that share this process' clock may move it on."""
+    kind = JumpingClock if options.page_port is not None and not options.processes else ScaledClock
+    return kind(MORNING_MS, options.speed, line_clock)
+
+
+def _ways(
+    options: DemoOptions, network: Network, mqtt: MqttSettings
+) -> Iterator[tuple[str, AbstractAsyncContextManager[Uplink]]]:
+    """Each box's own way to the broker, where a page may cut it."""
+    if options.page_port is not None:
+        for cabinet in network.cabinets:
+            yield cabinet, uplink(mqtt.host, mqtt.effective_port)
 
 
 def _database(options: DemoOptions, stack: AsyncExitStack) -> str | None:
@@ -129,12 +146,14 @@ class _Stage:
         self._killer: Killer | None = None
         self.broker: OwnMosquitto | None = None
         """Where it is this run's own process."""
+        self.uplinks: Mapping[str, Uplink] = {}
+        """Each box's way to the broker, where it has one of its own."""
 
-    async def play(self, mqtt: MqttSettings, ports: Ports) -> tuple[_Judged, float, float]:
-        """The verdict, and how long the run was on both clocks, in seconds."""
+    async def play(self, mqtt: MqttSettings, ports: Ports) -> tuple[_Judged | None, float, float]:
+        """The verdict, if there can be one, and how long the run was on both clocks, in seconds."""
         began_s, began_ms = time.perf_counter(), self._clock.now_ms()
         async with AsyncExitStack() as stack:
-            publish = await stack.enter_async_context(_trackers(mqtt, self._line_clock))
+            publish = await stack.enter_async_context(trackers(mqtt, self._line_clock))
             client = await stack.enter_async_context(
                 httpx.AsyncClient(
                     base_url=f"http://127.0.0.1:{ports.api}",
@@ -152,6 +171,7 @@ class _Stage:
                 publish,
                 namespace=NAMESPACE,
                 grid_ms=self._grid_min * MINUTE_MS,
+                has_members=not self._options.nobody,
             )
             world.open()
             stack.callback(world.close)
@@ -165,9 +185,32 @@ class _Stage:
                     stream(self._options.seed, "kills"),
                     broker.kill_and_start if broker is not None else None,
                 )
-            await self._live(world, running)
-            judged = await self._settled_verdict(world)
+            parts = self._parts(world, mqtt, client, running)
+            async with _page(parts, self._options.page_port) as page:
+                await self._live(world, running, page)
+            if page is not None and page.broke:
+                sys.stdout.write(
+                    f"no verdict: nothing excuses what was done from the page: {', '.join(page.broke)}\n"
+                )
+                judged = None
+            else:
+                judged = await self._settled_verdict(world)
         return judged, time.perf_counter() - began_s, (self._clock.now_ms() - began_ms) / 1000
+
+    def _parts(self, world: World, mqtt: MqttSettings, client: httpx.AsyncClient, running: Running) -> DemoParts:
+        return DemoParts(
+            network=self._network,
+            premises=self._premises,
+            world=world,
+            clock=self._clock,
+            line_clock=self._line_clock,
+            broker=mqtt,
+            client=client,
+            grid_ms=self._grid_min * MINUTE_MS,
+            uplinks=self.uplinks,
+            children=running.children,
+            forget=self.broker.kill_and_start if self.broker is not None else None,
+        )
 
     @asynccontextmanager
     async def _programs(self, ports: Ports) -> AsyncIterator[Running]:
@@ -183,7 +226,7 @@ class _Stage:
         async with as_processes(self._premises, arguments, ports.api, ports.agents) as running:
             yield running
 
-    def _tell_where(self, running: Running) -> None:
+    def _tell_where(self, running: Running, page: DemoPage | None) -> None:
         stations, cars = len(self._network.stations), len(self._network.vehicles)
         now_ms = self._clock.now_ms()
         sys.stdout.write(
@@ -195,17 +238,18 @@ class _Stage:
             f"agents     {running.agents_url}\n"
             f"ports      {self._premises.ports}/CABINET/{{locks,readers}}\n"
             f"logs       {self._premises.directory}/*.log\n"
+            f"{'' if page is None else f'page       {page.url}{chr(10)}'}"
             "Ctrl-C ends it with a verdict.\n"
         )
         sys.stdout.flush()
 
-    async def _live(self, world: World, running: Running) -> None:
+    async def _live(self, world: World, running: Running, page: DemoPage | None) -> None:
         """Let the world live for the time asked for, or until Ctrl-C; then let hands come to rest."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        self._tell_where(running)  # which says that Ctrl-C ends it: from here on it does
+        self._tell_where(running, page)  # which says that Ctrl-C ends it: from here on it does
         live = LiveLine(self._clock)
         killer = self._killer
 
@@ -213,6 +257,8 @@ class _Stage:
             live.on_fact(fact)
             if killer is not None:
                 killer.on_fact(fact)
+            if page is not None:
+                page.on_fact(fact)
 
         world.record.on_fact = on_fact
         meter = Meter(running)
@@ -300,36 +346,8 @@ async def _must_answer(broker: MqttSettings) -> None:
     writer.close()
 
 
-@asynccontextmanager
-async def _trackers(mqtt: MqttSettings, line_clock: LineClock) -> AsyncIterator["_Publish"]:
-    """All vehicles' trackers behind one connection; a message without network is lost, as in a car park."""
-
-    async def connected(_count: int) -> None:
-        pass
-
-    link = MqttLink(
-        mqtt,
-        f"{NAMESPACE}-trackers-{secrets.token_hex(4)}",
-        LinkOwner(subscriptions=(), on_message=lambda _incoming: None, on_connected=connected),
-        line_clock=line_clock,
-        random=Random(secrets.token_bytes(16)),
-        log=structlog.get_logger(),
-    )
-    running = asyncio.create_task(link.run(), name="trackers")
-    try:
-        yield _Publish(link)
-    finally:
-        await link.stop()
-        await running
-
-
-class _Publish:
-    def __init__(self, link: MqttLink) -> None:
-        self._link = link
-
-    async def __call__(self, topic: str, payload: bytes) -> None:
-        with suppress(LinkError):
-            await self._link.publish(Publication(topic, payload, qos=0))
+def _page(parts: DemoParts, port: int | None) -> AbstractAsyncContextManager[DemoPage | None]:
+    return nullcontext() if port is None else demo_page(parts, port)
 
 
 def _ports(options: DemoOptions, network: Network) -> Ports:

@@ -15,6 +15,7 @@ LANE: Final = "journal"
 READS_EVERY_US: Final = 300_000  # each look opens the file anew: it may be set aside meanwhile
 AT_FIRST: Final = 20  # facts from before somebody looked
 AT_ONCE: Final = 200
+ROUNDING_US: Final = 2000  # both times are cut to milliseconds, and what made an agent decide comes before
 AGO_US_MAX: Final = 60_000_000  # whatever a wall clock says: a row has its place near the end
 HEAD: Final = frozenset({"kind", "seq", "at_ms", "clock_trusted"})
 BUSY_S: Final = 0.2  # an agent that is starting may have the file for itself: the next look comes soon
@@ -50,7 +51,7 @@ class JournalLane:
 
     def _row(self, now_us: int, said: dict[str, Any], text: str) -> Row:
         """In its place among what passed: by its own time, from before its agent did anything about it."""
-        ago_us = round((self._clock.now_ms() - said["at_ms"]) * 1000 / self._clock.speed)
+        ago_us = round((self._clock.now_ms() - said["at_ms"]) * 1000 / self._clock.speed) - ROUNDING_US
         return Row(LANE, now_us - min(max(ago_us, 0), AGO_US_MAX), Way.NEITHER, words_of(said), text)
 
 

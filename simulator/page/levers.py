@@ -21,7 +21,7 @@ LEVERS: Final = {
     "mend-network": "it may connect again",
     "forget": "kill the broker and start it again: it has forgotten what it retained",
     "agent <stop|kill|start>": "of the agent's process: SIGTERM, SIGKILL, or another life",
-    "jump <minutes>": "move the wall clock of everybody on; there is no verdict after that",
+    "jump <minutes>": "move the wall clock of everybody on",
 }
 """Usage, and what it does."""
 

@@ -142,7 +142,8 @@ def words_of(message: Message) -> str:
             )
         case FactBatch():
             kinds = ", ".join(str(json.loads(text).get("kind")) for text in message.facts)
-            return f"{message.first_seq} to {message.last_seq}: {kinds}"
+            alone = message.first_seq == message.last_seq
+            return f"{message.first_seq}{'' if alone else f' to {message.last_seq}'}: {kinds}"
         case Desired():
             counts = f"{len(message.grants)} grants, {len(message.badges)} badges, {len(message.keys)} keys"
             return f"version {message.version}: {counts}"

@@ -16,6 +16,7 @@ from station_agent.drivers.annotation import Annotator
 from station_agent.onsite.trace import REPEATS_SHOWN, Repeats
 from station_agent.tracing import LineTrace
 
+CABINET_LANE: Final = "cabinet"
 KEPT: Final = 500  # rows of a source: some minutes of what people do, and a page is no archive
 
 Kept = TypeVar("Kept")
@@ -129,4 +130,5 @@ class SerialLane:
 
 def row_of_event(at_us: int, event: Event) -> Row:
     """What somebody in front of the cabinet notices."""
-    return Row("cabinet", at_us, Way.NEITHER, f"{event.device}: {event.text}")
+    words = event.text if event.device == CABINET_LANE else f"{event.device}: {event.text}"
+    return Row(CABINET_LANE, at_us, Way.NEITHER, words)

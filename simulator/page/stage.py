@@ -17,9 +17,11 @@ from simulator.cabinet.commands import Answer, Command, Commands, carry_out
 from simulator.devices.kerong_board import KerongBoard
 from simulator.network.wiring import LOCK_LINE, READER_LINE
 from simulator.page.around import Around
+from simulator.page.journal import LANE as JOURNAL_LANE
 from simulator.page.levers import LEVERS, Levers
+from simulator.page.messages import LANE as MQTT_LANE
 from simulator.page.picture import Picture, Seen, picture_of
-from simulator.page.rows import Follow, Lane, SerialLane, Source, row_of_event
+from simulator.page.rows import CABINET_LANE, Follow, Lane, SerialLane, Source, row_of_event
 from station_agent.drivers.kerong.annotate import KerongAnnotator
 from station_agent.drivers.modbus.annotate import ModbusAnnotator
 from station_agent.drivers.osdp.annotate import OsdpAnnotator
@@ -27,6 +29,8 @@ from station_agent.drivers.talkers import TalkerAnnotator
 
 AT_THE_CABINET: Final = frozenset({"badge", "show", "pin", "take", "return", "open", "close"})
 """What is done by hands: in a network somebody else may stand there."""
+USES: Final = AT_THE_CABINET - {"open"} | {"book", "slots", "faults"}
+"""What members and staff do all day: everything else puts something wrong, or right again."""
 NOT_HERE: Final = frozenset({"wait", "config", "help"})
 """Of the terminal's commands, those that a page has no use for."""
 
@@ -42,6 +46,8 @@ class Stage:
     around: Around
     events: Lane = field(default_factory=Lane)
     """What somebody in front of the cabinet would notice."""
+    broke: set[str] = field(default_factory=set)
+    """Commands that did what nobody does who just uses the cabinet, by name."""
     known: Mapping[str, Command] = field(init=False)
     _sources: tuple[Source, ...] = field(init=False)
     _one_after_the_other: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -89,14 +95,16 @@ class Stage:
         async with self._one_after_the_other:
             if self.around.place is not None and not AT_THE_CABINET.isdisjoint(line.split(maxsplit=1)[:1]):
                 await self.around.place.step_up()
-            return await carry_out(self.known, line)
+            answer = await carry_out(self.known, line)
+            self.broke |= {line.split(maxsplit=1)[0]} - USES
+            return answer
 
     def about(self) -> dict[str, Any]:
         """What does not change: for a page to be built."""
         return {
             "name": self.name,
             "title": self.title,
-            "lanes": [*self.bench.ports, "mqtt", "journal", "cabinet"],
+            "lanes": [*self.bench.ports, MQTT_LANE, JOURNAL_LANE, CABINET_LANE],
             "commands": [{"usage": command.usage, "what": command.what} for command in self.known.values()],
             "levers": list(LEVERS),
             "people": [person.to_document() for person in self.around.people],

@@ -46,6 +46,7 @@ class World:
 
     `directory` gets one folder per cabinet with the ports `locks` and `readers`; keep its path short enough
     for a human and free of the agents' files. `record.on_fact` may be set to hear of each physical fact.
+    Without members nobody comes by themselves.
     """
 
     def __init__(  # noqa: PLR0913  # the world touches everything: two clocks, a folder, an API, a broker
@@ -60,6 +61,7 @@ class World:
         *,
         namespace: str = "carshare",
         grid_ms: int = GRID_MS,
+        has_members: bool = True,
     ) -> None:
         self.network = network
         self.record = WorldRecord()
@@ -72,6 +74,7 @@ class World:
         self._publish = publish
         self._namespace = namespace
         self._grid_ms = grid_ms
+        self._has_members = has_members
         self.sites = {
             station.cabinet: Site(
                 station.cabinet,
@@ -116,9 +119,8 @@ class World:
         demand = Demand(self.network, self._seed, self._first_start_ms(), self._grid_ms)
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(traffic.run())
-            diaries = [
-                group.create_task(self._follow(demand, vehicle, around, group)) for vehicle in self.network.vehicles
-            ]
+            driven = self.network.vehicles if self._has_members else ()
+            diaries = [group.create_task(self._follow(demand, vehicle, around, group)) for vehicle in driven]
             await self._stopping.wait()
             for task in (publishing, *diaries):
                 task.cancel()
@@ -132,10 +134,8 @@ class World:
 
     def _first_start_ms(self) -> int:
         """The first grid step that leaves time for bookings to reach their boxes."""
-        start_ms = -(-self._clock.now_ms() // self._grid_ms) * self._grid_ms
-        while self._clock.line_delay_s(start_ms) < FIRST_BOOKING_LINE_S:
-            start_ms += self._grid_ms
-        return start_ms
+        earliest_ms = self._clock.now_ms() + round(FIRST_BOOKING_LINE_S * 1000 * self._clock.speed)
+        return -(-earliest_ms // self._grid_ms) * self._grid_ms
 
     async def _follow(
         self, demand: Demand, vehicle: Vehicle, around: Surroundings, group: asyncio.TaskGroup

@@ -11,6 +11,7 @@ from pathlib import Path
 from runtime.clocks import LineClock
 from simulator.devices.modbus_board import ModbusBoard
 from simulator.devices.paced_pty import PacedPty
+from simulator.devices.switched import Switched
 from simulator.network.model import Card, Key
 from simulator.network.wiring import LOCK_BAUD, LOCK_LINE, READER_BAUD, READER_LINE
 from simulator.world.cabinet import Changes, PhysicalCabinet
@@ -46,13 +47,15 @@ class Site:
         self._shown_us: dict[str, int] = {}
         self._seen: deque[Seen] = deque()
         self._news = asyncio.Event()
-        self._devices = CabinetDevices(name, keys, seed=seed, moment=moment, record=record, on_seen=self._notice)
+        self.devices = CabinetDevices(name, keys, seed=seed, moment=moment, record=record, on_seen=self._notice)
         directory.mkdir(parents=True, exist_ok=True)
         self.silences: list[tuple[int, int]] = []
         """When nobody asked the lock boards for longer than some looks: what happened meanwhile was not seen."""
         self._asked_us = 0
-        locks = tuple(_WatchedBoard(board, self._asked) for board in self._devices.boards)
-        readers = self._devices.reader_bus
+        locks = tuple(Switched(_WatchedBoard(board, self._asked)) for board in self.devices.boards)
+        readers = tuple(Switched(reader) for reader in self.devices.reader_bus)
+        self.powered = (*locks, *readers)
+        """What hangs at the cabinet's power supply."""
         self.lines = (
             PacedPty(directory / LOCK_LINE, locks, line_clock, baud_rate=LOCK_BAUD),
             PacedPty(directory / READER_LINE, readers, line_clock, baud_rate=READER_BAUD),
@@ -60,7 +63,7 @@ class Site:
 
     @property
     def cabinet(self) -> PhysicalCabinet:
-        return self._devices.cabinet
+        return self.devices.cabinet
 
     def _asked(self, now_us: int) -> None:
         if self._asked_us and now_us - self._asked_us > SILENCE_US:
@@ -69,12 +72,12 @@ class Site:
 
     def energised(self) -> tuple[int, ...]:
         """Slots whose lock has current now."""
-        return self._devices.energised()
+        return self.devices.energised()
 
     @property
     def untimed_pulses(self) -> int:
         """Orders that the lock board was given to switch a lock on without an end."""
-        return self._devices.untimed_pulses
+        return self.devices.untimed_pulses
 
     def open(self) -> None:
         for line in self.lines:
@@ -86,7 +89,7 @@ class Site:
 
     def apply(self, changes: Changes) -> None:
         """What a hand did reaches the contacts."""
-        self._devices.apply(changes)
+        self.devices.apply(changes)
 
     async def show_card(self, reader: str, card: Card, deed: Deed) -> bool:
         """Waits for the reader to be ready, then holds the card to it; False: it stays dark or is full."""
@@ -97,7 +100,7 @@ class Site:
         self._seen.clear()
         moment = self._moment()
         self._shown_us[reader] = moment.line_us
-        if not self._devices.show_card(reader, card):
+        if not self.devices.show_card(reader, card):
             return False
         self._record.write(self.name, moment, deed)
         return True
@@ -105,7 +108,7 @@ class Site:
     def press(self, reader: str, keys: str, deed: Deed) -> bool:
         """Keys at a reader; False: its memory is full."""
         self._seen.clear()
-        if not self._devices.press(reader, keys):
+        if not self.devices.press(reader, keys):
             return False
         self._record.write(self.name, self._moment(), deed)
         return True
@@ -123,7 +126,7 @@ class Site:
 
     async def _ready(self, reader: str) -> bool:
         for _ in range(round(READY_WAIT_S / READY_LOOK_S)):
-            if self._devices.is_ready(reader):
+            if self.devices.is_ready(reader):
                 return True
             await asyncio.sleep(READY_LOOK_S)
         return False

@@ -100,7 +100,7 @@ async def test_while_the_broker_does_not_even_answer_the_first_word(tmp_path: Pa
 @pytest.mark.long
 async def test_while_a_lock_board_and_a_reader_are_silent(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
-        devices = station.site._devices
+        devices = station.site.devices
         await station.show(BADGE)
         await station.until_open(station.vehicles[0].key.home_slot)
         for board in devices.boards:

@@ -136,7 +136,7 @@ async def test_who_looks_is_told_the_picture_and_what_passes_until_the_page_ends
             assert len((await event(lines, "picture"))["slots"]) == 8
             await stage.do("open 4")
             rows = await event(lines, "rows")
-            assert [row["words"] for row in rows] == ["cabinet: slot 4: door opened by somebody"]
+            assert [row["words"] for row in rows] == ["slot 4: door opened by somebody"]
             assert (await event(lines, "picture"))["slots"][3]["is_open"]
         with pytest.raises(ListenFailed, match=r"--page-port: port [0-9]+ on 127\.0\.0\.1 is in use"):
             async with serve_page([stage], serving.port):

@@ -54,7 +54,8 @@ async def test_a_key_is_taken_and_brought_back_to_another_slot(tmp_path: Path) -
         picture = stage.picture()
         assert (picture.slots[0].key, picture.slots[7].key, picture.slots[7].tag) == (None, "key-1", TAG_1)
         assert picture.holding == ()
-        assert "cabinet: slot 8: key inserted by somebody" in await heard(stage)
+        assert "slot 8: key inserted by somebody" in await heard(stage)
+        assert stage.broke == {"open"}, "a mechanical key is no member's"
 
 
 async def test_a_pulled_cable_a_stuck_lock_and_a_power_cut_are_seen_and_mended(tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ async def test_who_waits_for_a_clock_that_jumps_is_called_within_a_second(tmp_pa
         await asyncio.sleep(0)
         await stage.do("jump 60")
         await eventually(waiting.done, within_s=2.0)
-        assert (clock.now_ms() // 60_000, clock.jumps) == (60, 1)
+        assert clock.now_ms() // 60_000 == 60
 
 
 async def test_hands_wait_for_whoever_stands_there_and_leave_a_while_after_their_last_deed(tmp_path: Path) -> None:
