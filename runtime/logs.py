@@ -23,7 +23,6 @@ from runtime.redaction import is_secret_name
 LogFormat = Literal["json", "text", "auto"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-SECRET_WORDS = frozenset({"badge", "passphrase", "password", "pin", "secret", "token", "uid", "authorization"})
 MASKED = "***"
 DEPTH_MAX = 4  # our events nest once; what is deeper is not searched but left out
 

@@ -21,7 +21,7 @@ from typing import assert_never
 import structlog
 
 from contract.envelope import BadMessage, Signer, VerifyKey, verify
-from contract.facts import Fact, VehicleReading
+from contract.facts import Fact
 from contract.messages import Acknowledged, CommandReply, Desired, TimeReply
 from contract.topics import DESIRED, Author, ParsedTopic
 from runtime.clocks import Clock, LineClock
@@ -39,6 +39,7 @@ from station_agent.core.setup import StationSetup
 from station_agent.core.station import Station
 from station_agent.drivers.base import MakeLine
 from station_agent.epochs import Epochs
+from station_agent.fact_log import FactLog
 from station_agent.fact_sender import FactSender
 from station_agent.hardware import Hardware
 from station_agent.journal import HeldDesired, Journal, JournalUnusable
@@ -119,6 +120,7 @@ class Agent:
         self.messages_left_out = 0
         self.cards_too_old = 0
         self._journal_log = JournalLog(self._log)
+        self._fact_log = FactLog(self._log)
         self._replies: deque[CommandReply] = deque(maxlen=REPLIES_WAITING_MAX)
         self.latency = Histogram(RELEASE_BOUNDS_S)
         """From a card's event to the order to pulse the lock."""
@@ -323,8 +325,7 @@ class Agent:
                     await self._around.executor.run(partial(opened.journal.keep_desired, held))
                 case model.ReleaseSlot(slot, again):
                     self.hardware.release(slot, again=again)
-                    if cause is not None and isinstance(cause.what, CardRead):
-                        self.latency.observe((self._around.line_clock.now_us() - cause.at_us) / 1e6)
+                    self._released(slot, cause, again=again)
                 case model.Indicate(reader, signal):
                     self.hardware.indicate(reader, signal)
                 case model.Reply(reply):
@@ -339,11 +340,16 @@ class Agent:
         self._journal_log.wrote(opened.journal, durable=durable)
         if durable:
             opened.sender.appended()
-            for fact in facts:
-                readings = {name for name, value in fact if isinstance(value, VehicleReading)}
-                fields = fact.model_dump(mode="json", exclude={"kind", *readings}, exclude_none=True)
-                self._log.info(fact.kind, **fields)
+            self._fact_log.noted(opened.journal.epoch.epoch, facts)
         return durable
+
+    def _released(self, slot: int, cause: _Stamped | None, *, again: bool) -> None:
+        """The order is on its way to the lock."""
+        after_us = None
+        if cause is not None and isinstance(cause.what, CardRead):
+            after_us = self._around.line_clock.now_us() - cause.at_us
+            self.latency.observe(after_us / 1e6)
+        self._fact_log.released(slot, after_us, again=again)
 
     # --- the centre's words
 

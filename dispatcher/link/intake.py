@@ -1,7 +1,7 @@
 """From verified messages to the database: whatever waits goes into one commit, then facts are acknowledged."""
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -11,13 +11,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from contract.messages import Acknowledged, CommandReply, FactBatch, Presence, Reported
+from contract.trails import Trails
 from dispatcher.core.ingest import FactOutcome
 from dispatcher.core.rules import FleetRules
 from dispatcher.link.courier import Courier
 from dispatcher.store.commands import keep_outcome
 from dispatcher.store.database import Database
 from dispatcher.store.desired import was_marked
-from dispatcher.store.ingest import Intake, Taken
+from dispatcher.store.ingest import AppliedFact, Intake, Taken
 from dispatcher.store.ledger import beginning
 from dispatcher.store.links import keep_presence, keep_reported
 from dispatcher.store.reports import apply_reports
@@ -76,6 +77,8 @@ class IntakeWorker:
         self._rules = rules
         self._ledger = ledger
         self._committed = committed
+        self._trails: defaultdict[str, Trails] = defaultdict(Trails)
+        """By cabinet, for the log alone."""
         self._waiting: deque[Recorded] = deque()
         self._taking = steps.step("intake", self._take_waiting)
         self._room = asyncio.Event()
@@ -160,9 +163,7 @@ class IntakeWorker:
     def _answer(self, taken: Taken) -> None:
         """After the commit: one watermark per cabinet, a conflict before any other."""
         self.outcomes.update(taken.outcomes)
-        now_ms = self._clock.now_ms()
-        for noted_ms in taken.noted_ms:
-            self.delay.observe((now_ms - noted_ms) / 1000)
+        self._tell_of(taken.applied)
         answers: dict[str, Acknowledged] = {}
         for acknowledged in taken.acknowledgements:
             earlier = answers.get(acknowledged.cabinet)
@@ -170,6 +171,16 @@ class IntakeWorker:
                 answers[acknowledged.cabinet] = acknowledged
         for acknowledged in answers.values():
             self._courier.send(acknowledged)
+
+    def _tell_of(self, applied: Sequence[AppliedFact]) -> None:
+        """What is in the ledger now: all in the metrics, in the log what follows from a decision."""
+        now_ms = self._clock.now_ms()
+        for cabinet, epoch, fact, trusted_ms in applied:
+            if trusted_ms:
+                self.delay.observe((now_ms - trusted_ms) / 1000)
+            decision = self._trails[cabinet].follow(epoch, fact)
+            if decision is not None:
+                log.info("fact_in_ledger", cabinet=cabinet, fact=fact.kind, seq=fact.seq, decision=decision)
 
 
 def _tells_more(answer: Acknowledged, earlier: Acknowledged) -> bool:

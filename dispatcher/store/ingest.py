@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import Connection
@@ -50,6 +51,16 @@ log = structlog.get_logger()
 Meaning = Fact | UnknownFact | BadFact
 
 
+class AppliedFact(NamedTuple):
+    """A fact that is in the ledger and moved the projections."""
+
+    cabinet: str
+    epoch: str
+    fact: Fact
+    trusted_ms: int
+    """When it was noted, as far as its box's clock was trusted; 0: it was not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What became of some batches, once their transaction is committed."""
@@ -57,8 +68,7 @@ class Taken:
     acknowledgements: tuple[Acknowledged, ...]
     """To be published after the commit."""
     outcomes: Counter[FactOutcome]
-    noted_ms: tuple[int, ...] = ()
-    """When each fact that was applied was noted, where its box's clock was trusted."""
+    applied: tuple[AppliedFact, ...] = ()
 
     def answering(self, more: Iterable[Acknowledged | None]) -> "Taken":
         """With what is to be published beside the answers to batches."""
@@ -70,7 +80,7 @@ class _Tally:
     """What became of facts so far."""
 
     outcomes: Counter[FactOutcome] = field(default_factory=Counter)
-    noted_ms: list[int] = field(default_factory=list)
+    applied: list[AppliedFact] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,7 @@ class Intake:
         appending(connection)
         tally = _Tally()
         acknowledged = [self._take_one(connection, batch, tally) for batch in batches]
-        return Taken(tuple(acknowledged), tally.outcomes, tuple(tally.noted_ms))
+        return Taken(tuple(acknowledged), tally.outcomes, tuple(tally.applied))
 
     def _take_one(self, connection: Connection, batch: FactBatch, tally: _Tally) -> Acknowledged:
         incomplete = _incomplete_before(connection, batch)
@@ -119,8 +129,8 @@ class Intake:
         for fact, meaning in facts:
             outcome, trusted_ms = self._append_one(connection, batch, fact, meaning, told, positions.get(fact.seq))
             tally.outcomes[outcome] += 1
-            if outcome is FactOutcome.APPLIED and trusted_ms:
-                tally.noted_ms.append(trusted_ms)
+            if outcome is FactOutcome.APPLIED and not isinstance(meaning, UnknownFact | BadFact):
+                tally.applied.append(AppliedFact(batch.cabinet, batch.epoch, meaning, trusted_ms))
             complete_ms = max(complete_ms, trusted_ms)
         return move_cursor(connection, batch, verdict.new[-1], complete_ms)
 

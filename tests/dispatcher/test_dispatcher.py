@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
-from contract.facts import DoorOpened, Identity, KeyReturned, KeyTaken
+from contract.facts import AccessGranted, DoorOpened, Identity, KeyReturned, KeyTaken, Purpose
 from contract.messages import Command, Desired
 from dispatcher import dispatcher as dispatcher_module
 from dispatcher.api.counters import ApiCounters
@@ -316,3 +316,24 @@ async def test_rows_past_their_limit_are_a_metric_and_the_dispatcher_forgets_the
         shown = generate_latest(scrape).decode()
         assert 'dispatcher_rows_past_limit{limit="rentals"} 0.0' in shown
         assert "dispatcher_retention_failures_total 0.0" in shown
+
+
+async def test_the_log_names_the_decision_that_a_fact_in_the_ledger_follows_from_and_no_person() -> None:
+    async with running() as bench:
+        book(bench.database)
+        box = FakeBox()
+        box.note(AccessGranted, reader="reader-1", slot=1, purpose=Purpose.TAKE, key="key-1", **UNDER_1)
+        box.note(DoorOpened, slot=1, released=True)
+        box.note(KeyTaken, slot=1, identity=Identity.READ, key="key-1", **UNDER_1)
+        box.note(DoorOpened, slot=2, released=False)
+        with capture_logs() as logs:
+            await tell_facts(bench, box, 1)
+            await tell_facts(bench, box, 1)  # what is told again is in the ledger already
+    said = [log for log in logs if log["event"] == "fact_in_ledger"]
+    assert [(log["fact"], log["seq"]) for log in said] == [
+        ("access_granted", 1),
+        ("door_opened", 2),
+        ("key_taken", 3),
+    ]
+    assert {log["decision"] for log in said} == {f"{box.epoch[:8]}-1"}
+    assert {name for log in said for name in log} == {"event", "log_level", "cabinet", "fact", "seq", "decision"}

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 SCRAPES_S = 60  # of thirty agents and a Prometheus that share two cores with other tests
 
+MEMBER_S = 120  # two hours of the network: somebody takes a key by then
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
@@ -35,6 +38,8 @@ class Watched:
     agents: dict[str, str]
     """Host and port by cabinet."""
     dispatcher: str
+    folder: Path
+    """With the logs of all programs."""
 
     def agent(self, cabinet: str) -> psutil.Process:
         children = psutil.Process(self.demo.pid).children(recursive=True)
@@ -61,7 +66,7 @@ def watched(stations: int, folder: Path) -> Iterator[Watched]:
         prometheus = Prometheus(place, {"dispatcher": [dispatcher], "station-agent": list(agents.values())})
         prometheus.start()
         try:
-            yield Watched(demo, prometheus, agents, dispatcher)
+            yield Watched(demo, prometheus, agents, dispatcher, run)
         finally:
             prometheus.stop()
     finally:
@@ -90,6 +95,7 @@ async def test_a_network_is_watched_and_a_killed_agent_fires_its_alerts(stations
         await every_promised_series_is_there(network)
         await asyncio.to_thread(what_is_exported_is_as_prometheus_asks_for, network)
         await every_panel_of_every_dashboard_has_data(network)
+        await a_handover_is_followed_through_both_logs_by_one_id(network)
         await a_killed_agent_fires_its_alerts_for_its_cabinet_and_no_other(network)
         rules = [rule for group in network.prometheus.ask("/api/v1/rules")["groups"] for rule in group["rules"]]
         assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
@@ -145,6 +151,38 @@ def queries() -> Iterator[tuple[str, str]]:
 def filled(expression: str, cabinet: str) -> str:
     """As Grafana fills in its variables."""
     return expression.replace("$cabinet", cabinet).replace("$__rate_interval", "1m")
+
+
+async def a_handover_is_followed_through_both_logs_by_one_id(network: Watched) -> None:
+    found: list[tuple[str, str]] = []
+
+    def has_a_handover() -> bool:
+        found[:] = [
+            (row["cabinet"], row["decision"])
+            for row in logged(network.folder / "dispatcher.log", "fact_in_ledger")
+            if row["fact"] == "key_taken"
+        ]
+        return bool(found)
+
+    await eventually(has_a_handover, within_s=MEMBER_S)
+    cabinet, decision = found[0]
+    box = [row for row in logged(network.folder / f"{cabinet}.log") if row.get("decision") == decision]
+    centre = [row for row in logged(network.folder / "dispatcher.log") if row.get("decision") == decision]
+    told = {row["event"]: row for row in box}
+    assert {"access_granted", "slot_released", "door_opened", "key_taken"} <= told.keys()
+    assert told["slot_released"]["after_ms"] < 2000
+    assert len({row["slot"] for row in box if "slot" in row}) == 1
+    assert {row["cabinet"] for row in (*box, *centre)} == {cabinet}
+    numbers = {row["fact"]: row["seq"] for row in centre}
+    assert numbers.items() <= {row["event"]: row.get("seq") for row in box}.items(), (
+        "the same facts, by their numbers"
+    )
+
+
+def logged(file: Path, event: str | None = None) -> list[dict[str, Any]]:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    rows = [json.loads(line) for line in lines if event is None or f'"{event}"' in line]
+    return [row for row in rows if event is None or row["event"] == event]
 
 
 async def a_killed_agent_fires_its_alerts_for_its_cabinet_and_no_other(network: Watched) -> None:
