@@ -32,7 +32,7 @@ benchmark: setup-benchmark
 benchmark-dispatcher: setup-dev
 	@status=0; \
 	$(RUN) -m benchmarks.availability $(ARGS) || status=1; \
-	for what in booking_writes ingest reconciliation; do $(RUN) -m benchmarks.$$what || status=1; done; \
+	for what in booking_writes ingest reconciliation open_data; do $(RUN) -m benchmarks.$$what || status=1; done; \
 	exit $$status
 
 # three at a time on two cores: much of it waits for clocks, brokers and other programs

@@ -64,6 +64,17 @@ def test_bookings_are_measured_beside_the_bare_insert() -> None:
     assert done.returncode == int("MISSED" in done.stdout)
 
 
+@pytest.mark.long
+def test_the_open_data_is_measured_beside_a_bare_read() -> None:
+    command = [sys.executable, "-m", "benchmarks.open_data", "--calls", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in {0, 1}, done.stderr
+    for what in ("a snapshot", "all files of both versions"):
+        row = rf"^{what}, p99 of processor +< 250 ms +[\d.]+ ms +control: median"
+        assert re.search(row, done.stdout, re.MULTILINE), done.stdout
+    assert done.returncode == int("MISSED" in done.stdout)
+
+
 def test_without_the_installed_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.station_cost", "--python", str(tmp_path / "python")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
