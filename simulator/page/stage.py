@@ -18,7 +18,7 @@ from simulator.devices.kerong_board import KerongBoard
 from simulator.network.wiring import LOCK_LINE, READER_LINE
 from simulator.page.around import Around
 from simulator.page.journal import LANE as JOURNAL_LANE
-from simulator.page.levers import LEVERS, Levers
+from simulator.page.levers import Levers
 from simulator.page.messages import LANE as MQTT_LANE
 from simulator.page.picture import Picture, Seen, picture_of
 from simulator.page.rows import CABINET_LANE, Follow, Lane, SerialLane, Source, row_of_event
@@ -106,7 +106,6 @@ class Stage:
             "title": self.title,
             "lanes": [*self.bench.ports, MQTT_LANE, JOURNAL_LANE, CABINET_LANE],
             "commands": [{"usage": command.usage, "what": command.what} for command in self.known.values()],
-            "levers": list(LEVERS),
             "people": [person.to_document() for person in self.around.people],
             "faults": [
                 {

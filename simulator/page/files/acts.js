@@ -3,6 +3,7 @@
 import { button, byId, html, show } from "./dom.js";
 import { slotWords } from "./drawing.js";
 
+const SILENT = ["silent", "mute"];
 const AGENT = { running: ["stop", "kill"], stopped: ["start"] };
 
 export class Acts {
@@ -114,18 +115,30 @@ export class Acts {
   }
 
   lines(picture) {
-    show(byId("lines"), [picture.lines, picture.has_power], () => [
+    show(byId("lines"), [picture.lines, picture.has_power, picture.faults], () => [
       ...picture.lines.map((line) => {
         const act = line.is_plugged
           ? this.act("Pull the cable", `pull-cable ${line.name}`, `Pull the cable of ${line.name}`)
           : this.act("Plug it in", `plug-cable ${line.name}`, `Plug in the cable of ${line.name}`);
         const state = line.is_plugged ? "plugged in" : "pulled";
-        return way(line.is_plugged, `${line.name} (${line.devices.join(", ")}): ${state}`, [act]);
+        const devices = line.devices.map((device) => this.device(device, picture.faults)).filter(Boolean);
+        return way(line.is_plugged, `${line.name}: ${state}`, [act, ...devices]);
       }),
       way(picture.has_power, `boards and readers: ${picture.has_power ? "powered" : "without power"}`, [
         picture.has_power ? this.act("Power off", "power off") : this.act("Power on", "power on"),
       ]),
     ]);
+  }
+
+  // A board or a reader that is unplugged is silent: the same fault under another name.
+  device(device, on) {
+    const fault = this.stage.faults.find((one) => one.device === device && SILENT.includes(one.name));
+    if (!fault) return null;
+    const isOff = on.some((one) => one.device === device && one.name === fault.name);
+    const line = `${isOff ? "clear" : "fault"} ${device} ${fault.name}`;
+    return this.act(`${isOff ? "Plug in" : "Unplug"} ${device}`, line, `${isOff ? "Plug in" : "Unplug"} ${device}`, {
+      class: isOff ? "off" : null,
+    });
   }
 
   around({ around }) {

@@ -9,7 +9,7 @@ const READER_HEIGHT = 96;
 const BEEP_MS = 2500;
 
 export function draw(parent, picture, { selected, select }) {
-  const across = picture.slots.length > 16 ? 8 : 4;
+  const across = picture.slots.length > 16 ? 6 : 4;
   const width = (WIDTH - GAP) / across - GAP;
   const down = Math.ceil(picture.slots.length / across);
   const readersAt = GAP + down * (SLOT_HEIGHT + GAP) + GAP;
@@ -66,7 +66,11 @@ function drawSlot(slot, { x, y, width }, isSelected, select) {
   if (!slot.is_open && slot.key) group.append(drawKey(width / 2, 40, "behind"));
   group.append(
     svg("text", { class: "number", x: slot.is_open ? 19 : 9, y: 20 }, String(slot.slot)),
-    svg("text", { class: "label", x: width / 2, y: SLOT_HEIGHT - 9 }, slot.is_stuck ? "stuck" : short(slot, width)),
+    svg(
+      "text",
+      { class: slot.is_stuck ? "label stuck" : "label", x: width / 2 + (slot.is_open ? 7 : 0), y: SLOT_HEIGHT - 9 },
+      slot.is_stuck ? "stuck" : short(slot, width),
+    ),
   );
   return group;
 }

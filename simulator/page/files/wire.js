@@ -119,7 +119,8 @@ export class Wire {
 
   #count() {
     const waiting = this.#paused ? `, ${this.#waiting.length} more while paused` : "";
-    byId("count").textContent = `${byId("rows").childElementCount} rows${waiting}`;
+    const count = byId("rows").childElementCount;
+    byId("count").textContent = `${count} ${count === 1 ? "row" : "rows"}${waiting}`;
   }
 }
 

@@ -10,6 +10,7 @@ from simulator.cabinet.options import KERONG, RDM6300
 from simulator.cabinet.words import BadCommand
 from simulator.clocks import JumpingClock
 from simulator.page.around import Around
+from simulator.page.levers import LEVERS
 from simulator.page.people import STRANGERS_CARD, Person
 from simulator.page.picture import AroundSeen, FaultOn
 from simulator.page.place import Place
@@ -77,7 +78,8 @@ async def test_a_pulled_cable_a_stuck_lock_and_a_power_cut_are_seen_and_mended(t
 
 async def test_every_command_is_known_by_its_name_and_a_wrong_one_says_what_was_expected(tmp_path: Path) -> None:
     with desk(tmp_path) as stage:
-        assert [usage.split()[0] for usage in stage.about()["levers"]] == list(stage.known)[:7]
+        assert [usage.split()[0] for usage in LEVERS] == list(stage.known)[: len(LEVERS)]
+        assert [command["usage"].split()[0] for command in stage.about()["commands"]] == list(stage.known)
         assert {"badge", "pin", "take", "return", "open", "close", "pull-cable", "fault", "clear"} <= set(
             stage.known
         )
