@@ -5,7 +5,7 @@
 On an SQLite file: 75 vehicles at 30 stations with a year of bookings ahead and a hundred rentals behind each, and
 with `--large` 3,000 vehicles at 1,200 stations with three months of bookings. The control of the same run reads the
 vehicles, their keys and the bookings of the week by one bare statement: no snapshot can be quicker. Promised: the
-small network's snapshot takes less than a twentieth of the five seconds that it lasts at least, its files no longer.
+small network's snapshot takes less than a twentieth of the five seconds that it lasts at least; its files too.
 """
 
 import argparse
