@@ -176,8 +176,14 @@ class Station:
         password: str = "",
         clock: Clock | None = None,
         python: Sequence[str] = (sys.executable,),
+        gone: str | None = None,
     ) -> None:
-        """`clock`: the time that it is; the agent gets a `ScaledClock` by the simulator's entry point."""
+        """One station of the network, not started yet.
+
+        Args:
+            clock: the time that it is; the agent gets a `ScaledClock` by the simulator's entry point.
+            gone: the vehicle whose key does not hang there.
+        """
         self.folder = folder
         self.clock = clock or SystemClock()
         self._python = python
@@ -192,7 +198,7 @@ class Station:
         self.line_clock = SystemLineClock()
         self.site = Site(
             self.cabinet,
-            {vehicle.key.home_slot: vehicle.key for vehicle in self.vehicles},
+            {vehicle.key.home_slot: vehicle.key for vehicle in self.vehicles if vehicle.id != gone},
             seed=SEED,
             directory=folder / "ports",
             moment=self.now,
