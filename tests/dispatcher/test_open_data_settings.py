@@ -1,5 +1,7 @@
 """Which settings of the open data are refused, and what is said then."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +81,10 @@ summary = {{ fr = "Noël", en = "Christmas" }}
     file.write_text(text.format(more='phone_number = "03 20 00 00 00"'), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"system\.phone_number = '03 20 00 00 00'"):
         load_toml(file, OpenDataSettings)
+
+
+def test_what_the_manual_shows_as_the_least_is_enough() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "open-data.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)
+    settings = OpenDataSettings.model_validate(tomllib.loads(example)["open_data"])
+    assert settings.base_url == "https://data.example.org/gbfs"
