@@ -10,7 +10,7 @@ TESTS ?= tests
 LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
-.PHONY: demo hunt fuzz benchmark benchmark-dispatcher test test-long check format docs dashboards lock setup-run setup-dev \
+.PHONY: demo hunt fuzz benchmark benchmark-dispatcher screenshots test test-long check format docs dashboards lock setup-run setup-dev \
     setup-fuzz setup-benchmark clean
 
 demo: setup-run
@@ -34,6 +34,10 @@ benchmark-dispatcher: setup-dev
 	$(RUN) -m benchmarks.availability $(ARGS) || status=1; \
 	for what in booking_writes ingest reconciliation open_data; do $(RUN) -m benchmarks.$$what || status=1; done; \
 	exit $$status
+
+# the operators' pages of a running demo, as pictures into docs/pictures/: look at them before they are committed
+screenshots: setup-dev
+	$(RUN) -m benchmarks.screenshots $(ARGS)
 
 # three at a time on two cores: much of it waits for clocks, brokers and other programs
 test: setup-dev

@@ -232,7 +232,8 @@ class _Stage:
         sys.stdout.write(
             f"{stations} stations, {cars} vehicles, {len(self._network.members)} members; "
             f"it is {local_time(now_ms)} on {local_day(now_ms)} in Lille, speed {self._options.speed:g}\n"
-            f"API        {running.api_url}/api/v1/openapi.json   (Authorization: Bearer {self._premises.token})\n"
+            f"operators  {running.api_url}/   (sign in with {self._premises.token})\n"
+            f"API        {running.api_url}/api/v1/openapi.json   (Authorization: Bearer, the same token)\n"
             f"open data  {running.api_url}/gbfs/gbfs.json\n"
             f"dispatcher {running.api_url}/metrics\n"
             f"agents     {running.agents_url}\n"

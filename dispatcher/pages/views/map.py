@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dispatcher.pages.views.network import StationCard
 
@@ -11,6 +11,7 @@ WIDTH = 420.0
 HEIGHT_MAX = 520.0  # a network along a motorway is not drawn taller than a screen
 MARGIN = 34.0  # room for a circle and the end of a name
 APART = 25.0  # circles of 11 units each, and a gap: two stations at one square are two circles
+LINE, CHARACTER = 12.0, 6.0  # of a name: its height, and how wide a letter is on average
 PUSHES = 40  # rounds of pushing overlapping circles apart; 30 stations are at rest after some 10
 
 
@@ -108,9 +109,17 @@ def _labels(dots: Iterable[Dot]) -> tuple[Label, ...]:
     groups: dict[str, list[Dot]] = defaultdict(list)
     for dot in dots:
         groups[dot.station.municipality].append(dot)
-    found = []
+    found: list[Label] = []
     for name, members in sorted(groups.items()):
         x = sum(dot.x for dot in members) / len(members)
         top = min(members, key=lambda dot: dot.y)
-        found.append(Label(name, round(x, 1), round(top.y - 17, 1)))
+        label = Label(name, round(x, 1), round(top.y - 17, 1))
+        while any(_covers(label, other) for other in found):
+            label = replace(label, y=round(label.y - LINE, 1))
+        found.append(label)
     return tuple(found)
+
+
+def _covers(one: Label, other: Label) -> bool:
+    reach = (len(one.text) + len(other.text)) * CHARACTER / 2
+    return abs(one.y - other.y) < LINE and abs(one.x - other.x) < reach

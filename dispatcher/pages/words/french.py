@@ -25,7 +25,7 @@ FRENCH = Words(
     " ce qui est vrai maintenant.",
     as_seen_at="vu à",
     sign_in="Se connecter",
-    sign_in_help="Votre jeton, tel que `dispatcher token new` l'a affiché. Ce que vous faites ici porte son nom.",
+    sign_in_help="Votre jeton, tel qu'on vous l'a donné. Ce que vous faites ici porte son nom.",
     token="Jeton",  # noqa: S106  # a word, no secret
     refused="Ce n'est pas possible",
     back_to_board="Retour au tableau",

@@ -1,0 +1,154 @@
+"""The operators' pages in a real browser, before a dispatcher at work: what a person does at two in the morning."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from dispatcher.core.incidents import IncidentKind
+from tests.wire.pages_bench import CABINET, STATIONS, Bench, live, running_bench
+
+SOON_MS = 1000.0  # from a fact to the eye
+SERIOUS = {"serious", "critical"}
+pytestmark = pytest.mark.xdist_group("pages in a browser")  # one demo and one browser for all of them
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with running_bench(tmp_path_factory.mktemp("pages"), STATIONS, 1, "--nobody") as bench:
+        yield bench
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints(bench: Bench) -> Iterator[None]:
+    """Neither an error of a script nor anything that the content security policy stopped."""
+    bench.complaints.clear()
+    yield
+    assert bench.complaints == []
+
+
+def strip(page: Page, title: str) -> Any:
+    return page.locator(".strip").filter(has=page.get_by_role("heading", name=title))
+
+
+def test_an_incident_appears_while_one_looks_is_acknowledged_once_and_goes_when_it_is_over(bench: Bench) -> None:
+    with bench.context() as context:
+        page = context.pages[0]
+        expect(strip(page, "Mains lost")).to_have_count(0)
+        before = page.evaluate("performance.now()")
+        bench.wrong(IncidentKind.MAINS_LOST)
+        strip(page, "Mains lost").wait_for()
+        assert page.evaluate("performance.now()") - before < 2 * SOON_MS  # of a loaded machine, too
+        asked: list[str] = []
+        page.on("request", lambda sent: asked.append(sent.url) if sent.method == "POST" else None)
+        strip(page, "Mains lost").get_by_role("button", name="Acknowledge").dblclick()
+        expect(strip(page, "Mains lost")).to_contain_text("seen by first")
+        assert len([url for url in asked if url.endswith("/acknowledge")]) == 1
+        bench.well(IncidentKind.MAINS_LOST)
+        expect(strip(page, "Mains lost")).to_have_count(0)
+
+
+def test_what_is_being_written_and_looked_at_stays_while_the_page_changes_around_it(bench: Bench) -> None:
+    bench.wrong(IncidentKind.CABINET_TAMPERED)
+    with bench.context() as context:
+        page = context.pages[0]
+        tampered = strip(page, "Cabinet's housing open")
+        tampered.locator("summary").click()
+        tampered.get_by_role("link", name="Cabinet's housing open").click()
+        live(page)
+        page.get_by_label("Comment").fill("the caretaker is on the way")
+        page.get_by_label("Comment").evaluate("field => field.setSelectionRange(4, 13)")
+        page.get_by_label("Comment").focus()
+        bench.well(IncidentKind.CABINET_TAMPERED)
+        expect(page.locator(".closed")).to_be_visible()
+        field = page.get_by_label("Comment")
+        expect(field).to_have_value("the caretaker is on the way")
+        expect(field).to_be_focused()
+        assert field.evaluate("field => [field.selectionStart, field.selectionEnd]") == [4, 13]
+        page.get_by_role("button", name="Write").click()
+        expect(page.locator("#history")).to_contain_text("the caretaker is on the way")
+        expect(field).to_have_value("")
+
+
+def test_a_page_says_that_it_is_not_live_while_it_is_cut_off_and_is_true_again_after(bench: Bench) -> None:
+    with bench.context() as context:
+        page = context.pages[0]
+        context.set_offline(True)
+        page.locator("#live[data-state=lost]").wait_for()
+        expect(page.locator("#live")).to_contain_text("Not live since")
+        bench.wrong(IncidentKind.BATTERY_LOW)
+        expect(strip(page, "Cabinet's battery low")).to_have_count(0)
+        context.set_offline(False)
+        live(page)
+        strip(page, "Cabinet's battery low").wait_for()
+        bench.well(IncidentKind.BATTERY_LOW)
+        bench.complaints.clear()  # the browser names each request that failed
+
+
+def test_language_and_theme_are_switched_and_kept(bench: Bench) -> None:
+    with bench.context() as context:
+        page = context.pages[0]
+        page.locator("#preferences summary").click()
+        page.get_by_role("button", name="Français").click()
+        expect(page.locator("#incidents-title")).to_have_text("Anomalies")
+        page.locator("#preferences summary").click()
+        page.get_by_role("button", name="Sombre").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.locator("#preferences summary").click()
+        page.get_by_role("button", name="Se déconnecter").click()
+        expect(page.get_by_role("heading", name="Se connecter")).to_be_visible()
+
+
+def test_the_keyboard_reaches_the_content_first_and_every_button_after(bench: Bench) -> None:
+    with bench.context() as context:
+        page = context.pages[0]
+        page.locator("body").press("Tab")
+        expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "content"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(bench: Bench, scheme: str) -> None:
+    bench.wrong(IncidentKind.DEVICE_LOST)
+    bench.wrong(IncidentKind.MAINS_LOST)
+    bench.wrong(IncidentKind.VEHICLE_HANDED_BACK)
+    with bench.context(signed_in=False, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto("/sign-in")
+        found = {"/sign-in": serious(page)}
+        bench.sign_in(page)
+        found["/"] = serious(page)
+        page.goto("/incidents")
+        found["/incidents"] = serious(page)
+        page.locator("#open th a").first.click()
+        live(page)
+        found["/incidents/{id}"] = serious(page)
+    assert all(not some for some in found.values()), found
+
+
+def serious(page: Page) -> list[str]:
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"
+        for each in violations
+        if each["impact"] in SERIOUS
+        for node in each["nodes"][:3]
+    ]
+
+
+def test_nothing_is_wider_than_a_phone(bench: Bench) -> None:
+    with bench.context(viewport={"width": 360, "height": 740}) as context:
+        page = context.pages[0]
+        for path in ("/", "/incidents"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_the_board_shows_each_cabinet_slot_by_slot(bench: Bench) -> None:
+    with bench.context() as context:
+        slots = context.pages[0].locator(f"#cabinet-{CABINET} .slot")
+        expect(slots).to_have_count(8)
+        expect(slots.first).to_contain_text("Lilas 001")
