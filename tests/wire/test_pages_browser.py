@@ -152,3 +152,14 @@ def test_the_board_shows_each_cabinet_slot_by_slot(bench: Bench) -> None:
         slots = context.pages[0].locator(f"#cabinet-{CABINET} .slot")
         expect(slots).to_have_count(8)
         expect(slots.first).to_contain_text("Lilas 001")
+
+
+def test_a_page_whose_session_has_ended_says_so_and_leads_to_the_sign_in(bench: Bench) -> None:
+    with bench.context() as context:
+        page = context.pages[0]
+        context.clear_cookies()
+        bench.wrong(IncidentKind.READER_TAMPERED, f"{CABINET}/reader")
+        expect(page.locator("#live")).to_contain_text("Signed out: sign in again")
+        page.get_by_role("link", name="Signed out: sign in again").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        bench.complaints.clear()  # the browser names the request that was refused

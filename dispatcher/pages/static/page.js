@@ -20,6 +20,9 @@ let wanted = false;
 let stream = null;
 let heardAt = 0;
 let again = 0;
+let hears = false; // the stream is there
+let over = false; // the session has ended
+let sees = true; // the last look was answered
 
 const WORD = { connecting: words.said.connecting, live: words.said.live, lost: words.said.lost };
 
@@ -28,6 +31,13 @@ function show(state) {
   live.dataset.state = state;
   word.textContent = WORD[state];
   lostAt.textContent = state === "lost" ? asOf.textContent : "";
+}
+
+/** Live is only what hears of changes and was answered when it asked last. */
+function judge() {
+  if (over) return;
+  if (hears && sees) show("live");
+  else if (live.dataset.state !== "connecting" || !sees) show("lost");
 }
 
 function concerns(changed) {
@@ -70,6 +80,7 @@ async function ask() {
 
 /** Look now, or as soon as the look that is under way is over. */
 export async function look() {
+  if (over) return;
   if (looking) {
     wanted = true;
     return;
@@ -77,9 +88,11 @@ export async function look() {
   looking = true;
   try {
     await ask();
+    sees = true;
   } catch {
-    show("lost");
+    sees = false;
   }
+  judge();
   setTimeout(() => {
     looking = false;
     if (wanted) {
@@ -90,8 +103,11 @@ export async function look() {
 }
 
 function signedOut() {
+  over = true;
   stream?.close();
+  window.removeEventListener("online", listen);
   clearInterval(again);
+  hears = false;
   show("lost");
   const link = document.createElement("a");
   link.href = location.pathname;
@@ -105,7 +121,9 @@ function listen() {
   stream = new EventSource("/live");
   const heard = () => {
     heardAt = performance.now();
-    show("live");
+    hears = navigator.onLine;
+    if (!sees) look();
+    judge();
   };
   stream.addEventListener("open", () => {
     heard();
@@ -116,12 +134,17 @@ function listen() {
     heard();
     if (concerns(JSON.parse(event.data))) look();
   });
-  stream.addEventListener("error", () => show("lost"));
+  stream.addEventListener("error", deaf);
+}
+
+function deaf() {
+  hears = false;
+  show("lost");
 }
 
 again = setInterval(() => {
   const silent = performance.now() - heardAt > SILENCE_MS;
-  if (silent) show("lost");
+  if (silent) deaf();
   if (silent || stream.readyState === EventSource.CLOSED) listen();
 }, AGAIN_MS);
 setInterval(() => {
@@ -130,5 +153,7 @@ setInterval(() => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) look();
 });
+window.addEventListener("offline", deaf);
+window.addEventListener("online", listen);
 afterCall(look);
 listen();
