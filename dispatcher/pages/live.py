@@ -1,5 +1,6 @@
 """The stream of server-sent events that tells an open page which topics changed (WHATWG HTML, section 9.2)."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from typing import Annotated
@@ -15,6 +16,7 @@ from dispatcher.pages.routing import pages
 HUB = "dispatcher.hub"  # of a request: who tells
 RETRY_MS = 1000  # after which a browser asks again on its own: a dispatcher that was restarted is soon live again
 FULL_RETRY_S = 10
+STREAM_S = 3600.0  # then the gate is asked again: a token that was revoked meanwhile hears nothing more
 
 router = pages()
 
@@ -35,8 +37,13 @@ async def live(hub: Annotated[Hub, Depends(_hub)]) -> StreamingResponse:
 
 
 async def _events(hub: Hub) -> AsyncGenerator[str, None]:
+    loop = asyncio.get_running_loop()
     with hub.listening() as listener:
         await hub.watching()
-        yield f"retry: {RETRY_MS}\nevent: beat\ndata: []\n\n"
-        async for topics in listener.topics():
-            yield f"event: {'changed' if topics else 'beat'}\ndata: {json.dumps(topics)}\n\n"
+        ending = loop.call_later(STREAM_S, listener.end)
+        try:
+            yield f"retry: {RETRY_MS}\nevent: beat\ndata: []\n\n"
+            async for topics in listener.topics():
+                yield f"event: {'changed' if topics else 'beat'}\ndata: {json.dumps(topics)}\n\n"
+        finally:
+            ending.cancel()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from contract.facts import DoorClosed
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.pages import hub as hub_module
+from dispatcher.pages import live as live_module
 from dispatcher.pages.hub import LISTENERS_MAX, TOPICS_MAX, Hub, Listener
 from dispatcher.pages.live import _events
 from dispatcher.pages.views.mark import changed, mark
@@ -115,6 +116,17 @@ async def test_a_stream_where_nothing_changes_beats(hub: Hub, monkeypatch: pytes
     await anext(stream)
     assert await anext(stream) == "event: beat\ndata: []\n\n"
     await stream.aclose()
+    assert hub.listeners == 0
+
+
+async def test_a_stream_ends_after_a_while_so_that_the_gate_is_asked_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "STREAM_S", 0.02)
+    stream = _events(hub)
+    await anext(stream)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
     assert hub.listeners == 0
 
 
