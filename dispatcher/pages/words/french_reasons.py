@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dispatcher.api.problems import ApiReason, Reason
+from dispatcher.core.incidents import IncidentReason
 from dispatcher.core.life_cycles import NetworkReason
 from dispatcher.core.rules import BookingReason
 
-_A, _B, _N = ApiReason, BookingReason, NetworkReason
+_A, _B, _I, _N = ApiReason, BookingReason, IncidentReason, NetworkReason
 
 FRENCH_REASONS: Mapping[Reason, str] = MappingProxyType(
     {
@@ -77,6 +78,8 @@ FRENCH_REASONS: Mapping[Reason, str] = MappingProxyType(
         _B.BOOKING_COMPLETED: "La réservation est terminée",
         _B.BOOKING_CANCELLED: "La réservation est annulée",
         _B.BOOKING_NO_SHOW: "L'adhérent ne s'est pas présenté",
+        _I.ALREADY_CLOSED: "L'anomalie est close",
+        _I.ENDS_BY_ITSELF: "L'anomalie se ferme quand ce qu'elle nomme est fini",
         _N.LIFE_CYCLE_BACKWARDS: "Un cycle de vie ne revient pas en arrière",
         _N.KEY_IS_OUT: "La clé est sortie",
         _N.HAS_BOOKINGS: "Des réservations ou des ordres le retiennent",
