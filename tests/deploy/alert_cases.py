@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 CABINET = 'cabinet="gare-1", station="gare", instance="a:1"'
+OTHER = 'cabinet="gare-2", station="gare", instance="a:1"'
 DISPATCHER = 'job="dispatcher", instance="a:1"'
 ACTIVE = {f"dispatcher_active{{{DISPATCHER}}}": "1x120"}
-HEARD = {
-    f"dispatcher_cabinet_online{{{CABINET}}}": "1x120",
-    f"dispatcher_cabinet_silent_seconds{{{CABINET}}}": "5x120",
+HEARD = {f"dispatcher_cabinet_online{{{place}}}": "1x120" for place in (CABINET, OTHER)} | {
+    f"dispatcher_cabinet_silent_seconds{{{place}}}": "5x120" for place in (CABINET, OTHER)
 }
 
 BAD_M = 10  # from this minute on something is wrong
 GOOD_M = 60  # from this one on it is mended
+AGES = " ".join(["10+60x4"] * 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,12 @@ CASES: Mapping[str, Case] = {
     "CabinetClockUntrusted": Case(
         HEARD | wrong(f"dispatcher_cabinet_clock_trusted{{{CABINET}}}", 0, 1), quiet_m=19
     ),
-    "DesiredNotTaken": Case(HEARD | wrong(f"dispatcher_cabinet_desired_lag_seconds{{{CABINET}}}", 400), quiet_m=14),
+    "DesiredNotTaken": Case(  # it is told something newer every five minutes, and takes none of it
+        HEARD
+        | {f"dispatcher_cabinet_desired_lag_seconds{{{CABINET}}}": f"0x{BAD_M - 1} {AGES} 0x59"}
+        | {f"dispatcher_cabinet_desired_lag_seconds{{{OTHER}}}": " ".join(["0x4 9x0"] * 20)},
+        quiet_m=22,
+    ),
     "DesiredNotMade": Case(wrong("dispatcher_desired_refused_cabinets", 1), quiet_m=14),
     "DesiredTooLarge": Case({"dispatcher_desired_grants_left_out": "0x9 3x79 0x60"}, fires_m=80, quiet_m=69),
     "CabinetForced": Case(wrong(f"dispatcher_cabinet_forced{{{CABINET}}}", 1)),

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 SCRAPES_S = 60  # of thirty agents and a Prometheus that share two cores with other tests
 
-MEMBER_S = 120  # two hours of the network: somebody takes a key by then
+MEMBER_S = 120  # four hours of the network: somebody takes a key by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Watched:
 @contextmanager
 def watched(stations: int, folder: Path) -> Iterator[Watched]:
     run, place = folder / "run", folder / "prometheus"
-    options = ["--stations", str(stations), "--speed", "60", "--processes", "--http-port", "0"]
+    options = ["--stations", str(stations), "--speed", "120", "--processes", "--http-port", "0"]
     command = [sys.executable, "-m", "simulator", "demo", *options, "--directory", str(run)]
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert demo.stdout is not None
