@@ -19,10 +19,6 @@ class Histogram:
         self._counts[index] += 1
         self.sum_s += seconds
 
-    @property
-    def count(self) -> int:
-        return sum(self._counts)
-
     def buckets(self) -> list[tuple[str, float]]:
         """As Prometheus wants them: bound and how many took so long at most."""
         found, total = [], 0

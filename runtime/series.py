@@ -87,9 +87,6 @@ class Catalogue:
     def __iter__(self) -> Iterator[Series]:
         return iter(self._series.values())
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._series
-
     def _add(self, name: str, kind: Kind, text: str, labels: tuple[str, ...]) -> Series:
         name = f"{self._prefix}_{name}"
         assert name not in self._series, name
