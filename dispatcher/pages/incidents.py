@@ -9,6 +9,7 @@ from dispatcher.api.context import Context
 from dispatcher.api.problems import not_found
 from dispatcher.api.scopes import Scope, needs
 from dispatcher.api.values import Id, PageQuery, next_cursor, page_request
+from dispatcher.core.incidents import KINDS
 from dispatcher.pages.answers import answer
 from dispatcher.pages.looks import Look, Looking
 from dispatcher.pages.rendering import rendered
@@ -60,5 +61,6 @@ def incident_text(connection: Connection, look: Look, incident_id: str) -> str |
         "strip": strip,
         "history": history_of(connection, strip.incident.id),
         "runbook": runbook_of(strip.kind),
+        "by_hand": KINDS[strip.kind].by_hand,
     }
     return rendered("incident.html", look, values)

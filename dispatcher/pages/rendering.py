@@ -11,7 +11,7 @@ from dispatcher.api.scopes import Scope
 from dispatcher.core.windows import utc_text
 from dispatcher.pages.looks import Look, Theme
 from dispatcher.pages.static_files import static_files
-from dispatcher.pages.times import distance_text, span_text, time_text
+from dispatcher.pages.times import distance_text, hour_text, span_text, time_text
 from dispatcher.pages.words.catalogue import Language
 
 AS_OF = "as-of-this-instant"
@@ -45,6 +45,9 @@ def rendered(template: str, look: Look, values: Mapping[str, Any]) -> str:
             look=look,
             w=w,
             time=partial(_time, look),
+            time_text=lambda at_ms: time_text(at_ms, now_ms, w),
+            utc=utc_text,
+            hour=hour_text,
             distance=lambda at_ms: distance_text(at_ms, now_ms, w),
             span=lambda length_ms: span_text(length_ms, w),
             **values,

@@ -28,6 +28,11 @@ def time_text(at_ms: int, now_ms: int, words: Words) -> str:
     return f"{day}{year} {clock}"
 
 
+def hour_text(at_ms: int) -> str:
+    """`23:00`: on a line of time, where the day is plain."""
+    return f"{local(at_ms):%H:%M}"
+
+
 def second_text(at_ms: int) -> str:
     """`23:41:07`: of what changes every few seconds."""
     return f"{local(at_ms):%H:%M:%S}"

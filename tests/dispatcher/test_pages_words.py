@@ -66,5 +66,5 @@ def test_french_is_french() -> None:
     """A phrase that was copied and forgotten is the same in both; these few really are."""
     french, english = (dict(_phrases(WORDS[language])) for language in (Language.FR, Language.EN))
     same = {name for name in french if french[name] == english[name]}
-    names = {"language_names.fr.0", "language_names.en.0", "severities.urgent.0", "stations"}
+    names = {"language_names.fr.0", "language_names.en.0", "severities.urgent.0", "stations", "purposes.garage.0"}
     assert same <= {"minutes", "hours", "day", *names}

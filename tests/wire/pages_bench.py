@@ -19,7 +19,7 @@ from runtime.executor import InlineExecutor
 from simulator.world.demand import MORNING_MS
 
 STATIONS = 2
-CABINET = "lille-gare-flandres-1"
+STATION, CABINET = "lille-gare-flandres", "lille-gare-flandres-1"
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",

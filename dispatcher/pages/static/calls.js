@@ -48,6 +48,16 @@ async function refusalOf(response) {
   return faults.length ? `${reason} – ${faults.join("; ")}` : reason;
 }
 
+/** Of a command to a box: what it says of it. */
+function becameOf(command) {
+  if (command.outcome === "completed") return ["done", words.said.opened];
+  if (command.outcome === "refused") {
+    const why = words.reasons[command.outcome_reason] ?? command.outcome_reason;
+    return ["refused", `${words.said.box_refused} ${why}`];
+  }
+  return ["refused", words.said.no_word];
+}
+
 async function call(form) {
   const [method, path] = form.dataset.call.includes(" ") ? form.dataset.call.split(" ") : ["POST", form.dataset.call];
   const body = bodyOf(form);
@@ -72,10 +82,15 @@ async function call(form) {
     tell(form, "refused", await refusalOf(response));
     return;
   }
-  tell(form, "done", words.said.done);
+  const answer = await response.json().catch(() => null);
   form.reset();
-  form.dispatchEvent(new CustomEvent("called", { bubbles: true, detail: await response.json().catch(() => null) }));
-  setTimeout(() => tell(form, "", ""), OUTCOME_KEPT_MS);
+  form.dispatchEvent(new CustomEvent("called", { bubbles: true, detail: answer }));
+  if (answer && "outcome" in answer) {
+    tell(form, ...becameOf(answer));
+  } else {
+    tell(form, "done", words.said.done);
+    setTimeout(() => tell(form, "", ""), OUTCOME_KEPT_MS);
+  }
   for (const work of afterwards) work();
 }
 

@@ -1,7 +1,7 @@
 """Open incidents as strips: what is wrong, where, since when, and whose bookings it hits."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -29,6 +29,12 @@ _OPEN = (
     .where(incidents.c.closed_ms.is_(None))
     .order_by(_RANK, incidents.c.id.desc())
     .limit(STRIPS_MAX)
+)
+_OPEN_OF = _OPEN.where(
+    or_(
+        incidents.c.cabinet_id.in_(bindparam("cabinets", expanding=True)),
+        incidents.c.vehicle_id == bindparam("vehicle"),
+    )
 )
 _COUNTS = (
     select(incidents.c.severity, func.count()).where(incidents.c.closed_ms.is_(None)).group_by(incidents.c.severity)
@@ -122,6 +128,15 @@ def open_strips(connection: Connection, now_ms: int, *, with_bookings: bool) -> 
     counted = {row[0]: row[1] for row in connection.execute(_COUNTS)}
     counts = {severity: counted.get(severity, 0) for severity in SEVERITIES}
     return Strips(_strips(connection, rows, now_ms, with_bookings=with_bookings), counts)
+
+
+def strips_of(
+    connection: Connection, now_ms: int, *, cabinets: Collection[str] = (), vehicle_id: str | None = None
+) -> tuple[Strip, ...]:
+    """What is open about these cabinets or this vehicle, the most urgent first."""
+    which = {"cabinets": sorted(cabinets), "vehicle": vehicle_id}
+    rows = [Incident(**row._asdict()) for row in connection.execute(_OPEN_OF, which)]
+    return _strips(connection, rows, now_ms, with_bookings=True)
 
 
 def closed_strips(connection: Connection, now_ms: int, request: PageRequest) -> Page[Strip]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatcher.api.problems import Reason
+from dispatcher.core.blocks import BlockKind
 from dispatcher.core.booking_states import BookingState
 from dispatcher.core.incidents import IncidentKind, Severity
+from dispatcher.core.orders import Purpose
+from dispatcher.pages.views.calendar import BarKind
 from dispatcher.pages.views.network import Heard
 from dispatcher.pages.views.slots import Shown
+from dispatcher.store.grant_status import GrantStatus
 from dispatcher.store.incident_history import Happened
 
 
@@ -108,6 +112,8 @@ class Words:
     opened: str
     updated: str
     booking_states: Mapping[BookingState, str]
+    close_incident: str
+    close_help: str
     manual: str
     no_manual: str
 
@@ -129,6 +135,88 @@ class Words:
     keys_in: str
     no_cabinet: str
     with_problems: str
+
+    # --- one station
+    nothing_wrong_here: str
+    agent_version: str
+    journal_waiting: str
+    rights_current: str
+    rights_late: str
+    device_ok: str
+    device_lost: str
+    device_tampered: str
+    release_slot: str
+    slot_label: str
+    reason: str
+    reason_help: str
+    release: str
+    keys_moved: str
+    moved: Mapping[str, str]
+    unknown_vehicle: str
+    by_command: str
+    nothing_moved: str
+
+    # --- who has what when
+    calendar: str
+    calendar_help: str
+    as_list: str
+    bar_kinds: Mapping[BarKind, str]
+    block_kinds: Mapping[BlockKind, str]
+    end_unknown: str
+    late: str
+    until: str
+
+    # --- one vehicle
+    home_station: str
+    energies: Mapping[str, str]
+    keys_and_signals: str
+    key_number: str
+    key_places: Mapping[str, str]
+    heard_of: str
+    never: str
+    not_said: str
+    yes: str
+    no: str
+    energy: str
+    charging: str
+    plugged_in: str
+    doors_open: str
+    low_voltage: str
+    odometer: str
+    left_outside: str
+    coming: str
+    nobody_coming: str
+    new_block: str
+    block_kind: str
+    block_note: str
+    block_help: str
+    lay_block: str
+    end_block: str
+
+    # --- one booking
+    purposes: Mapping[Purpose, str]
+    state: str
+    window: str
+    original_start: str
+    member: str
+    right: str
+    grants: Mapping[GrantStatus, str]
+    take_by: str
+    taken: str
+    returned: str
+    hold_until: str
+    ended: str
+    booking_events: Mapping[str, str]
+    late_by: str
+    release_key: str
+    extend: str
+    new_end: str
+    cancel: str
+    cancel_help: str
+    replace: str
+    category: str
+    complete: str
+    key_held_by: str
 
     # --- what scripts say
     script: Mapping[str, str]

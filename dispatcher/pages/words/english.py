@@ -3,11 +3,15 @@
 from types import MappingProxyType
 
 from dispatcher.api.problems import PROBLEMS
+from dispatcher.core.blocks import BlockKind
 from dispatcher.core.booking_states import BookingState
+from dispatcher.core.orders import Purpose
+from dispatcher.pages.views.calendar import BarKind
 from dispatcher.pages.views.network import Heard
 from dispatcher.pages.views.slots import Shown
 from dispatcher.pages.words.catalogue import Language, Words
 from dispatcher.pages.words.english_kinds import ENGLISH_KINDS
+from dispatcher.store.grant_status import GrantStatus
 from dispatcher.store.incident_history import Happened
 
 ENGLISH = Words(
@@ -100,6 +104,8 @@ ENGLISH = Words(
             BookingState.NO_SHOW: "no-show",
         }
     ),
+    close_incident="Close it",
+    close_help="No sensor tells that it is over: say how you know.",
     manual="The manual",
     no_manual="The manual is not installed beside this program.",
     stations="Stations",
@@ -143,6 +149,136 @@ ENGLISH = Words(
     keys_in="Its keys hang in {cabinets}.",
     no_cabinet="No key cabinet is in service here.",
     with_problems="{count} to look at",
+    nothing_wrong_here="Nothing is wrong here that the system knows of.",
+    agent_version="agent {version}",
+    journal_waiting="{count} facts waiting on the box",
+    rights_current="the box has the latest rights",
+    rights_late="the box's rights are {span} behind",
+    device_ok="answers",
+    device_lost="does not answer",
+    device_tampered="opened or torn off",
+    release_slot="Open a slot of {cabinet}",
+    slot_label="Slot",
+    reason="Reason",
+    reason_help="For whoever asks later. No names: it is kept.",
+    release="Open now",
+    keys_moved="Keys taken and brought back",
+    moved=MappingProxyType(
+        {"taken": "Key of {vehicle} taken out of slot {slot}", "returned": "Key of {vehicle} hung into slot {slot}"}
+    ),
+    unknown_vehicle="an unknown vehicle",
+    by_command="by an operator's order",
+    nothing_moved="No key has moved here yet.",
+    calendar="Calendar",
+    calendar_help="Above the plan, below it what happened; what is late is hatched.",
+    as_list="The same as a list",
+    bar_kinds=MappingProxyType(
+        {BarKind.BOOKING: "Booking", BarKind.ORDER: "Service order", BarKind.BLOCK: "Block"}
+    ),
+    block_kinds=MappingProxyType(
+        {
+            BlockKind.DAMAGE: "damage",
+            BlockKind.CLEANING: "cleaning",
+            BlockKind.MAINTENANCE: "maintenance",
+            BlockKind.BATTERY: "battery",
+            BlockKind.ADMIN: "administration",
+        }
+    ),
+    end_unknown="nobody knows until when",
+    late="late",
+    until="until",
+    home_station="Its station",
+    energies=MappingProxyType({"electric": "electric", "petrol": "petrol", "diesel": "diesel", "hybrid": "hybrid"}),
+    keys_and_signals="Keys and signals",
+    key_number="Key {number}",
+    key_places=MappingProxyType(
+        {
+            "in_slot": "in its cabinet",
+            "taken": "taken",
+            "missing": "missing",
+            "elsewhere": "with somebody",
+            "unknown": "nothing heard of it",
+        }
+    ),
+    heard_of="Heard",
+    never="never",
+    not_said="not said",
+    yes="yes",
+    no="no",
+    energy="Energy",
+    charging="Charging",
+    plugged_in="Plugged in",
+    doors_open="Doors open",
+    low_voltage="12 V battery",
+    odometer="Odometer",
+    left_outside="Left outside its bay",
+    coming="Who comes next",
+    nobody_coming="Nobody has booked it.",
+    new_block="Take it out of service",
+    block_kind="Because of",
+    block_note="What is wrong",
+    block_help="No names. It goes on until somebody ends it; bookings under it are named as incidents.",
+    lay_block="Block it now",
+    end_block="End the block",
+    purposes=MappingProxyType(
+        {
+            Purpose.CLEANING: "cleaning",
+            Purpose.GARAGE: "garage",
+            Purpose.TOWING: "towing",
+            Purpose.INSPECTION: "inspection",
+            Purpose.RELOCATION: "relocation",
+            Purpose.ENERGY: "charging or filling up",
+            Purpose.OTHER: "other",
+        }
+    ),
+    state="State",
+    window="Window",
+    original_start="first booked for",
+    member="Whose",
+    right="Right",
+    grants=MappingProxyType(
+        {
+            GrantStatus.ON_BOX: "on the box",
+            GrantStatus.PENDING: "on its way to the box",
+            GrantStatus.CABINET_UNREACHABLE: "the cabinet cannot be reached",
+            GrantStatus.WITHHELD: "withheld: nobody whom it names may take a key now",
+            GrantStatus.BLOCKED: "held up: the vehicle is blocked",
+        }
+    ),
+    take_by="Key to be taken by",
+    taken="Key taken",
+    returned="Key back",
+    hold_until="may be taken again until",
+    ended="Over since",
+    booking_events=MappingProxyType(
+        {
+            "created": "booked",
+            "changed": "changed",
+            "cancelled": "cancelled",
+            "key_taken": "key taken",
+            "key_returned": "key back",
+            "handed_back": "handed back unused",
+            "second_tap": "completed by a second tap",
+            "hold_elapsed": "completed",
+            "no_show_declared": "no-show",
+            "replaced": "given another vehicle",
+            "rebound": "moved to the vehicle whose key was taken",
+            "completed_by_operator": "ended by hand",
+            "swap_offered": "another vehicle offered",
+            "swap_ended": "offer over",
+            "refused": "refused",
+        }
+    ),
+    late_by="{span} late",
+    release_key="Open for this booking",
+    extend="Extend",
+    new_end="New end",
+    cancel="Cancel the booking",
+    cancel_help="It stays readable, with its history.",
+    replace="Give another vehicle",
+    category="Category",
+    complete="End by hand",
+    key_held_by="Who has the key, where it is out, such as a garage",
     script=MappingProxyType(
         {
             "live": "Live",
@@ -150,6 +286,9 @@ ENGLISH = Words(
             "connecting": "Connecting",
             "signed_out": "Signed out: sign in again",
             "new_incident": "New incident",
+            "opened": "The box opened the slot.",
+            "box_refused": "The box refused:",
+            "no_word": "Sent; the box has said nothing yet.",
             "working": "One moment …",
             "done": "Done.",
             "no_answer": "No answer. Nothing is lost: press again, it is done once.",
