@@ -91,6 +91,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "NewRelease": {"reason": WHY},
         "NewReleaseCode": {"slot": 2, "reason": WHY},
         "NewReleaseCodeOfBooking": {"reason": WHY},
+        "NewShiftNote": {"text": "Mairie: the locksmith comes at 8, let him in.", "station_id": "mairie"},
         "NewStation": {
             "id": "mons-mairie",
             "name": "Mons Mairie",

@@ -42,9 +42,10 @@ MEANING: Mapping[Scope, str] = MappingProxyType(
         Scope.FLEET_READ: "see keys with their tags, service orders, blocks and life cycles",
         Scope.FLEET_WRITE: "add and change stations, cabinets, slots, vehicles, keys and tags; place service orders"
         " and blocks",
-        Scope.INCIDENTS_READ: "see incidents with their history",
+        Scope.INCIDENTS_READ: "see incidents with their history, and shift notes",
         Scope.OPERATIONS: "release slots, make release codes, lock vehicles out, revoke badges everywhere,"
-        " replace a booking's vehicle or end it by hand, and handle incidents",
+        " replace a booking's vehicle or end it by hand, handle incidents,"
+        " and leave shift notes",
         Scope.FACTS_READ: "see the ledger, handovers and rentals",
         Scope.REPORTS_READ: "see reports on use and on unmet demand",
         Scope.AUDIT_READ: "ask who held a vehicle at an instant, and read the audit records",

@@ -32,6 +32,9 @@ class Retention(BaseModel):
     """Days after which it is forgotten where a vehicle was left outside its bay, where no take erased it before."""
     incidents_days: Annotated[int, Field(ge=30, le=1830)] = 365
     """Days after its closing for which an incident is kept. Default: as who held it; disputes ask for both."""
+    shift_notes_days: Annotated[int, Field(ge=1, le=30)] = 1
+    """Days for which a shift note is shown and kept. Default: whoever comes after has read it; what lasts longer is
+    an incident."""
     commands_days: Annotated[int, Field(ge=30, le=1830)] = 365
     """Days after its outcome for which an operator's command is kept, with author and reason."""
     audit_days: Annotated[int, Field(ge=30, le=1830)] = 365

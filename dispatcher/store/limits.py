@@ -50,6 +50,7 @@ from dispatcher.store.schema import (
     pool_members,
     refusals,
     rentals,
+    shift_notes,
     stored_answers,
     vehicle_positions,
     webhook_deliveries,
@@ -256,6 +257,15 @@ LIMITS = (
         _remove(incidents, (incident_history, incident_history.c.incident_id)),
         "a booking's id or a badge's reference where it is about one; comments; who looks after it",
         "the row goes with its history",
+    ),
+    Limit(
+        "shift_notes",
+        shift_notes,
+        "shift_notes_days",
+        shift_notes.c.at_ms < _CUTOFF,
+        _remove(shift_notes),
+        "a note in words, which is to name no member, and the tokens that wrote it and did it",
+        "the row goes, done or not",
     ),
     Limit(
         "commands",

@@ -21,7 +21,7 @@ from dispatcher.store.migrate import (
 from dispatcher.store.schema import BOOKING_STATES, LIVE_BOOKING_STATES, metadata
 from tests.dispatcher.backends import bare_engine
 
-ALL = tuple(f"{number:04}" for number in range(1, 25))
+ALL = tuple(f"{number:04}" for number in range(1, 26))
 
 
 def migrate_to(engine: Engine, revision: str) -> None:

@@ -43,7 +43,7 @@ def look(scene: Scene, language: Language = Language.EN, *, without: Scope | Non
 def board(scene: Scene, language: Language = Language.EN, *, without: Scope | None = None) -> str:
     """The board's words, one space between them."""
     seen = look(scene, language, without=without)
-    return plain(scene.database.read_now(lambda connection: board_text(connection, seen, STALE_MS)))
+    return plain(scene.database.read_now(lambda connection: board_text(connection, seen, STALE_MS, 0)))
 
 
 def plain(text: str) -> str:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from dispatcher.store.schema import blocks, cabinet_links, commands, facts, incident_history, outbox
+from dispatcher.store.schema import blocks, cabinet_links, commands, facts, incident_history, outbox, shift_notes
 
 EVENTS_MAX = 200  # of an import of a thousand rows as much is said: that much changed
 
-INCIDENTS, BOOKINGS, NETWORK, CABINETS = "incidents", "bookings", "network", "cabinets"
+INCIDENTS, BOOKINGS, NETWORK, CABINETS, NOTES = "incidents", "bookings", "network", "cabinets", "notes"
 _TOPIC_OF_EVENT: Mapping[str, str] = {"incident": INCIDENTS, "booking": BOOKINGS, "order": BOOKINGS}
 
 _NUMBERS = select(
@@ -22,6 +22,8 @@ _NUMBERS = select(
     select(func.max(incident_history.c.id)).scalar_subquery(),
     select(func.max(blocks.c.changed_ms)).scalar_subquery(),
     select(func.count(commands.c.id)).where(commands.c.answered_ms.is_(None)).scalar_subquery(),
+    select(func.max(shift_notes.c.id)).scalar_subquery(),
+    select(func.count(shift_notes.c.done_ms)).scalar_subquery(),
 )
 _LINKS = select(
     cabinet_links.c.cabinet_id,
@@ -49,6 +51,8 @@ class Mark(NamedTuple):
     incident_entry: int
     block_ms: int
     open_commands: int
+    note: int
+    notes_done: int
     links: Mapping[str, tuple[object, ...]]
 
 
@@ -56,12 +60,12 @@ def mark(connection: Connection) -> Mark:
     """As of now."""
     numbers = connection.execute(_NUMBERS).one()
     links = {row[0]: tuple(row[1:]) for row in connection.execute(_LINKS)}
-    fact, event, entry, block_ms, open_commands = (number or 0 for number in numbers)
-    return Mark(fact, event, entry, block_ms, open_commands, links)
+    fact, event, entry, block_ms, open_commands, note, notes_done = (number or 0 for number in numbers)
+    return Mark(fact, event, entry, block_ms, open_commands, note, notes_done, links)
 
 
 def changed(connection: Connection, before: Mark, now: Mark) -> frozenset[str]:
-    """The topics of what is different: `incidents`, `bookings`, `network`, `cabinet:ID`."""
+    """The topics of what is different: `incidents`, `bookings`, `network`, `notes`, `cabinet:ID`."""
     return frozenset(_changed(connection, before, now))
 
 
@@ -76,6 +80,8 @@ def _changed(connection: Connection, before: Mark, now: Mark) -> Iterator[str]:
             yield _TOPIC_OF_EVENT.get(kind.partition(".")[0], NETWORK)
     if (now.block_ms, now.open_commands) != (before.block_ms, before.open_commands):
         yield NETWORK
+    if (now.note, now.notes_done) != (before.note, before.notes_done):
+        yield NOTES
     for cabinet_id, link in now.links.items():
         if before.links.get(cabinet_id) != link:
             yield f"cabinet:{cabinet_id}"

@@ -12,6 +12,7 @@ from dispatcher.core.orders import Purpose
 from dispatcher.pages.views.calendar import BarKind
 from dispatcher.pages.views.network import Heard
 from dispatcher.pages.views.slots import Shown
+from dispatcher.pages.words.desk import DeskWords
 from dispatcher.store.grant_status import GrantStatus
 from dispatcher.store.incident_history import Happened
 
@@ -116,6 +117,9 @@ class Words:
     close_help: str
     manual: str
     no_manual: str
+
+    # --- the desk
+    desk: DeskWords
 
     # --- stations and slots
     stations: str

@@ -10,6 +10,7 @@ from dispatcher.pages.views.calendar import BarKind
 from dispatcher.pages.views.network import Heard
 from dispatcher.pages.views.slots import Shown
 from dispatcher.pages.words.catalogue import Language, Words
+from dispatcher.pages.words.english_desk import ENGLISH_DESK
 from dispatcher.pages.words.english_kinds import ENGLISH_KINDS
 from dispatcher.store.grant_status import GrantStatus
 from dispatcher.store.incident_history import Happened
@@ -108,6 +109,7 @@ ENGLISH = Words(
     close_help="No sensor tells that it is over: say how you know.",
     manual="The manual",
     no_manual="The manual is not installed beside this program.",
+    desk=ENGLISH_DESK,
     stations="Stations",
     network_map="Map",
     map_help="In each circle the cars that could be taken now; a square and an exclamation mark where"

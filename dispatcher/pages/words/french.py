@@ -9,6 +9,7 @@ from dispatcher.pages.views.calendar import BarKind
 from dispatcher.pages.views.network import Heard
 from dispatcher.pages.views.slots import Shown
 from dispatcher.pages.words.catalogue import Language, Words
+from dispatcher.pages.words.french_desk import FRENCH_DESK
 from dispatcher.pages.words.french_kinds import FRENCH_KINDS
 from dispatcher.pages.words.french_reasons import FRENCH_REASONS
 from dispatcher.store.grant_status import GrantStatus
@@ -110,6 +111,7 @@ FRENCH = Words(
     close_help="Aucun capteur ne dit que c'est fini : dire comment on le sait.",
     manual="Le manuel",
     no_manual="Le manuel n'est pas installé avec ce programme.",
+    desk=FRENCH_DESK,
     stations="Stations",
     network_map="Plan",
     map_help="Dans chaque cercle, les voitures que l'on pourrait prendre maintenant ; un carré et un point"

@@ -55,6 +55,7 @@ from dispatcher.store.schema.picture import (
     vehicle_positions,
     vehicle_readings,
 )
+from dispatcher.store.schema.shift_notes import shift_notes
 from dispatcher.store.schema.slots import SLOT_USES, slot_uses
 from dispatcher.store.schema.spread import badge_spread
 from dispatcher.store.schema.vehicles_out import BLOCK_KINDS, blocks
@@ -115,6 +116,7 @@ __all__ = [
     "pools",
     "refusals",
     "rentals",
+    "shift_notes",
     "slot_states",
     "slot_uses",
     "stations",
