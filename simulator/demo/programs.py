@@ -79,14 +79,17 @@ async def in_process(
             serve_health(health, "127.0.0.1", agents_port, field="--http-port")
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_until(dispatcher, stopping_dispatcher, "dispatcher"))
+            centre = tasks.create_task(run_until(dispatcher, stopping_dispatcher, "dispatcher"))
             running = [
                 tasks.create_task(run_until(agent, stopping_agents, agent.config.cabinet)) for agent in agents
             ]
-            yield Running(serving.url, f"{monitoring.url}/cabinets/CABINET/metrics")
-            stopping_agents.set()
-            await asyncio.gather(*running)
-            stopping_dispatcher.set()
+            try:
+                yield Running(serving.url, f"{monitoring.url}/cabinets/CABINET/metrics")
+            finally:  # also where something went wrong in the block: they end in their order, and then it is said
+                stopping_agents.set()
+                await asyncio.gather(*running)
+                stopping_dispatcher.set()
+                await centre
 
 
 # --- as processes

@@ -19,6 +19,7 @@ from dispatcher.store.database import Database
 from runtime.clocks import Clock, LineClock, SystemClock, SystemLineClock
 from runtime.config import ConfigError
 from runtime.executor import InlineExecutor
+from runtime.listening import bind
 from runtime.logs import configure_logs
 from runtime.mqtt_settings import MqttSettings
 from simulator.broker import embedded_broker
@@ -27,7 +28,7 @@ from simulator.demo.cost import Meter
 from simulator.demo.live import LiveLine, local_day, local_time
 from simulator.demo.mosquitto import OwnMosquitto, own_mosquitto
 from simulator.demo.options import DemoOptions
-from simulator.demo.premises import NAMESPACE, Centre, Ports, Premises, make_premises, run_directory
+from simulator.demo.premises import LOOPBACK, NAMESPACE, Centre, Ports, Premises, make_premises, run_directory
 from simulator.demo.programs import DISPATCHER, Running, as_processes, clock_arguments, in_process
 from simulator.demo.trackers import trackers
 from simulator.kills.excuses import KillExcuses
@@ -57,6 +58,8 @@ API_TIMEOUT_S = 20.0
 
 async def run_demo(options: DemoOptions) -> int:
     """Run, judge, tell. The exit status: 0 if every promise held, 1 if one broke."""
+    if options.page_port:
+        bind(LOOPBACK, options.page_port, "--page-port").close()  # said now, not when everything runs
     network = lilas_network(options.seed, options.stations)
     line_clock = SystemLineClock()
     system_time = options.processes and options.speed == 1.0

@@ -190,4 +190,5 @@ async def observed(
         yield
     finally:
         await link.stop()
-        await running
+        running.cancel()  # where the block ended before it had begun, nobody stopped it
+        await asyncio.gather(running, return_exceptions=True)

@@ -83,10 +83,11 @@ def test_control_c_ends_it_with_a_verdict_and_leaves_nothing_behind() -> None:
     assert not psutil.wait_procs(children, timeout=5)[1]
 
 
-def test_a_port_in_use_is_a_sentence() -> None:
+@pytest.mark.parametrize("option", ["--http-port", "--page-port"])
+def test_a_port_in_use_is_a_sentence(option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = demo("--stations", "1", "--http-port", str(port))
+        done = demo("--stations", "1", option, str(port))
     assert done.returncode == 2
     assert f"port {port} on 127.0.0.1 is in use" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 from contract.chain import genesis_hash, next_hash
@@ -8,7 +9,8 @@ from contract.places import Position
 from contract.topics import Author
 from runtime.clocks import SystemLineClock
 from runtime.link import Incoming
-from simulator.page.messages import SHOWN_MAX, UNSIGNED, VERIFIED, Messages
+from runtime.mqtt_settings import MqttSettings
+from simulator.page.messages import SHOWN_MAX, UNSIGNED, VERIFIED, Messages, observed
 from simulator.page.rows import Row, Way
 from tests.contract.keys import signer, verify_key
 
@@ -79,6 +81,12 @@ async def test_where_a_vehicle_stands_is_shown_nowhere() -> None:
     (row,) = await told("cabinets/desk-1/reported", BOX.sign(report))
     assert row.words == "reported: 1 keys in 2 slots, holds no desired, 4 facts not acknowledged"
     assert "50.1" not in row.more
+
+
+async def test_an_observer_ends_with_its_block_also_where_that_ends_at_once() -> None:
+    messages = Messages("carshare", KEYS.get, {}, SystemLineClock())
+    async with asyncio.timeout(5), observed(messages, "carshare", MqttSettings(port=9), SystemLineClock()):
+        pass
 
 
 async def test_a_topic_of_nobody_is_not_kept() -> None:
