@@ -27,6 +27,7 @@ from simulator.cabinet.commands import Commands
 from simulator.cabinet.options import MODBUS, OSDP, CabinetOptions
 from simulator.page.around import Around
 from simulator.page.stage import Stage
+from station_agent.config import JournalConfig
 from station_agent.config_file import manual_model
 from station_agent.core.slots import mermaid
 from station_agent.drivers.declaration import AnyDriver
@@ -81,6 +82,26 @@ How they are collected, and which alerts are made of them: [monitoring.md](monit
 """
 METRIC_COLUMNS = ("name", "kind", "labels", "what it says")
 
+TOLD = {
+    "who_held_days": {
+        "fr": "Qui a eu quelle clé et quelle réservation, après la location",
+        "en": "Who had which key and booking, after the rental",
+    },
+    "refusals_days": {"fr": "Une carte refusée", "en": "A card that was refused"},
+    "unknown_badges_days": {
+        "fr": "Une carte inconnue, sans son numéro",
+        "en": "A card that nobody knows, without its number",
+    },
+    "positions_days": {
+        "fr": "Un véhicule laissé hors de sa place, au plus",
+        "en": "A vehicle left outside its bay, at most",
+    },
+    "incidents_days": {"fr": "Une anomalie, après sa clôture", "en": "An incident, after it is closed"},
+    "audit_days": {"fr": "Qui a demandé quoi sur qui", "en": "Who asked what about whom"},
+    "backups_days": {"fr": "Les sauvegardes", "en": "Backups"},
+}
+"""What a member is told of at the cabinet, by the setting that limits it."""
+
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
 REFUSAL_COLUMNS = ("state", "what does not move it", "reason")
@@ -94,6 +115,7 @@ def texts() -> dict[Path, str]:
     text = architecture.read_text(encoding="utf-8")
     text = _with_section(text, "slots", f"```mermaid\n{mermaid()}```\n")
     privacy = DOCS / "privacy.md"
+    register, notice = DOCS / "papers" / "register.md", DOCS / "papers" / "notice.html"
     bookings = DOCS / "bookings.md"
     configuration = "\n".join(
         (
@@ -114,6 +136,8 @@ def texts() -> dict[Path, str]:
         DOCS / "metrics.md": METRICS_HEAD + _metrics(),
         DOCS / "incidents.md": INCIDENTS_HEAD + _incidents(),
         privacy: _with_section(privacy.read_text(encoding="utf-8"), "limits", _limits()),
+        register: _register(register.read_text(encoding="utf-8")),
+        notice: _notice(notice.read_text(encoding="utf-8")),
         DOCS / "asyncapi.json": asyncapi_text(),
         DOCS / "events.md": _events((DOCS / "events.md").read_text(encoding="utf-8")),
         **{EVENT_SCHEMAS / name: schema for name, schema in event_schemas().items()},
@@ -148,6 +172,27 @@ def _limits() -> str:
 
     rows = [(f"`{one.name}`", f"`{one.table.name}`", one.holds, days(one.setting), one.then) for one in LIMITS]
     return f"\n{_table(LIMIT_COLUMNS, rows)}\n"
+
+
+def _register(text: str) -> str:
+    """The operator's register with the periods in it."""
+    default = Retention()
+    keep_days = JournalConfig.model_fields["keep_days"].default
+    beside = (
+        f"A box tells a ledger again what it noted, and keeps it for {keep_days} days after the ledger has it. "
+        f"Backups stay for {default.backups_days} days.\n"
+    )
+    return _with_section(_with_section(text, "limits", _limits()), "beside", beside)
+
+
+def _notice(text: str) -> str:
+    """The sheet at the cabinet with the periods in it, in both languages."""
+    default = Retention()
+    for language, day in (("fr", "jours"), ("en", "days")):
+        lines = [f"<li>{words[language]}: {getattr(default, name)} {day}</li>\n" for name, words in TOLD.items()]
+        rows = "".join(lines).replace(": ", "&nbsp;: ") if language == "fr" else "".join(lines)
+        text = _with_section(text, language, f"<ul>\n{rows}</ul>\n")
+    return text
 
 
 def _bookings(text: str) -> str:
