@@ -8,8 +8,10 @@ import argparse
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
+import contract
 from contract.asyncapi import asyncapi_text
 from contract.schema import schemas
 from dispatcher.api.scopes import MEANING, Scope
@@ -103,6 +105,7 @@ TOLD = {
 """What a member is told of at the cabinet, by the setting that limits it."""
 
 DRIVER_COLUMNS = ("kind", "driver", "line", "what it tells and shows", "independent peer in the tests")
+IMPORT_COLUMNS = ("contract", "held")
 LIMIT_COLUMNS = ("limit", "table", "what it says of a person", "days, by default", "then")
 REFUSAL_COLUMNS = ("state", "what does not move it", "reason")
 COMMAND_COLUMNS = ("command", "what it does")
@@ -114,6 +117,7 @@ def texts() -> dict[Path, str]:
     architecture = DOCS / "architecture.md"
     text = architecture.read_text(encoding="utf-8")
     text = _with_section(text, "slots", f"```mermaid\n{mermaid()}```\n")
+    text = _with_section(text, "imports", _imports())
     privacy = DOCS / "privacy.md"
     register, notice = DOCS / "papers" / "register.md", DOCS / "papers" / "notice.html"
     bookings = DOCS / "bookings.md"
@@ -143,6 +147,22 @@ def texts() -> dict[Path, str]:
         **{EVENT_SCHEMAS / name: schema for name, schema in event_schemas().items()},
         **{DOCS / "schemas" / name: schema for name, schema in schemas().items()},
     }
+
+
+def _imports() -> str:
+    """What may import what, as import-linter holds it."""
+    project = tomllib.loads((Path(contract.__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    rows = []
+    for one in project["tool"]["importlinter"]["contracts"]:
+        if one["type"] == "layers":
+            where = ", ".join(f"in `{container}`: " for container in one.get("containers", ()))
+            rows.append((one["name"], where + " → ".join(f"`{layer}`" for layer in one["layers"])))
+        else:
+            sources, forbidden = (
+                ", ".join(f"`{module}`" for module in one[key]) for key in ("source_modules", "forbidden_modules")
+            )
+            rows.append((one["name"], f"{sources}: none of {forbidden}"))
+    return f"\n{_table(IMPORT_COLUMNS, rows)}\n"
 
 
 def _page(text: str) -> str:
