@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy.exc import OperationalError
@@ -19,6 +20,8 @@ from dispatcher.pages.views.mark import changed, mark
 from dispatcher.store.database import Database
 from dispatcher.store.incidents import open_incident
 from runtime.executor import ThreadExecutor
+from runtime.http import SHUTDOWN_S, serve_asgi
+from tests.dispatcher.api_client import TOKEN, running_api
 from tests.dispatcher.scene import Scene
 from tests.dispatcher.small_fleet import CABINET, NOW_MS, ORIGIN, book, fleet_url, new_database
 from tests.runtime.waiting import eventually
@@ -179,3 +182,20 @@ async def test_what_waits_for_a_slow_listener_is_bounded() -> None:
     listener = Listener()
     listener.tell(f"cabinet:{number}" for number in range(TOPICS_MAX + 1))
     assert await anext(listener.topics()) == ["everything"]
+
+
+async def test_a_program_that_stops_waits_for_no_open_stream() -> None:
+    """As `dispatcher.service` does it: the site is closed first, then the server, which waits for its requests."""
+    loop = asyncio.get_running_loop()
+    async with running_api() as api, httpx.AsyncClient() as client:
+        async with serve_asgi(api.site, "127.0.0.1", 0, field="test") as serving:
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            async with client.stream("GET", f"{serving.url}/live", headers=headers) as stream:
+                lines = stream.aiter_lines()
+                assert await anext(lines) == "retry: 1000"
+                assert stream.headers["content-type"].startswith("text/event-stream")
+                api.site.close()
+                began_s = loop.time()
+                assert [line async for line in lines][-1] == ""
+        assert loop.time() - began_s < SHUTDOWN_S
+        assert api.site.hub.listeners == 0

@@ -16,7 +16,16 @@ ROOT = Path(__file__).parents[2]
 WHEELS = ROOT / ".wheels"
 """Made by `deploy/setup.sh dev`: what a box without a network would bring along."""
 INSTALL_S = 240.0  # pip on a busy machine; it takes fifteen seconds alone
-SOURCES = ("contract", "runtime", "station_agent", "dispatcher", "simulator", "deploy", "requirements")
+SOURCES = (
+    "contract",
+    "runtime",
+    "station_agent",
+    "dispatcher",
+    "simulator",
+    "deploy",
+    "requirements",
+    "docs/runbooks",
+)
 CABINET = "lille-gare-flandres-1"
 
 
