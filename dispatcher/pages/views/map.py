@@ -10,7 +10,7 @@ from dispatcher.pages.views.network import StationCard
 WIDTH = 420.0
 HEIGHT_MAX = 520.0  # a network along a motorway is not drawn taller than a screen
 MARGIN = 34.0  # room for a circle and the end of a name
-APART = 25.0  # circles of 11 units each, and a gap: two stations at one square are two circles
+APART = 29.0  # squares of 26 units, and a gap: two stations at one corner are two signs
 LINE, CHARACTER = 12.0, 6.0  # of a name: its height, and how wide a letter is on average
 PUSHES = 40  # rounds of pushing overlapping circles apart; 30 stations are at rest after some 10
 
