@@ -18,6 +18,7 @@ class PageRoute(APIRoute):
             try:
                 return await handler(request)
             except Refusal as refusal:
+                request.state.context.counters.refusals[refusal.problem.reason] += 1
                 return refused_page(request, refusal)
 
         return with_words

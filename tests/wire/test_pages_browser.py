@@ -110,7 +110,7 @@ def test_the_keyboard_reaches_the_content_first_and_every_button_after(bench: Be
         assert page.evaluate("document.activeElement.id") == "content"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_axe_finds_nothing_serious_on_any_page(bench: Bench, scheme: str) -> None:
     bench.wrong(IncidentKind.DEVICE_LOST)
     bench.wrong(IncidentKind.MAINS_LOST)
