@@ -35,3 +35,8 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"  # a command this agent cannot carry out: it has no such slot
     OUT_OF_ORDER = "out_of_order"  # a command with a higher counter was decided before this one came
     EXPIRED = "expired"
+
+
+SHOWN_AS_WAIT = frozenset({Reason.TOO_EARLY, Reason.BUSY})
+SHOWN_AS_AGAIN = frozenset({Reason.UNREADABLE_BADGE, Reason.PIN_REQUIRED, Reason.WRONG_PIN, Reason.WRONG_CODE})
+"""What a reader shows for a refusal; for any other one it shows `call`: somebody has to be talked to."""

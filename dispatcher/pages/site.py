@@ -9,14 +9,14 @@ from dispatcher.api.app import Application, Endpoints, create_app, make_endpoint
 from dispatcher.api.context import ApiContext
 from dispatcher.api.rate_limits import Limits
 from dispatcher.api.tokens import Tokens
-from dispatcher.pages import board, bookings, incidents, live, signing_in, stations, vehicles
+from dispatcher.pages import board, bookings, caller, incidents, live, signing_in, stations, vehicles
 from dispatcher.pages.hub import Hub
 from dispatcher.pages.live import HUB
 from dispatcher.pages.refusals import told
 from runtime.health import Monitored
 from runtime.listening import Receive, Scope, Send
 
-PARTS = (signing_in, board, incidents, stations, vehicles, bookings, live)
+PARTS = (signing_in, board, incidents, stations, vehicles, bookings, caller, live)
 
 
 def make_site() -> FastAPI:

@@ -51,5 +51,7 @@ def static_files() -> StaticFiles:
 def _words_module(language: Language) -> bytes:
     """What scripts say, as a module of theirs."""
     words = WORDS[language]
-    said = {"said": dict(words.script), "reasons": {str(reason): text for reason, text in words.reasons.items()}}
+    of_boxes = {str(reason): text for reason, text in words.desk.station_reasons.items()}
+    reasons = of_boxes | {str(reason): text for reason, text in words.reasons.items()}
+    said = {"said": dict(words.script), "reasons": reasons}
     return f"export default {json.dumps(said, ensure_ascii=False, sort_keys=True)};\n".encode()

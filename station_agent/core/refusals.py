@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.facts import AccessRefused
-from contract.reasons import Reason
+from contract.reasons import SHOWN_AS_AGAIN, SHOWN_AS_WAIT, Reason
 from station_agent.core.decisions import Refuse
 from station_agent.core.device_events import ReaderSignal
 from station_agent.core.model import Indicate, Now
@@ -18,12 +18,8 @@ THINNED_MS = 60_000  # then one fact a minute: an hour of it is 60, a week under
 RUN_ENDS_MS = 60_000  # so long without it, and the next one is told anew
 
 SIGNALS: dict[Reason, ReaderSignal] = {  # any other refusal needs somebody to talk to: call
-    Reason.TOO_EARLY: ReaderSignal.WAIT,
-    Reason.BUSY: ReaderSignal.WAIT,
-    Reason.UNREADABLE_BADGE: ReaderSignal.AGAIN,
-    Reason.PIN_REQUIRED: ReaderSignal.AGAIN,
-    Reason.WRONG_PIN: ReaderSignal.AGAIN,
-    Reason.WRONG_CODE: ReaderSignal.AGAIN,
+    **dict.fromkeys(SHOWN_AS_WAIT, ReaderSignal.WAIT),
+    **dict.fromkeys(SHOWN_AS_AGAIN, ReaderSignal.AGAIN),
 }
 
 

@@ -45,6 +45,8 @@ ANSWERS = {
     "/api/v1/incidents/{incident_id}": {ASSIGNEE, COMMENT},
     "/": {ASSIGNEE, COMMENT},
     "/bookings/{booking_id}": {NAME},
+    "/caller/{member_id}": {NAME},
+    "/caller/stations/{station_id}": {NAME},
     "/incidents": {ASSIGNEE},
     "/incidents/{incident_id}": {ASSIGNEE, COMMENT},
     "/api/v1/shift-notes": {COMMENT},

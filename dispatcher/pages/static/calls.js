@@ -84,8 +84,10 @@ async function call(form) {
   }
   const answer = await response.json().catch(() => null);
   form.reset();
-  form.dispatchEvent(new CustomEvent("called", { bubbles: true, detail: answer }));
-  if (answer && "outcome" in answer) {
+  const told = new CustomEvent("called", { bubbles: true, cancelable: true, detail: answer });
+  if (!form.dispatchEvent(told)) {
+    // whoever cancels it says itself what came of it
+  } else if (answer && "outcome" in answer) {
     tell(form, ...becameOf(answer));
   } else {
     tell(form, "done", words.said.done);

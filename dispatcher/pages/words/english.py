@@ -294,6 +294,11 @@ ENGLISH = Words(
             "working": "One moment …",
             "done": "Done.",
             "no_answer": "No answer. Nothing is lost: press again, it is done once.",
+            "found_none": "No member has that in the name.",
+            "found_more": "There are more: type more of the name.",
+            "replaced": "Given. Above it says when the right is on the box.",
+            "code_until": "valid until",
+            "identity": "identity checked on the phone",
             "unknown_refusal": "Refused",
         }
     ),

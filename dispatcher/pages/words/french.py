@@ -302,6 +302,11 @@ FRENCH = Words(
             "working": "Un instant …",
             "done": "C'est fait.",
             "no_answer": "Pas de réponse. Rien n'est perdu : appuyer encore, ce ne sera fait qu'une fois.",
+            "found_none": "Aucun adhérent n'a cela dans son nom.",
+            "found_more": "Il y en a d'autres : taper plus du nom.",
+            "replaced": "Donnée. Ci-dessus on voit quand le droit est sur le boîtier.",
+            "code_until": "valable jusqu'à",
+            "identity": "identité vérifiée au téléphone",
             "unknown_refusal": "Refusé",
         }
     ),
