@@ -11,7 +11,7 @@ import importlib
 import io
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from dispatcher import cli as dispatcher_cli
-from dispatcher.client import program as dispatcher_client
 from runtime.config import ConfigError
 from simulator import cli as simulator_cli
 from simulator.demo.options import demo_options
@@ -57,13 +56,12 @@ UNJUDGED: Final = {
     "cp": "its sources are looked for",
 }
 """Programs of others, each with why nothing but its paths is looked at."""
-PARSERS: Final[Mapping[str, Main]] = {
-    "dispatcher": lambda words: (
-        dispatcher_client.main(words) if dispatcher_client.asks_api(words) else dispatcher_cli.main(words)
-    ),
-    "simulator": simulator_cli.main,
-    "station-agent": agent_cli.main,
+PARSERS: Final[Mapping[str, tuple[Main, str]]] = {
+    "dispatcher": (dispatcher_cli.main, "serve"),
+    "simulator": (simulator_cli.main, "hunt"),
+    "station-agent": (agent_cli.main, "run"),
 }
+"""Each program, and a command with which it makes the parser of all its commands."""
 MODULES: Final = {"dispatcher": "dispatcher", "simulator": "simulator", "station_agent": "station-agent"}
 
 
@@ -104,11 +102,10 @@ def judge(words: Words, routes: frozenset[str]) -> str | None:
 
 def parses(program: str, words: Words) -> str | None:
     """Whether a program takes this command line, as its own parser sees it."""
-    parsed: list[argparse.Namespace] = []
-    fault = knows(program, words) or _refusal(PARSERS[program], words, parsed.append)
-    if parsed and program == "simulator" and words[0] == "demo":
+    fault = knows(program, words) or _refusal(_parser_of(program), words)
+    if fault is None and words[0] == "demo" and "--help" not in words:
         try:
-            demo_options(parsed[0])
+            demo_options(_parser_of(program).parse_args(words))
         except ConfigError as error:
             return str(error)
     return fault
@@ -116,7 +113,7 @@ def parses(program: str, words: Words) -> str | None:
 
 def knows(program: str, words: Words) -> str | None:
     """Whether a program has these commands and options, by their whole names; other words may be of any kind."""
-    at: Any = _parser_of(program, tuple(words[:2]))
+    at: Any = _parser_of(program)
     for word in words:
         commands = [action for action in at._actions if isinstance(action, argparse._SubParsersAction)]
         if word.startswith("-") and word.strip("-."):
@@ -171,7 +168,7 @@ def _python(words: Words) -> str | None:
     if not _calls(source, "parse_args"):
         return f"{rest[0]}: {module} takes no words" if rest else None
     main: Callable[[], object] = importlib.import_module(module).main
-    return _refusal(lambda _words: main(), rest, lambda _parsed: None)
+    return _refusal(_reached(lambda _words: main(), rest), rest)
 
 
 def _calls(source: str, name: str) -> bool:
@@ -215,46 +212,37 @@ def _journal(words: Words) -> str | None:
     return _systemctl(["journalctl", "", words[words.index("-u") + 1]])
 
 
-def _refusal(main: Main, words: Words, parsed: Callable[[argparse.Namespace], None]) -> str | None:
-    """What a program says of a command line, before it does anything."""
+def _refusal(parser: argparse.ArgumentParser, words: Words) -> str | None:
+    """What a program says of a command line."""
     said = io.StringIO()
-    real = argparse.ArgumentParser.parse_args
-
-    def stop(parser: argparse.ArgumentParser, *arguments: Any, **named: Any) -> Any:
-        parsed(real(parser, *arguments, **named))
-        raise _Reached(parser)
-
-    with _at(stop, words), contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
         try:
-            main(list(words))
-        except _Reached:
-            return None
+            parser.parse_args(words)
         except SystemExit as end:
             return None if end.code == 0 else said.getvalue().strip().rpartition("\n")[2]
-    raise AssertionError(f"{words}: reads no command line")
+    return None
 
 
 @functools.cache
-def _parser_of(program: str, words: tuple[str, ...]) -> argparse.ArgumentParser:
-    """The parser that a program reads a command line with which begins so."""
+def _parser_of(program: str) -> argparse.ArgumentParser:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISPATCHER_API", "http://127.0.0.1:8080")  # docs/client.md has them set once
+        patch.setenv("DISPATCHER_TOKEN_FILE", "claire.token")
+        main, command = PARSERS[program]
+        return _reached(main, [command])
+
+
+def _reached(main: Main, words: Words) -> argparse.ArgumentParser:
+    """The parser with which a program reads its command line: nothing behind that is done."""
 
     def stop(parser: argparse.ArgumentParser, *_arguments: Any, **_named: Any) -> Any:
         raise _Reached(parser)
 
-    with _at(stop, words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", stop)
+        patch.setattr(sys, "argv", ["program", *words])  # some read the process's own
         try:
-            PARSERS[program](list(words))
+            main(list(words))
         except _Reached as reached:
             return reached.parser
     raise AssertionError(f"{words}: reads no command line")
-
-
-@contextlib.contextmanager
-def _at(stop: Callable[..., Any], words: Words) -> Iterator[None]:
-    """No program goes on behind its command line; those that read the process's own read this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(argparse.ArgumentParser, "parse_args", stop)
-        patch.setattr(sys, "argv", ["program", *words])
-        patch.setenv("DISPATCHER_API", "http://127.0.0.1:8080")  # docs/client.md has them set once
-        patch.setenv("DISPATCHER_TOKEN_FILE", "claire.token")
-        yield
