@@ -25,6 +25,18 @@ WITHOUT_DOCUMENT = {"/api/v1/openapi.json", "/metrics", "/healthz", "/readyz"}
 """Answered by the dispatcher, and no part of what the OpenAPI document describes."""
 BESIDE_THE_API = {"/cabinets/{}/metrics"}
 """What `make demo` answers on the port beside the dispatcher's."""
+SHOWN_BY = {
+    ("api.md", "python"): "tests/dispatcher/test_api_page.py::test_the_ten_minutes_of_the_page_go_as_it_says",
+    ("client.md", "console"): "tests/dispatcher/test_client_page.py::test_the_page_shows_what_the_commands_write",
+    ("desk.md", "console"): "tests/wire/test_simulated_cabinet.py::"
+    "test_a_badge_a_key_taken_and_brought_back_at_a_station_on_the_desk",
+    ("drivers.md", "python"): "tests/wire/test_driver_package.py::"
+    "test_a_card_at_a_reader_of_another_packages_driver_opens_a_slot",
+    ("events.md", "python"): "tests/dispatcher/test_event_example.py::test_it_takes_each_event_once_and_no_forgery",
+    ("pairing.md", "console"): "tests/wire/test_pair_reader.py::"
+    "test_a_reader_fresh_from_the_box_gets_a_key_of_its_own_and_the_station_opens_its_channel",
+}
+"""What shows that answers and programs in a document are so: of each that has some, the test that runs them."""
 HISTORY = ROOT / "docs" / "decisions"
 """Decisions tell of programs as they were."""
 
@@ -72,6 +84,19 @@ def test_every_command_of_every_block_is_one_that_its_program_takes(routes: froz
     found = [fault for block in shell_blocks() for fault in faults(block, routes)]
     assert found == []
     assert sum(len(commands(block)) for block in shell_blocks()) > 50, "there is something to judge"
+
+
+def test_what_a_document_shows_of_answers_and_programs_is_run_by_a_test() -> None:
+    shown = {
+        (document.name, kind)
+        for document in documents()
+        for block in blocks(document, text_of(document))
+        if (kind := block.kind.split(" ")[0]) in {"console", "python"}
+    }
+    assert shown == SHOWN_BY.keys()
+    for where in SHOWN_BY.values():
+        file, _, test = where.partition("::")
+        assert f"def {test}" in (ROOT / file).read_text(encoding="utf-8"), where
 
 
 def test_what_somebody_types_stands_in_a_block_that_says_so() -> None:
