@@ -56,14 +56,14 @@ def answer(
 ) -> Answered | Refused:
     """One page: in the order of ids or, around a place, of the stations' distance."""
     station_id = question.station_id
-    if station_id is not None and not station_exists(connection, station_id):
-        return Refused(BookingReason.UNKNOWN_STATION, "station", station_id, "the id of a station")
     metres: dict[str, int] = {}
     if question.around is None:
         wanted = VehicleFilter(station_id, question.category, in_use=True)
         page = vehicles_page(connection, wanted, request, signals=False)
     else:
         page, metres = _around(connection, question, question.around, request)
+    if station_id is not None and not page.items and not station_exists(connection, station_id):
+        return Refused(BookingReason.UNKNOWN_STATION, "station", station_id, "the id of a station")
     looked = look(connection, rules, page.items, question.window, now_ms, ahead_ms=question.ahead_ms)
     return Answered(Page(tuple(looked), page.next), metres)
 

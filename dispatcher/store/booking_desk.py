@@ -197,11 +197,11 @@ class BookingDesk(Desk):
                 return unknown_vehicle(wanted.vehicle_id)
             return [vehicle]
         assert wanted.station_id is not None, "the caller gives a vehicle, or a category and a station"
-        if not station_exists(self.connection, wanted.station_id):
-            expected = "the id of a station"
-            return Refused(BookingReason.UNKNOWN_STATION, "station_id", wanted.station_id, expected)
         fitting = VehicleFilter(wanted.station_id, wanted.category, in_use=True)
         found = vehicles_of(self.connection, fitting)
+        if not found and not station_exists(self.connection, wanted.station_id):
+            expected = "the id of a station"
+            return Refused(BookingReason.UNKNOWN_STATION, "station_id", wanted.station_id, expected)
         if not found:
             expected = f"a category that station {wanted.station_id} has"
             reason = BookingReason.NO_SUCH_VEHICLE_HERE

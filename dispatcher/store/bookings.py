@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
@@ -86,7 +86,8 @@ class BookingFilter:
     """True: service orders, False: members' bookings. Nothing lists both."""
 
 
-_NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(booking_history)
+_COLUMNS = tuple(field.name for field in fields(Booking) if field.name not in {"driver_ids", "has_origin"})
+_NEW, _NEW_DRIVER, _HISTORY = insert(bookings), insert(booking_drivers), insert(booking_history).inline()
 _NO_DRIVERS = delete(booking_drivers).where(booking_drivers.c.booking_id == bindparam("booking"))
 _THIS = update(bookings).where(bookings.c.id == bindparam("this"))
 _BY_ID: Select[Any] = select(bookings).where(bookings.c.id == bindparam("this"))
@@ -149,9 +150,8 @@ def write_drivers(connection: Connection, booking: Booking) -> None:
 
 def _row(connection: Connection, booking: Booking) -> dict[str, Any]:
     """The row as it is written. What was found without an origin is moved on, and never given one that way."""
-    row = asdict(booking)
-    driver_ids, has_origin = row.pop("driver_ids"), row.pop("has_origin")
-    code = origin_of(connection).code(bookings, row, driver_ids) if has_origin else None
+    row: dict[str, Any] = {name: getattr(booking, name) for name in _COLUMNS}
+    code = origin_of(connection).code(bookings, row, booking.driver_ids) if booking.has_origin else None
     return {**row, "origin": code}
 
 

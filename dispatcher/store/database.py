@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPo
 from dispatcher.store.isolation import IS_HOPEFUL, IS_WRITING, DoneAgain
 from dispatcher.store.later import minding
 from dispatcher.store.origin import EXECUTION_OPTION, Origin
-from dispatcher.store.postgresql import postgresql_engine
+from dispatcher.store.postgresql import in_one_go, postgresql_engine
 from runtime.executor import Executor
 
 T = TypeVar("T")
@@ -56,8 +56,11 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
     """Where `is_hopeful`, who opens it does all of it again after `DoneAgain`."""
     connection.info[IS_WRITING], connection.info[IS_HOPEFUL] = True, is_hopeful
     try:
-        with connection.begin(), minding(connection):
+        with connection.begin() as transaction, minding(connection) as mind:
             yield
+            with in_one_go(connection):
+                mind.write(connection)
+                transaction.commit()
     finally:
         connection.info[IS_WRITING] = connection.info[IS_HOPEFUL] = False
 

@@ -28,7 +28,7 @@ from dispatcher.store.material import fleet_keys, material_of
 from dispatcher.store.schema import cabinet_links, cabinets, desired_grants, desired_states
 from dispatcher.store.spread import spread_computed
 from dispatcher.store.unfounded import settle_rows
-from dispatcher.store.upsert import upsert
+from dispatcher.store.upsert import upsert_all, upsert_later
 
 log = structlog.get_logger()
 
@@ -117,8 +117,15 @@ class DesiredMaker:
 
 
 def mark_dirty(connection: Connection, cabinet_id: str) -> None:
-    """In the transaction of whatever changed a cabinet's rights: its desired state is computed again."""
-    row = {
+    """In the transaction of whatever changed a cabinet's rights: another one computes its desired state again."""
+    if not remembered(connection).get((_MARKED, cabinet_id)):
+        upsert_later(connection, desired_states, _dirty(cabinet_id), update=("dirty",))
+        remembered(connection)[_MARKED, cabinet_id] = True
+    connection.info[_MARKED] = True
+
+
+def _dirty(cabinet_id: str) -> dict[str, Any]:
+    return {
         "cabinet_id": cabinet_id,
         "version": 0,
         "digest": "",
@@ -127,10 +134,6 @@ def mark_dirty(connection: Connection, cabinet_id: str) -> None:
         "dirty": True,
         "grants_left_out": 0,
     }
-    if not remembered(connection).get((_MARKED, cabinet_id)):
-        upsert(connection, desired_states, row, update=("dirty",))
-        remembered(connection)[_MARKED, cabinet_id] = True
-    connection.info[_MARKED] = True
 
 
 def was_marked(connection: Connection) -> bool:
@@ -150,9 +153,9 @@ def told_version(connection: Connection, cabinet_id: str) -> int:
 
 
 def mark_unknown_dirty(connection: Connection) -> None:
-    """Mark every cabinet in use that has no desired state yet."""
-    for cabinet_id in connection.execute(_UNKNOWN).scalars().all():
-        mark_dirty(connection, cabinet_id)
+    """Mark every cabinet in use that has no desired state yet; who asks computes them at once."""
+    unknown = connection.execute(_UNKNOWN).scalars().all()
+    upsert_all(connection, desired_states, [_dirty(cabinet_id) for cabinet_id in unknown])
 
 
 def mark_serving_dirty(connection: Connection) -> None:

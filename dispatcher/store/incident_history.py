@@ -33,7 +33,7 @@ class Entry:
     detail: Mapping[str, Any]
 
 
-_NEW = insert(incident_history)
+_NEW = insert(incident_history).inline()
 _NEWEST = (
     select(incident_history)
     .where(incident_history.c.incident_id == bindparam("incident"))

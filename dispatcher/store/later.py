@@ -45,12 +45,11 @@ class Mind:
 
 
 @contextmanager
-def minding(connection: Connection) -> Iterator[None]:
-    """Around all that one transaction does; at the end what was left for later is written."""
+def minding(connection: Connection) -> Iterator[Mind]:
+    """Around all that one transaction does; whoever opens it has what was left for later written at its end."""
     mind = connection.info[_MIND] = Mind()
     try:
-        yield
-        mind.write(connection)
+        yield mind
     finally:
         del connection.info[_MIND]
 
@@ -66,7 +65,10 @@ def remembered(connection: Connection) -> dict[object, Any]:
 
 
 def write_later(connection: Connection, statement: Insert, row: Mapping[str, Any]) -> None:
-    """Insert a row that nobody reads before the transaction is over. `statement` is one that a module made once."""
+    """Insert a row that nobody reads before the transaction is over.
+
+    `statement` is one that a module made once, `inline` where the database numbers its rows: nobody asks for that.
+    """
     mind = mind_of(connection)
     if mind is None:
         connection.execute(statement, row)

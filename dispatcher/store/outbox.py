@@ -28,14 +28,14 @@ class Event:
     data: EventData
 
 
-_NEW = insert(outbox)
+_NEW, _NEW_LATER = insert(outbox), insert(outbox).inline()
 _PERSONAL = {rule.data: sorted(personal_fields(rule.data)) for rule in EVENTS.values()}
 _encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def emit(connection: Connection, event: Event) -> None:
     """Tell of a change: told if and only if the transaction is committed."""
-    write_later(connection, _NEW, _row(event))
+    write_later(connection, _NEW_LATER, _row(event))
 
 
 def emit_now(connection: Connection, event: Event) -> int:

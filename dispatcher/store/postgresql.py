@@ -3,6 +3,7 @@
 Why one writer at a time: `docs/decisions/0034-writers-take-turns.md`.
 """
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,8 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from dispatcher.store.isolation import IS_WRITING
@@ -28,6 +30,8 @@ CONNECTIONS = (
 AT_CONNECT = (
     f"SET lock_timeout = {TURN_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
     f" SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}; SET timezone = 'UTC';"
+    # every statement looks into an index by values of one kind: to plan it anew each time costs more than to run it
+    " SET plan_cache_mode = force_generic_plan;"
     # an acknowledged fact survives a power cut; whoever asks for more than `on` keeps it
     " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -62,10 +66,22 @@ class TransactionalPostgresql(PGDialect_psycopg):
         _driver(dbapi_connection).execute(_BEGIN_WRITING if is_writing else _BEGIN_READING)
 
     def do_commit(self, dbapi_connection: PoolProxiedConnection) -> None:
-        """After a statement that failed PostgreSQL takes COMMIT for ROLLBACK, and says nothing."""
-        status = _driver(dbapi_connection).info.transaction_status
-        assert status is not TransactionStatus.INERROR, "a statement failed, and its error was passed over"
+        _check_sound(_driver(dbapi_connection))
         dbapi_connection.commit()
+
+    def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
+        """Whether a connection that rested is still there, which its socket tells: a server that ended said so.
+
+        One that vanished without a word is met by the keepalives, as it would be in the middle of a transaction.
+        """
+        driver: Any = dbapi_connection  # psycopg's own, which the type of the argument does not allow for
+        if driver.closed:
+            return False
+        asked = select.poll()
+        asked.register(driver.fileno(), select.POLLIN)
+        if asked.poll(0):
+            driver.execute("")
+        return True
 
     def do_execute(self, cursor: DBAPICursor, statement: str, parameters: Any, context: Any = None) -> None:
         with _no_row_in_errors():
@@ -89,6 +105,33 @@ def postgresql_engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_up)
     return engine
+
+
+@contextmanager
+def in_one_go(connection: Connection) -> Iterator[None]:
+    """Statements that are all sent before the first answer is waited for; none of them may return rows.
+
+    Raises:
+        DBAPIError: what one of them is told, at the end of the block.
+    """
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        yield
+        return
+    _check_sound(driver)
+    try:
+        with _no_row_in_errors(), driver.pipeline():
+            yield
+    except psycopg.Error as error:
+        assert connection.dialect.dbapi is not None
+        raise DBAPIError.instance(
+            "the statements at the end of a transaction",
+            None,
+            error,
+            connection.dialect.dbapi.Error,
+            hide_parameters=True,
+            dialect=connection.dialect,
+        ) from None
 
 
 def check_server(engine: Engine) -> None:
@@ -141,6 +184,12 @@ def _driver(connection: PoolProxiedConnection) -> "psycopg.Connection[Any]":
     driver = connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def _check_sound(driver: "psycopg.Connection[Any]") -> None:
+    """After a statement that failed PostgreSQL takes COMMIT for ROLLBACK, and says nothing."""
+    status = driver.info.transaction_status
+    assert status is not TransactionStatus.INERROR, "a statement failed, and its error was passed over"
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dispatcher.store.later import write_later
+
 Row = Mapping[str, Any]
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -15,6 +17,11 @@ def upsert(connection: Connection, table: Table, row: Row, update: Sequence[str]
     """Insert a row, or where its primary key exists set the columns `update` (all others, where absent)."""
     changed = tuple(row) if update is None else tuple(update)
     connection.execute(_upsert(connection.dialect.name, table, changed), row)
+
+
+def upsert_later(connection: Connection, table: Table, row: Row, update: Sequence[str]) -> None:
+    """`upsert` of a row that nobody reads before the transaction is over."""
+    write_later(connection, _upsert(connection.dialect.name, table, tuple(update)), row)
 
 
 def upsert_all(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

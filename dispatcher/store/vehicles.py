@@ -1,8 +1,10 @@
 """Reads vehicles with their key and last signals, and as the availability rules see them."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
@@ -14,8 +16,8 @@ from dispatcher.core.rules import BookingReason
 from dispatcher.core.windows import Window
 from dispatcher.store.among import among
 from dispatcher.store.holdings import HoldingKind, holdings_around, holdings_coming
-from dispatcher.store.origin import origin_of
-from dispatcher.store.paging import Page, PageRequest, cut, in_order
+from dispatcher.store.origin import Origin, origin_of
+from dispatcher.store.paging import Page, PageRequest, cut
 from dispatcher.store.schema import (
     cabinets,
     commands,
@@ -110,50 +112,73 @@ _REASONS: Mapping[str, BookingReason] = {
     HoldingKind.ORDER: BookingReason.IN_SERVICE_ORDER,
     HoldingKind.BLOCK: BookingReason.VEHICLE_BLOCKED,
 }
-_ONE = select(*_VEHICLE).where(vehicles.c.id == bindparam("vehicle"))
-_NAMED = select(*_VEHICLE).where(among(vehicles.c.id, "vehicles"))
+_WILD = re.compile("[%_/]")  # what LIKE does not take by its letter
+_CONDITIONS: Mapping[str, Any] = {
+    "station": vehicles.c.home_station_id == bindparam("station"),
+    "category": vehicles.c.category == bindparam("category"),
+    "name": func.lower(vehicles.c.name).like(bindparam("name"), escape="/"),
+    "plate": vehicles.c.plate == bindparam("plate"),
+    "in_use": vehicles.c.life_cycle != literal_column("'retired'"),
+    "vehicle": vehicles.c.id == bindparam("vehicle"),
+    "vehicles": among(vehicles.c.id, "vehicles"),
+    "after": vehicles.c.id > bindparam("after"),
+}
+"""Which vehicles, by the name of the value that is given; `in_use` takes none."""
 _READINGS = select(vehicle_readings).where(among(vehicle_readings.c.vehicle_id, "vehicles"))
 _LEFT = select(vehicle_positions).where(among(vehicle_positions.c.vehicle_id, "vehicles"))
-_KEYS = (
-    select(
-        keys,
-        cabinets.c.life_cycle.label("cabinet_life_cycle"),
-        key_states.c.state,
-        key_states.c.cabinet_id,
-        key_states.c.identity,
-        key_states.c.since_ms,
-        key_states.c.holder,
-        commands.c.author,
-    )
-    .join(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
-    .outerjoin(key_states, key_states.c.key_id == keys.c.id)
-    .outerjoin(commands, commands.c.id == key_states.c.command_id)
-    .where(among(keys.c.vehicle_id, "vehicles"), keys.c.life_cycle == literal_column("'in_service'"))
-    .order_by(keys.c.vehicle_id, keys.c.id)
+_OF_KEY = (
+    *keys.c,
+    cabinets.c.life_cycle.label("cabinet_life_cycle"),
+    key_states.c.state,
+    key_states.c.cabinet_id,
+    key_states.c.identity,
+    key_states.c.since_ms,
+    key_states.c.holder,
+    commands.c.author,
 )
+_KEY_NAMES = tuple(column.name for column in _OF_KEY)
+
+
+@cache
+def _statement(asked: frozenset[str]) -> Select[Any]:
+    """The vehicles chosen by these values, in the order of their ids, each beside its keys in service."""
+    chosen = select(*_VEHICLE).where(*(condition for name, condition in _CONDITIONS.items() if name in asked))
+    if "limit" in asked:
+        chosen = chosen.order_by(vehicles.c.id).limit(bindparam("limit"))
+    these = chosen.subquery()
+    in_service = (keys.c.vehicle_id == these.c.id) & (keys.c.life_cycle == literal_column("'in_service'"))
+    beside = (
+        these.outerjoin(keys, in_service)
+        .outerjoin(cabinets, cabinets.c.id == keys.c.home_cabinet_id)
+        .outerjoin(key_states, key_states.c.key_id == keys.c.id)
+        .outerjoin(commands, commands.c.id == key_states.c.command_id)
+    )
+    return select(*these.c, *_OF_KEY).select_from(beside).order_by(these.c.id, keys.c.id)
 
 
 def vehicles_page(
     connection: Connection, wanted: VehicleFilter, request: PageRequest, *, signals: bool = True
 ) -> Page[Vehicle]:
     """Vehicles in the order of their ids; `signals` False: without what they said last, which costs two reads."""
-    statement = in_order(_filtered(wanted), [vehicles.c.id], request)
-    return cut(_read(connection, statement, signals=signals), request, lambda vehicle: (vehicle.id,))
+    asked = {**_asked(wanted), "limit": request.limit + 1}
+    if request.after is not None:
+        (asked["after"],) = request.after
+    return cut(_read(connection, asked, signals=signals), request, lambda vehicle: (vehicle.id,))
 
 
 def vehicles_named(connection: Connection, vehicle_ids: Sequence[str]) -> list[Vehicle]:
-    """These vehicles, in no order, without what they said last."""
-    return _read(connection, _NAMED, {"vehicles": list(vehicle_ids)}, signals=False)
+    """These vehicles, in the order of their ids, without what they said last."""
+    return _read(connection, {"vehicles": list(vehicle_ids)}, signals=False)
 
 
 def vehicles_of(connection: Connection, wanted: VehicleFilter, *, signals: bool = False) -> list[Vehicle]:
     """All vehicles that fit, where a page would hide a free one; `signals`: also with what they said last."""
-    return _read(connection, _filtered(wanted).order_by(vehicles.c.id), signals=signals)
+    return _read(connection, _asked(wanted), signals=signals)
 
 
 def vehicle_by_id(connection: Connection, vehicle_id: str, *, signals: bool = False) -> Vehicle | None:
     """One vehicle; `signals`: also with what it said last."""
-    found = _read(connection, _ONE, {"vehicle": vehicle_id}, signals=signals)
+    found = _read(connection, {"vehicle": vehicle_id}, signals=signals)
     return found[0] if found else None
 
 
@@ -198,53 +223,54 @@ def _view(vehicle: Vehicle, holdings: tuple[Holding, ...], known_until_ms: int) 
     )
 
 
-def _filtered(wanted: VehicleFilter) -> Select[Any]:
-    statement = select(*_VEHICLE)
-    if wanted.station_id is not None:
-        statement = statement.where(vehicles.c.home_station_id == wanted.station_id)
-    if wanted.category is not None:
-        statement = statement.where(vehicles.c.category == wanted.category)
+def _asked(wanted: VehicleFilter) -> dict[str, Any]:
+    """The values by which `_statement` chooses."""
+    values = {"station": wanted.station_id, "category": wanted.category, "plate": wanted.plate}
     if wanted.name is not None:
-        statement = statement.where(func.lower(vehicles.c.name).contains(wanted.name.lower(), autoescape=True))
-    if wanted.plate is not None:
-        statement = statement.where(vehicles.c.plate == wanted.plate)
-    if wanted.in_use:
-        statement = statement.where(vehicles.c.life_cycle != "retired")
-    return statement
+        values["name"] = "%" + _WILD.sub(r"/\g<0>", wanted.name.lower()) + "%"
+    asked = {name: value for name, value in values.items() if value is not None}
+    return {**asked, "in_use": True} if wanted.in_use else asked
 
 
-def _read(
-    connection: Connection, statement: Select[Any], of: Mapping[str, Any] | None = None, *, signals: bool = True
-) -> list[Vehicle]:
-    rows = connection.execute(statement, of).all()
-    ids = [row.id for row in rows]
-    found_keys = _keys_of(connection, ids)
+def _read(connection: Connection, asked: Mapping[str, Any], *, signals: bool) -> list[Vehicle]:
+    rows = connection.execute(_statement(frozenset(asked)), asked).all()
+    found: dict[str, tuple[Any, ...]] = {}
+    keys_of: dict[str, VehicleKey] = {}
+    origin = origin_of(connection)
+    for row in rows:
+        vehicle_id = row[0]
+        found.setdefault(vehicle_id, row[: len(_VEHICLE)])
+        of_key = row[len(_VEHICLE) :]
+        if vehicle_id not in keys_of and of_key[0] is not None:
+            key = _key(origin, dict(zip(_KEY_NAMES, of_key, strict=True)))
+            if key is not None:
+                keys_of[vehicle_id] = key
     readings: dict[str, Reading] = {}
     left: dict[str, LeftAt] = {}
     if signals:
-        for values in map(dict, connection.execute(_READINGS, {"vehicles": ids}).mappings()):
+        ids = {"vehicles": list(found)}
+        for values in map(dict, connection.execute(_READINGS, ids).mappings()):
             vehicle_id = values.pop("vehicle_id")
             readings[vehicle_id] = Reading(**values)
-        for row in connection.execute(_LEFT, {"vehicles": ids}):
+        for row in connection.execute(_LEFT, ids):
             left[row.vehicle_id] = LeftAt(row.latitude, row.longitude, row.at_ms)
-    return [Vehicle._make((*row, found_keys.get(row.id), readings.get(row.id), left.get(row.id))) for row in rows]
+    return [
+        Vehicle._make((*row, keys_of.get(this), readings.get(this), left.get(this))) for this, row in found.items()
+    ]
 
 
-def _keys_of(connection: Connection, vehicle_ids: Sequence[str]) -> dict[str, VehicleKey]:
-    origin = origin_of(connection)
-    found: dict[str, VehicleKey] = {}
-    for row in connection.execute(_KEYS, {"vehicles": list(vehicle_ids)}).mappings():
-        if origin.holds(keys, row):
-            key = VehicleKey(
-                key_id=row["id"],
-                home_cabinet_id=row["home_cabinet_id"],
-                cabinet_in_service=row["cabinet_life_cycle"] == "in_service",
-                place=row["state"] or "unknown",
-                cabinet_id=row["cabinet_id"],
-                identity=row["identity"],
-                since_ms=row["since_ms"],
-                ordered_by=row["author"],
-                holder=row["holder"],
-            )
-            found.setdefault(row["vehicle_id"], key)
-    return found
+def _key(origin: Origin, row: Mapping[str, Any]) -> VehicleKey | None:
+    """None: the row has no origin."""
+    if not origin.holds(keys, row):
+        return None
+    return VehicleKey(
+        key_id=row["id"],
+        home_cabinet_id=row["home_cabinet_id"],
+        cabinet_in_service=row["cabinet_life_cycle"] == "in_service",
+        place=row["state"] or "unknown",
+        cabinet_id=row["cabinet_id"],
+        identity=row["identity"],
+        since_ms=row["since_ms"],
+        ordered_by=row["author"],
+        holder=row["holder"],
+    )
