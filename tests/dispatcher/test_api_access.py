@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from dispatcher.api.app import PARTS
 from dispatcher.api.gate import BODY_BYTES_MAX
 from dispatcher.api.problems import PROBLEMS, ApiReason
+from dispatcher.core.incidents import IncidentReason
 from dispatcher.core.life_cycles import NetworkReason
 from dispatcher.core.rules import BookingReason
 from runtime.health import Check
@@ -270,7 +271,7 @@ async def test_readiness_is_what_the_checks_say(api: Api) -> None:
 
 
 def test_every_reason_has_a_status_and_a_title() -> None:
-    assert set(PROBLEMS) == {*ApiReason, *BookingReason, *NetworkReason}
+    assert set(PROBLEMS) == {*ApiReason, *BookingReason, *NetworkReason, *IncidentReason}
 
 
 def test_the_document_asks_for_a_token_everywhere(api: Api) -> None:
