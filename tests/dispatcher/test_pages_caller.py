@@ -78,7 +78,8 @@ def test_the_present_booking_is_looked_at_first_with_where_its_key_hangs_and_its
     assert other is not None
     assert (other.booking.id, other.slot, other.key_state) == ("booking-2", None, "unknown")
     scene.presence(scene.box, online=False)
-    assert page(scene).bookings[0].grant is GrantStatus.CABINET_UNREACHABLE
+    there = page(scene).bookings[0]
+    assert (there.grant, there.is_reachable, there.heard_ms) == (GrantStatus.CABINET_UNREACHABLE, False, NOW_MS)
 
 
 def test_a_driver_of_somebody_elses_booking_finds_it_and_nobody_else_does(scene: Scene) -> None:

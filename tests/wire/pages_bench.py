@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dispatcher.config import load_config, read_keys
@@ -37,6 +39,8 @@ class Bench:
     token: str
     database: Database
     browser: Browser
+    levers: str
+    """Address of the page of the simulated cabinets."""
     complaints: list[str] = field(default_factory=list)
     """What browsers wrote to their consoles, but for what a test provoked itself."""
 
@@ -66,6 +70,21 @@ class Bench:
     def well(self, kind: IncidentKind, subject: str = CABINET) -> None:
         self.database.write_now(lambda connection: close_incident(connection, kind, subject, MORNING_MS))
 
+    def ask(self, path: str, body: Any = None) -> Any:
+        """The API, with the token that operators sign in with; a body is posted."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        method = "GET" if body is None else "POST"
+        answer = httpx.request(method, f"{self.url}/api/v1{path}", json=body, headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def pull(self, lever: str, cabinet: str = CABINET) -> None:
+        """What somebody does at a simulated cabinet, such as `cut-network`."""
+        answer = httpx.post(
+            f"{self.levers}/stages/{cabinet}/commands", json={"line": lever}, headers={"origin": self.levers}
+        )
+        assert answer.is_success, answer.text
+
     def _listen(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.on("console", lambda said: self._heard(page, said.type, said.text))
@@ -84,16 +103,16 @@ def running_bench(folder: Path, stations: int = STATIONS, speed: float = 20, *mo
     """The demo in one process, with a Chromium that asks nobody else."""
     run = folder / "run"
     command = [sys.executable, "-m", "simulator", "demo", "--http-port", "0", "--stations", str(stations)]
-    command += ["--speed", str(speed), "--directory", str(run), *more]
+    command += ["--speed", str(speed), "--directory", str(run), "--page-port", "0", *more]
     with (folder / "said").open("w+") as said:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
         try:
-            url, token = _where(process)
+            url, token, levers = _where(process)
             config = load_config(run / "dispatcher" / "dispatcher.toml")
             database = Database(config.database.url, InlineExecutor(), origin=read_keys(config.keys).origin)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(ARGUMENTS))
-                yield Bench(url, token, database, browser)
+                yield Bench(url, token, database, browser, levers)
                 browser.close()
             database.close()
         finally:
@@ -101,11 +120,11 @@ def running_bench(folder: Path, stations: int = STATIONS, speed: float = 20, *mo
             process.communicate(timeout=END_S)
 
 
-def _where(process: "subprocess.Popen[str]") -> tuple[str, str]:
+def _where(process: "subprocess.Popen[str]") -> tuple[str, str, str]:
     assert process.stdout is not None
     said = ""
-    while (found := re.search(r"operators +(\S+)/ +\(sign in with (\S+)\)", said)) is None:
+    while (found := re.search(r"operators +(\S+)/ +\(sign in with (\S+)\)(?s:.*)page +(\S+)/\n", said)) is None:
         line = process.stdout.readline()
         assert line, said
         said += line
-    return found[1], found[2]
+    return found[1], found[2], found[3]

@@ -1,5 +1,7 @@
 """The operators' pages in a real browser, before a dispatcher at work: what a person does at two in the morning."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.core.windows import HOUR_MS, round_up, utc_text
+from simulator.world.demand import MORNING_MS
 from tests.wire.pages_bench import CABINET, STATION, STATIONS, Bench, live, running_bench
 
 SOON_MS = 1000.0  # from a fact to the eye
@@ -131,6 +135,11 @@ def test_axe_finds_nothing_serious_on_any_page(bench: Bench, scheme: str) -> Non
         page.locator(".slot .car a").first.click()
         live(page)
         found["/vehicles/{id}"] = serious(page)
+        page.goto("/caller")
+        found["/caller"] = serious(page)
+        page.goto(f"/caller/{book(bench)[0]['id']}")
+        live(page)
+        found["/caller/{id}"] = serious(page)
     assert {path: some for path, some in found.items() if some} == {}
 
 
@@ -182,3 +191,67 @@ def test_a_page_whose_session_has_ended_says_so_and_leads_to_the_sign_in(bench: 
         page.get_by_role("link", name="Signed out: sign in again").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         bench.complaints.clear()  # the browser names the request that was refused
+
+
+# --- a member is on the phone
+
+
+def book(bench: Bench) -> tuple[Any, Any]:
+    """Somebody whose name is nobody else's books a car of the cabinet; who it is, and the booking."""
+    known = bench.ask("/members/search", {"standing": "active", "limit": 200})["items"]
+    names = Counter(member["name"] for member in known)
+    booked = {each["member_id"] for each in bench.ask("/bookings?limit=200")["items"]}
+    member = next(each for each in known if names[each["name"]] == 1 and each["id"] not in booked)
+    start_ms = round_up(MORNING_MS + 2 * HOUR_MS, HOUR_MS)
+    window = {"start": utc_text(start_ms), "end": utc_text(start_ms + HOUR_MS)}
+    query = f"from={window['start']}&until={window['end']}&station={STATION}"
+    free = bench.ask(f"/availability?{query}")["free"][0]["vehicle_id"]
+    body = {"member_id": member["id"], "vehicle_id": free, "accept_unreachable": True, **window}
+    return member, bench.ask("/bookings", body)
+
+
+def identify(page: Page, reason: str) -> None:
+    page.get_by_label("I have made sure who is calling").press("Space")
+    page.get_by_label("Reason").fill(reason)
+
+
+def test_a_caller_is_found_by_name_and_the_slot_opens_once_the_identity_is_checked_and_why_is_said(
+    bench: Bench,
+) -> None:
+    member, booking = book(bench)
+    with bench.context() as context:
+        page = context.pages[0]
+        page.goto("/caller")
+        page.locator("#sought").fill(member["name"])
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/caller/{member['id']}")
+        live(page)
+        expect(page.locator("#right")).to_have_attribute("data-grant", "on_box")
+        release = page.get_by_role("button", name="Open the slot")
+        expect(release).to_be_disabled()
+        identify(page, "ok")
+        expect(release).to_be_disabled()
+        page.get_by_label("Reason").fill("badge broken")
+        release.press("Enter")
+        expect(page.locator("#release output")).to_have_text("The box opened the slot.")
+        expect(page.locator("#told")).to_contain_text("opened by an operator's order")
+        expect(page.locator("#code")).to_be_hidden()
+    given = bench.ask(f"/cabinets/{CABINET}/commands?limit=200")["items"][-1]
+    assert (given["booking_id"], given["reason"]) == (booking["id"], "identity checked on the phone: badge broken")
+
+
+@pytest.mark.long  # the box is waited for, which says nothing for ten seconds
+def test_where_the_box_is_cut_off_a_code_is_offered_and_shown_in_two_groups(bench: Bench) -> None:
+    member, _ = book(bench)
+    bench.pull("cut-network")
+    try:
+        with bench.context() as context:
+            page = context.pages[0]
+            page.goto(f"/caller/{member['id']}")
+            live(page)
+            identify(page, "no network")
+            page.get_by_role("button", name="Open the slot").press("Enter")
+            page.get_by_role("button", name="Make a code").click(timeout=20_000)
+            expect(page.locator("#digits")).to_contain_text(re.compile(r"^\d{4} \d{4} valid until \d\d:\d\d$"))
+    finally:
+        bench.pull("mend-network")

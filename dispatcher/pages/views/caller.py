@@ -14,11 +14,13 @@ from dispatcher.store.bookings import Booking, booking_by_id
 from dispatcher.store.columns import literally_in
 from dispatcher.store.grant_status import GrantStatus, grant_statuses
 from dispatcher.store.members import Badge, Member, badges_of, member_by_id
+from dispatcher.store.reachability import reachable_cabinets
 from dispatcher.store.releases import Hanging, slot_of_booking
 from dispatcher.store.schema import (
     LIVE_BOOKING_STATES,
     booking_drivers,
     bookings,
+    cabinet_links,
     key_states,
     members,
     pool_members,
@@ -73,6 +75,9 @@ _THERE = (
     .order_by(bookings.c.start_ms, bookings.c.id)
     .limit(AT_STATION_MAX)
 )
+_HEARD = select(cabinet_links.c.cabinet_id, cabinet_links.c.heard_ms).where(
+    cabinet_links.c.cabinet_id.in_(bindparam("cabinets", expanding=True))
+)
 _KEY = select(key_states.c.state).where(key_states.c.key_id == bindparam("key"))
 
 
@@ -97,6 +102,10 @@ class CallersBooking:
     """As `key_states` has it; `unknown`: nothing was heard of it."""
     grant: GrantStatus | None
     is_overdue: bool
+    is_reachable: bool
+    """Whether the cabinet can be told anything now."""
+    heard_ms: int | None
+    """The last word of the cabinet; None: it has never said one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,9 @@ def _bookings(connection: Connection, member_id: str, now_ms: int) -> tuple[Call
         for booking in found
     }
     places = places_of(connection, set(where.values()))
+    reachable = reachable_cabinets(connection)
+    told = connection.execute(_HEARD, {"cabinets": sorted(set(where.values()))})
+    heard = {row.cabinet_id: row.heard_ms for row in told}
     return tuple(
         CallersBooking(
             booking=booking,
@@ -195,6 +207,8 @@ def _bookings(connection: Connection, member_id: str, now_ms: int) -> tuple[Call
             key_state=connection.execute(_KEY, {"key": booking.key_id}).scalar_one_or_none() or "unknown",
             grant=grants.get(booking.id),
             is_overdue=is_overdue(booking.state, booking.end_ms, now_ms),
+            is_reachable=where[booking.id] in reachable,
+            heard_ms=heard.get(where[booking.id]),
         )
         for booking in found
     )

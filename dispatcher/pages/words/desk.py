@@ -36,6 +36,7 @@ class DeskWords:
     other_bookings: str
     key: str
     key_in_slot: str
+    cabinet: str
 
     # --- what the cabinet told
     told: str

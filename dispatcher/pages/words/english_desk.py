@@ -33,6 +33,7 @@ ENGLISH_DESK = DeskWords(
     other_bookings="Also booked:",
     key="Key",
     key_in_slot="in slot {slot} of {cabinet}",
+    cabinet="Cabinet",
     told="What the cabinet told",
     nothing_told="This cabinet has told nothing.",
     phrases=MappingProxyType(

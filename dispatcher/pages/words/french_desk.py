@@ -31,6 +31,7 @@ FRENCH_DESK = DeskWords(
     other_bookings="Réservé aussi :",
     key="Clé",
     key_in_slot="dans l'emplacement {slot} de {cabinet}",
+    cabinet="Armoire",
     told="Ce que l'armoire a dit",
     nothing_told="Cette armoire n'a rien dit.",
     phrases=MappingProxyType(
