@@ -1,11 +1,14 @@
 """The hotline's page: who is on the phone, what the cabinet told, what can be done. On both databases."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+import dispatcher.pages
 from contract.facts import (
     FACT_ADAPTER,
     AccessGranted,
@@ -219,3 +222,11 @@ async def test_a_caller_is_found_and_shown_and_a_code_is_made_for_a_cabinet_that
         )
         assert sent.status_code == 201
         assert (await browser.open("/caller/nobody")).status_code == 404
+
+
+def test_what_is_typed_into_a_form_never_becomes_an_address() -> None:
+    """Not even where it is sent before the page's script is there: a browser would put it into the query."""
+    templates = Path(dispatcher.pages.__file__).parent / "templates"
+    forms = [form for path in templates.glob("*.html") for form in re.findall(r"<form[^>]*>", path.read_text())]
+    assert len(forms) > 20
+    assert [form for form in forms if 'method="post"' not in form] == []

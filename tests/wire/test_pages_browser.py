@@ -1,7 +1,6 @@
 """The operators' pages in a real browser, before a dispatcher at work: what a person does at two in the morning."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -198,11 +197,15 @@ def test_a_page_whose_session_has_ended_says_so_and_leads_to_the_sign_in(bench: 
 
 def book(bench: Bench) -> tuple[Any, Any]:
     """Somebody whose name is nobody else's books a car of the cabinet; who it is, and the booking."""
+    made = bench.ask("/bookings?limit=200")["items"]
+    booked = {each["member_id"] for each in made}
     known = bench.ask("/members/search", {"standing": "active", "limit": 200})["items"]
-    names = Counter(member["name"] for member in known)
-    booked = {each["member_id"] for each in bench.ask("/bookings?limit=200")["items"]}
-    member = next(each for each in known if names[each["name"]] == 1 and each["id"] not in booked)
-    start_ms = round_up(MORNING_MS + 2 * HOUR_MS, HOUR_MS)
+    member = next(
+        each
+        for each in known
+        if each["id"] not in booked and len(bench.ask("/members/search", {"name": each["name"]})["items"]) == 1
+    )
+    start_ms = round_up(MORNING_MS, HOUR_MS) + (2 + len(made)) * HOUR_MS  # the four cars are free again
     window = {"start": utc_text(start_ms), "end": utc_text(start_ms + HOUR_MS)}
     query = f"from={window['start']}&until={window['end']}&station={STATION}"
     free = bench.ask(f"/availability?{query}")["free"][0]["vehicle_id"]
@@ -222,6 +225,7 @@ def test_a_caller_is_found_by_name_and_the_slot_opens_once_the_identity_is_check
     with bench.context() as context:
         page = context.pages[0]
         page.goto("/caller")
+        live(page)
         page.locator("#sought").fill(member["name"])
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/caller/{member['id']}")
@@ -240,7 +244,23 @@ def test_a_caller_is_found_by_name_and_the_slot_opens_once_the_identity_is_check
     assert (given["booking_id"], given["reason"]) == (booking["id"], "identity checked on the phone: badge broken")
 
 
-@pytest.mark.long  # the box is waited for, which says nothing for ten seconds
+def test_another_car_is_given_and_the_page_says_when_the_right_is_on_its_box(bench: Bench) -> None:
+    member, booking = book(bench)
+    with bench.context() as context:
+        page = context.pages[0]
+        page.goto(f"/caller/{member['id']}?booking={booking['id']}")
+        live(page)
+        identify(page, "scratched mirror")
+        other = page.locator("#others form").first
+        car = other.locator("strong").inner_text()
+        other.get_by_role("button").press("Enter")
+        expect(page.locator("#outcome")).to_contain_text("Given.")
+        expect(page.locator("#who .facts")).to_contain_text(car)
+        expect(page.locator("#right")).to_have_attribute("data-grant", "on_box")
+    history = bench.ask(f"/bookings/{booking['id']}/history")["items"]
+    assert history[-1]["detail"]["reason"] == "identity checked on the phone: scratched mirror"
+
+
 def test_where_the_box_is_cut_off_a_code_is_offered_and_shown_in_two_groups(bench: Bench) -> None:
     member, _ = book(bench)
     bench.pull("cut-network")
