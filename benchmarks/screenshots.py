@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from dispatcher.core.incidents import IncidentKind
 from simulator.network.lilas import STATIONS
-from tests.wire.pages_bench import CABINET, Bench, live, running_bench
+from tests.wire.pages_bench import CABINET, STATION, Bench, live, running_bench
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 360, "height": 740}
@@ -33,13 +33,19 @@ def _something_wrong(bench: Bench) -> None:
     bench.wrong(IncidentKind.VEHICLE_HANDED_BACK, "car")
 
 
-def _pictures(page: Page, name: str, into: Path) -> None:
+def _pictures(page: Page, name: str, into: Path, member_id: str) -> None:
     page.goto("/")
     live(page)
     page.screenshot(path=into / f"board-{name}.png")
     if name.startswith("desktop"):
         page.locator("#stations-title").evaluate("title => title.scrollIntoView()")
         page.screenshot(path=into / f"stations-{name}.png")
+        page.goto(f"/stations/{STATION}")
+        live(page)
+        page.screenshot(path=into / f"station-{name}.png")
+    page.goto(f"/caller/{member_id}")
+    live(page)
+    page.screenshot(path=into / f"caller-{name}.png")
     page.goto("/incidents")
     page.locator("#open th a").first.click()
     live(page)
@@ -59,9 +65,10 @@ def main() -> int:
             page.goto("/sign-in")
             page.screenshot(path=options.into / "sign-in.png")
             page.wait_for_timeout(BUSY_AFTER_MS)
+        member_id = bench.ask(f"/bookings?state=active&station={STATION}")["items"][0]["member_id"]
         for name, viewport, locale, scheme in TAKES:
             with bench.context(viewport=viewport, locale=locale, color_scheme=scheme) as context:
-                _pictures(context.pages[0], name, options.into)
+                _pictures(context.pages[0], name, options.into, member_id)
         sys.stdout.write("".join(f"{each}\n" for each in bench.complaints))
         return 1 if bench.complaints else 0
 

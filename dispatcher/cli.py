@@ -45,6 +45,7 @@ from dispatcher.store.audit import AuditAction, record
 from dispatcher.store.database import Database, in_one_line
 from dispatcher.store.export import Document, as_json, export_member
 from dispatcher.store.importing import ImportReport, import_rows
+from dispatcher.store.isolation import kept_if
 from dispatcher.store.migrate import WrongSchema, migrate, pending
 from dispatcher.store.origin import Origin
 from dispatcher.store.postgresql import UnfitServer
@@ -151,14 +152,10 @@ def _import(options: argparse.Namespace, clock: Clock) -> None:
         raise ImportRefused(faults)
 
     def work(connection: Connection) -> ImportReport:
-        with connection.begin_nested() as trial:
-            check_origin(connection)
-            report = import_rows(connection, rows, clock.now_ms(), os.urandom, config.rules.pin_digits)
-            if options.check:
-                trial.rollback()
-        return report
+        check_origin(connection)
+        return import_rows(connection, rows, clock.now_ms(), os.urandom, config.rules.pin_digits)
 
-    report = _write(config, work)
+    report = _write(config, lambda c: kept_if(c, lambda: work(c), lambda _report: not options.check))
     for kind, counts in report.by_kind.items():
         say(f"{kind}: {counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged")
     say("checked, nothing was written" if options.check else "imported")
@@ -166,11 +163,7 @@ def _import(options: argparse.Namespace, clock: Clock) -> None:
 
 def _vouch(options: argparse.Namespace, _clock: Clock) -> None:
     def work(connection: Connection) -> dict[str, Vouched]:
-        with connection.begin_nested() as trial:
-            vouched = vouch(connection)
-            if options.check:
-                trial.rollback()
-        return vouched
+        return kept_if(connection, lambda: vouch(connection), lambda _vouched: not options.check)
 
     for table, vouched in _write(load_config(options.config), work).items():
         say(f"{table}: {len(vouched.unsigned)} unsigned, {len(vouched.changed)} changed, {vouched.held} in order")
@@ -211,14 +204,10 @@ def _export_member(options: argparse.Namespace, clock: Clock) -> None:
 
     def work(connection: Connection) -> Document | None:
         action = AuditAction.MEMBER_EXPORTED
-        with connection.begin_nested() as trial:
-            record(connection, now_ms, COMMAND_LINE, action, options.id, reason=options.reason)
-            document = export_member(connection, options.id, now_ms)
-            if document is None:
-                trial.rollback()
-        return document
+        record(connection, now_ms, COMMAND_LINE, action, options.id, reason=options.reason)
+        return export_member(connection, options.id, now_ms)
 
-    document = _write(load_config(options.config), work)
+    document = _write(load_config(options.config), lambda c: kept_if(c, lambda: work(c), lambda it: it is not None))
     if document is None:
         raise ConfigError(f"ID {options.id!r}: expected the id of a member")
     say(as_json(document))

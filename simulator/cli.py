@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] in (["demo"], ["cabinet"]):
         parsed = parser.parse_args(words)
-        return _cabinet(parsed) if parsed.command == "cabinet" else _demo(parsed)
+        return _while_somebody_reads(_cabinet if parsed.command == "cabinet" else _demo, parsed)
     from simulator.hunt.commands import add_hunt, add_replay, run_hunt, run_replay  # noqa: PLC0415  # takes 2 s
 
     add_hunt(commands)

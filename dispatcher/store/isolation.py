@@ -1,7 +1,8 @@
 """What one cabinet or booking does wrong is undone and logged, and the others' work goes on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -10,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from dispatcher.store.later import mind_of
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 IS_WRITING = "writing"
@@ -43,6 +46,19 @@ def undone_if_it_fails(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql("RELEASE SAVEPOINT part")
         raise
     connection.exec_driver_sql("RELEASE SAVEPOINT part")
+
+
+class _NotKept(Exception):
+    """What was tried is undone, and nothing is wrong."""
+
+
+def kept_if(connection: Connection, work: Callable[[], T], is_kept: Callable[[T], bool]) -> T:
+    """The outcome of `work`, all of whose writing is undone unless `is_kept` says of the outcome that it stays."""
+    with suppress(_NotKept), undone_if_it_fails(connection):
+        outcome = work()
+        if not is_kept(outcome):
+            raise _NotKept
+    return outcome
 
 
 def is_hopeful(connection: Connection) -> bool:

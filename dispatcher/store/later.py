@@ -31,7 +31,8 @@ class Mind:
 
     def write(self, connection: Connection) -> None:
         for statement, rows in self._rows.items():
-            connection.execute(statement, rows)
+            if rows:  # all of them may have been taken back
+                connection.execute(statement, rows)
         self._rows.clear()
 
     def mark(self) -> Mapping[Insert, int]:

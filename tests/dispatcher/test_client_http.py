@@ -171,8 +171,15 @@ def token_file(tmp_path: Path) -> Path:
 
 
 def test_ctrl_c_ends_it_in_one_line(token_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with server(200, b"{}", before=lambda: os.kill(os.getpid(), signal.SIGINT)) as (api, _):
+    over = threading.Event()
+
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        over.wait(10)  # no answer while it ends
+
+    with server(200, b"{}", before=press) as (api, _):
         assert main(("station", "list", "--api", api.url, "--token-file", str(token_file))) == 130
+        over.set()
     assert capsys.readouterr().err == "dispatcher: interrupted\n"
 
 

@@ -10,7 +10,7 @@ from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.bookings import add_history
 from dispatcher.store.database import Database
 from dispatcher.store.incidents import all_incidents, close_incident, close_of_cabinet, open_incident, open_subjects
-from dispatcher.store.isolation import set_apart, undone_if_it_fails
+from dispatcher.store.isolation import kept_if, set_apart, undone_if_it_fails
 from dispatcher.store.schema import booking_history
 from tests.dispatcher.small_fleet import CABINET, NOW_MS, book, new_database
 
@@ -150,3 +150,16 @@ def test_the_next_transaction_remembers_nothing_of_the_one_before(database: Data
     database.write_now(lambda connection: open_incident(connection, STUCK, NOW_MS))
     other = database.write_now(lambda connection: open_subjects(connection, IncidentKind.LOCK_STUCK))
     assert other == {STUCK.subject}
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_is_tried_leaves_nothing_for_the_end_unless_it_is_kept(stays: bool) -> None:
+    database = new_database()
+    book(database)
+
+    def work(connection: Connection) -> str:
+        note(connection, "tried")
+        return "seen"
+
+    assert database.write_now(lambda c: kept_if(c, lambda: work(c), lambda _seen: stays)) == "seen"
+    assert ("tried" in history(database)) is stays

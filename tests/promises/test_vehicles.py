@@ -10,6 +10,7 @@ from simulator.hunt.scenario import Options, Run, live
 from simulator.verdict.evidence import read_evidence
 from station_agent.core import vehicles
 
+pytestmark = pytest.mark.long  # eight hours of six stations each
 SEED = 1
 SLIPS = tuple(fault.name for fault in PARKING)
 ABOUT_VEHICLES = {
@@ -30,7 +31,6 @@ def opened(run: Run) -> Counter[str]:
     return Counter(incident.kind for incident in incidents if incident.kind in ABOUT_VEHICLES)
 
 
-@pytest.mark.long
 def test_a_day_on_which_everybody_parks_as_they_should_opens_no_incident_about_a_vehicle() -> None:
     run = lived(())
     assert broken_promises(run) == []
@@ -43,7 +43,6 @@ def test_slips_open_their_incidents_and_the_judge_explains_each() -> None:
     assert set(opened(run)) == ABOUT_VEHICLES
 
 
-@pytest.mark.long
 def test_slips_shift_nobody_elses_draws() -> None:
     plain, slipped = lived(()), lived(SLIPS)
     plans = [
@@ -53,14 +52,12 @@ def test_slips_shift_nobody_elses_draws() -> None:
     assert plans[0] == plans[1]
 
 
-@pytest.mark.long
 def test_a_box_that_notices_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vehicles, "shows", lambda _sign, _scene: None)
     found = {one.what.split(": ", 1)[1].split(" since ")[0] for one in broken_promises(lived(SLIPS))}
     assert found >= {"moved_after_return", "doors_open_at_return", "unplugged_at_return"}
 
 
-@pytest.mark.long
 def test_a_box_that_takes_every_drive_for_a_doubtful_return_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vehicles.Vehicles, "_home_ms", lambda _self, _vehicle, _at_ms: vehicles.LONG_AGO_MS)
     found = [one.what for one in broken_promises(lived(()))]

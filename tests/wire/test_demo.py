@@ -39,7 +39,11 @@ def verdict_of(folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
     "arguments",
     [
         pytest.param(["--stations", "6", "--for", "30", "--broker", "mosquitto"], id="one process, mosquitto"),
-        pytest.param(["--stations", "3", "--for", "30", "--processes"], id="processes, embedded broker"),
+        pytest.param(
+            ["--stations", "3", "--for", "30", "--processes"],
+            id="processes, embedded broker",
+            marks=pytest.mark.long,  # test_kills has one of processes
+        ),
         pytest.param(
             ["--stations", "3", "--for", "30", "--processes", "--database", "postgresql"],
             id="processes, PostgreSQL",

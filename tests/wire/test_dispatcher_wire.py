@@ -169,7 +169,7 @@ async def test_after_a_broker_lost_everything_all_is_published_again(broker: Mos
             cabinet.box.note(DoorOpened, slot=1, released=True)
             await cabinet.say(cabinet.box.presence())
             await cabinet.send_until_acknowledged(1)
-            await eventually(lambda: cabinet.desired[-1].boot_nonce is not None)
+            await eventually(lambda: cabinet.desired and cabinet.desired[-1].boot_nonce is not None)
             version = cabinet.desired[-1].version
         broker.kill()
         await eventually(lambda: running.get("readyz")[0] == 503)

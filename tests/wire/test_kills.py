@@ -26,7 +26,8 @@ def test_agents_killed_at_random_instants_lose_and_double_nothing(tmp_path: Path
     kills = verdict["kills"]
     by_moment = kills["kills"]
     assert sum(by_moment.values()) - by_moment.get("dispatcher", 0) - by_moment.get("broker", 0) == count
-    assert by_moment["while starting"] + by_moment["in a handover"] > 0
+    if count > 5:  # few may all find their agents at rest
+        assert by_moment["while starting"] + by_moment["in a handover"] > 0
     assert {name: kills[name] for name in NEVER} == dict.fromkeys(NEVER, 0)
     assert kills["noted"] == kills["in_ledger"] >= 2 * count
     assert kills["decided"] == kills["carried_out"] + kills["never_done"]
