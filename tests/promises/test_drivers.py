@@ -50,7 +50,8 @@ def test_both_drivers_write_the_same_history_over_bad_ways() -> None:
     assert any(box.link is not None and box.link.statistics.unconfirmed for box in world.boxes.values())
 
 
-@pytest.mark.parametrize("seed", [3, pytest.param(4, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [3, 4])
 def test_both_drivers_write_the_same_history_with_every_fault_of_the_hunt(seed: int) -> None:
     """Each of them once at every cabinet: kills between any two effects, power, clocks, lines, devices, ways."""
 

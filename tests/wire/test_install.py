@@ -200,6 +200,7 @@ def test_an_upgrade_keeps_configuration_keys_journal_and_other_peoples_drivers(b
     assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "True\n"
 
 
+@pytest.mark.long
 def test_a_version_that_does_not_start_is_not_switched_to(box: Box, tmp_path: Path) -> None:
     before = picture(box.root)
     broken = clone_of_sources(tmp_path / "broken")
@@ -214,6 +215,7 @@ def test_a_version_that_does_not_start_is_not_switched_to(box: Box, tmp_path: Pa
     assert picture(box.root) == before
 
 
+@pytest.mark.long
 def test_a_package_that_is_not_the_one_of_the_lock_is_refused(tmp_path: Path) -> None:
     wheels, root = tmp_path / "wheels", tmp_path / "root"
     shutil.copytree(WHEELS, wheels)
