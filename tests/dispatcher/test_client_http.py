@@ -174,7 +174,7 @@ def test_ctrl_c_ends_it_in_one_line(token_file: Path, capsys: pytest.CaptureFixt
     over = threading.Event()
 
     def press() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         over.wait(10)  # no answer while it ends
 
     with server(200, b"{}", before=press) as (api, _):
