@@ -191,5 +191,8 @@ class Link(Protocol):
         ...
 
     async def stop(self, last: Publication | None = None) -> None:
-        """Publishes `last` if there is a connection, disconnects (no will is published) and ends `run`."""
+        """Publishes `last` if there is a connection, disconnects (no will is published) and ends `run`.
+
+        A `run` that begins after it ends at once.
+        """
         ...

@@ -105,6 +105,9 @@ class MqttLink:
 
     async def run(self) -> None:
         assert self._connecting is None, "a link runs once"
+        if self._finished.is_set():  # stopped before it had begun
+            self._status = LinkStatus(LinkState.STOPPED, "stopped")
+            return
         self._connecting = asyncio.create_task(self._keep_connected(), name=f"mqtt {self._client_id}")
         delivering = asyncio.create_task(self._inbox.deliver(self._owner.on_message))
         tasks = (self._connecting, delivering)
@@ -122,6 +125,7 @@ class MqttLink:
 
     async def stop(self, last: Publication | None = None) -> None:
         if self._connecting is None:
+            self._finished.set()
             return
         connection = self._connection
         if connection is not None:

@@ -190,5 +190,4 @@ async def observed(
         yield
     finally:
         await link.stop()
-        running.cancel()  # where the block ended before it had begun, nobody stopped it
-        await asyncio.gather(running, return_exceptions=True)
+        await running

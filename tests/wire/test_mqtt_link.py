@@ -203,6 +203,16 @@ async def test_stopping_publishes_the_last_message_and_no_will(broker: Mosquitto
     assert observer.payloads == [b"left", b"after"]
 
 
+async def test_a_link_that_was_stopped_before_it_ran_ends_at_once(broker: Mosquitto) -> None:
+    peer = Peer(broker.port)
+    task = peer.start()
+    await peer.link.stop()  # nothing was awaited since: it has not begun
+    async with asyncio.timeout(5):
+        await task
+    assert peer.link.status.state is LinkState.STOPPED
+    assert peer.link.connection_count == 0
+
+
 async def test_stopping_ends_a_link_that_never_connected(broker: Mosquitto) -> None:
     broker.kill()
     peer = Peer(broker.port, "never")
