@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.store.cabinet_views import in_service
 from dispatcher.store.columns import literally_in
 from dispatcher.store.schema import (
     cabinet_links,
@@ -53,28 +54,19 @@ class CabinetFigures:
     forced: int = 0
 
 
-_CABINETS = (
-    select(
-        cabinets.c.id,
-        cabinets.c.station_id,
-        cabinets.c.slots,
-        func.coalesce(cabinet_links.c.online, False).label("online"),
-        cabinet_links.c.heard_ms,
-        func.coalesce(cabinet_links.c.clock_trusted, False).label("clock_trusted"),
-        func.coalesce(cabinet_links.c.reported_seq, 0).label("noted"),
-        func.coalesce(cursors.c.seq, 0).label("known"),
-        func.coalesce(cabinet_links.c.desired_version_held, 0).label("held"),
-        func.coalesce(desired_states.c.version, 0).label("version"),
-        desired_states.c.refused,
-        func.coalesce(desired_states.c.grants_left_out, 0).label("grants_left_out"),
-    )
-    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-    .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
-    .outerjoin(
-        cursors, and_(cursors.c.cabinet_id == cabinets.c.id, cursors.c.epoch == cabinet_links.c.reported_epoch)
-    )
-    .where(cabinets.c.life_cycle == "in_service")
-    .order_by(cabinets.c.id)
+_CABINETS = in_service(
+    cabinets.c.id,
+    cabinets.c.station_id,
+    cabinets.c.slots,
+    func.coalesce(cabinet_links.c.online, False).label("online"),
+    cabinet_links.c.heard_ms,
+    func.coalesce(cabinet_links.c.clock_trusted, False).label("clock_trusted"),
+    func.coalesce(cabinet_links.c.reported_seq, 0).label("noted"),
+    func.coalesce(cursors.c.seq, 0).label("known"),
+    func.coalesce(cabinet_links.c.desired_version_held, 0).label("held"),
+    func.coalesce(desired_states.c.version, 0).label("version"),
+    desired_states.c.refused,
+    func.coalesce(desired_states.c.grants_left_out, 0).label("grants_left_out"),
 )
 _SLOTS = select(
     slot_states.c.cabinet_id, slot_states.c.key_present, slot_states.c.door_open, func.count()

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, literal_column, select
 
 from dispatcher.core.hearing import Hearing
 from dispatcher.core.incidents import IncidentKind
@@ -51,25 +51,30 @@ class _Heard(NamedTuple):
         return (self.told_seq or 0) > (self.known_seq or 0)
 
 
-_HEARD = (
-    select(
-        cabinets.c.id,
-        cabinets.c.slots,
-        cabinet_links.c.online,
-        cabinet_links.c.presence_ms,
-        cabinet_links.c.clock_trusted,
-        cabinet_links.c.desired_version_held,
-        desired_states.c.version,
-        cabinet_links.c.reported_seq,
-        cursors.c.seq,
+def in_service(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Every cabinet in service, by id: beside its link, its desired state and how far the ledger has its epoch."""
+    of_its_epoch = and_(cursors.c.cabinet_id == cabinets.c.id, cursors.c.epoch == cabinet_links.c.reported_epoch)
+    return (
+        select(*columns)
+        .select_from(cabinets)
+        .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
+        .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
+        .outerjoin(cursors, of_its_epoch)
+        .where(cabinets.c.life_cycle == "in_service")
+        .order_by(cabinets.c.id)
     )
-    .outerjoin(cabinet_links, cabinet_links.c.cabinet_id == cabinets.c.id)
-    .outerjoin(desired_states, desired_states.c.cabinet_id == cabinets.c.id)
-    .outerjoin(
-        cursors, and_(cursors.c.cabinet_id == cabinets.c.id, cursors.c.epoch == cabinet_links.c.reported_epoch)
-    )
-    .where(cabinets.c.life_cycle == "in_service")
-    .order_by(cabinets.c.id)
+
+
+_HEARD = in_service(
+    cabinets.c.id,
+    cabinets.c.slots,
+    cabinet_links.c.online,
+    cabinet_links.c.presence_ms,
+    cabinet_links.c.clock_trusted,
+    cabinet_links.c.desired_version_held,
+    desired_states.c.version,
+    cabinet_links.c.reported_seq,
+    cursors.c.seq,
 )
 _HANGING = select(
     slot_states.c.cabinet_id,

@@ -12,6 +12,7 @@ from dispatcher.store.blocks import Block, BlockFilter, blocks_page
 from dispatcher.store.bookings import Booking, BookingFilter, bookings_page
 from dispatcher.store.key_list import Key, KeyFilter, keys_page
 from dispatcher.store.paging import LIMIT_MAX, PageRequest
+from dispatcher.store.schema import LIVE_BOOKING_STATES
 from dispatcher.store.vehicles import Vehicle, vehicle_by_id
 
 COMING_MAX = 10  # whom a vehicle that breaks down leaves without one
@@ -43,7 +44,7 @@ def vehicle_page(connection: Connection, vehicle_id: str, now_ms: int) -> Vehicl
     keys = keys_page(connection, KeyFilter(vehicle_id=vehicle_id), PageRequest(LIMIT_MAX)).items
     places = places_of(connection, {key.cabinet_id for key in keys if key.cabinet_id is not None})
     wanted = BlockFilter(vehicle_id=vehicle_id, going_on=True)
-    coming = BookingFilter(vehicle_id=vehicle_id, states=("booked", "active", "returned"))
+    coming = BookingFilter(vehicle_id=vehicle_id, states=LIVE_BOOKING_STATES)
     return VehiclePage(
         vehicle=vehicle,
         keys=tuple(KeyPlaced(key, places.get(key.cabinet_id or "")) for key in keys),
