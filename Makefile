@@ -10,6 +10,10 @@ TESTS ?= tests
 LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
     --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
+# the tests start hundreds of programs: where a container forbids Python to keep what it compiled, each of them
+# compiles this project anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo hunt fuzz benchmark benchmark-dispatcher screenshots test test-long check format docs dashboards lock setup-run setup-dev \
     setup-fuzz setup-benchmark clean
 
@@ -39,9 +43,9 @@ benchmark-dispatcher: setup-dev
 screenshots: setup-dev
 	$(RUN) -m benchmarks.screenshots $(ARGS)
 
-# three at a time on two cores: much of it waits for clocks, brokers and other programs
+# four at a time on two cores: much of it waits for clocks, brokers and other programs
 test: setup-dev
-	$(RUN) -m pytest -n 3 --dist loadgroup -m "not long" $(TESTS)
+	$(RUN) -m pytest -n 4 --dist loadgroup -m "not long" $(TESTS)
 
 # what waits for real clocks: more kills, more nights, more ways in which a reader's pairing can fail
 test-long: setup-dev

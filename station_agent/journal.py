@@ -91,12 +91,22 @@ class Journal:
             raise JournalUnusable(f"journal {storage.name}: {error.strerror}: {error.filename}") from error
         try:
             opening = Opening(storage, cabinet, now_ms, random_bytes(16).hex(), bytes_max)
-            journal = cls(opening, opening.first(), lock)
-            journal._take_in()
-            journal._find_oldest()
+            journal = cls._begun(opening, opening.first(), lock)
         except (NotAJournal, CannotNow, sqlite3.Error, OSError) as error:
             lock.close()
             raise JournalUnusable(f"journal {storage.name}: {error}") from error
+        return journal
+
+    @classmethod
+    def _begun(cls, opening: Opening, found: Found, lock: Lock) -> "Journal":
+        """Damage that shows only now, in what a start reads or writes, must not end every start anew."""
+        journal = cls(opening, found, lock)
+        try:
+            journal._begin()
+        except Damaged as error:
+            found.database.close()
+            journal = cls(opening, opening.in_place_of(error), lock)
+            journal._begin()
         return journal
 
     @property
@@ -325,6 +335,10 @@ class Journal:
             self._database_trouble = str(error)
 
     # --- inside
+
+    def _begin(self) -> None:
+        self._take_in()
+        self._find_oldest()
 
     def _take_in(self) -> None:
         """What the emergency journal held when the agent ended. Without such a file it goes on as well."""

@@ -57,7 +57,7 @@ class Opening:
                 found.database.state(name)  # what a start reads: damage there must not end every start anew
             return found
         except Damaged as error:
-            return self._in_place_of(error)
+            return self.in_place_of(error)
 
     def again(self) -> Found:
         """The database itself. Raises as `first` does, and Damaged."""
@@ -85,7 +85,8 @@ class Opening:
         database.close()
         raise why
 
-    def _in_place_of(self, damaged: Damaged) -> Found:
+    def in_place_of(self, damaged: Damaged) -> Found:
+        """A new database with what could be read of the damaged one, which is set aside. Raises as `first` does."""
         rescued = rescue(self.storage, self.cabinet, str(damaged), self.now_ms)
         found = self.again()
         states = {**rescued.states, RESCUED: rescued.note.to_json()}

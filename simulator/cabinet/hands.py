@@ -74,6 +74,7 @@ class Hands:
         self._bench.apply(changes)
         await asyncio.sleep(HAND_S)
         self.shut(slot)
+        await asyncio.sleep(HAND_S)  # whoever waits for the answer moves on after it
         return f"{key.id} taken out of slot {slot}, door shut"
 
     async def bring(self, tag: bytes, slot: int) -> str:
@@ -90,6 +91,7 @@ class Hands:
         self._out.pop(tag, None)
         await asyncio.sleep(HAND_S)
         self.shut(slot)
+        await asyncio.sleep(HAND_S)  # whoever waits for the answer moves on after it
         return f"{key.id} hung into slot {slot}, door shut"
 
     def force(self, slot: int) -> str:

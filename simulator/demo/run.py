@@ -58,8 +58,9 @@ API_TIMEOUT_S = 20.0
 
 async def run_demo(options: DemoOptions) -> int:
     """Run, judge, tell. The exit status: 0 if every promise held, 1 if one broke."""
-    if options.page_port:
-        bind(LOOPBACK, options.page_port, "--page-port").close()  # said now, not when everything runs
+    for option, port in (("--http-port", options.http_port), ("--page-port", options.page_port)):
+        if port:
+            bind(LOOPBACK, port, option).close()  # said now, not when everything runs
     network = lilas_network(options.seed, options.stations)
     line_clock = SystemLineClock()
     system_time = options.processes and options.speed == 1.0

@@ -3,16 +3,16 @@
 import os
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
-@cache
-def history_hash(seed: int, python_hash_seed: int) -> str:
+def history_hash(seed: int, hours: float, python_hash_seed: int) -> str:
     """As a person gets it, with every fault of the hunt. The exit status tells of promises, not of the hash."""
-    command = [sys.executable, "-m", "simulator", "replay", "--hash", "--stations", "3", "--hours", "1"]
+    command = [sys.executable, "-m", "simulator", "replay", "--hash", "--stations", "3", "--hours", f"{hours:g}"]
     told = subprocess.run(
         [*command, "--seed", str(seed)],
         cwd=ROOT,
@@ -26,11 +26,11 @@ def history_hash(seed: int, python_hash_seed: int) -> str:
     return told.stdout.strip()
 
 
-def test_two_processes_write_the_same_history_whatever_their_hash_seed() -> None:
-    first = history_hash(7, python_hash_seed=1)
+@pytest.mark.parametrize("hours", [0.5, pytest.param(3, marks=pytest.mark.long)])
+def test_a_seed_has_one_history_whatever_the_hash_seed_and_another_seed_another(
+    hours: float,
+) -> None:
+    first = history_hash(7, hours, python_hash_seed=1)
     assert len(first) == 64
-    assert history_hash(7, python_hash_seed=2) == first
-
-
-def test_another_seed_has_another_history() -> None:
-    assert history_hash(8, python_hash_seed=1) != history_hash(7, python_hash_seed=1)
+    assert history_hash(7, hours, python_hash_seed=2) == first
+    assert history_hash(8, hours, python_hash_seed=1) != first

@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import pytest
+
 from simulator.virtual.history import first_difference
 from simulator.virtual.line import Cable
 from simulator.virtual.runs import on_heap, on_loop, people_act
@@ -23,6 +25,7 @@ def poll_all(world: VirtualWorld) -> None:
         cable.polls_all = True
 
 
+@pytest.mark.long
 def test_an_hour_with_every_poll_is_the_same_as_one_without_those_that_bring_nothing() -> None:
     sparing = on_heap(1, BUSY_SEED, people_act(HOUR_US))
     polled = on_heap(1, BUSY_SEED, people_act(HOUR_US, poll_all))

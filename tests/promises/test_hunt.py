@@ -40,7 +40,7 @@ def hunt_all(seeds: Iterable[int], options: Options) -> list[SeedResult]:
         return list(pool.map(partial(hunt_one, options=options), seeds))
 
 
-@pytest.mark.parametrize("seeds", [SEEDS[:3], pytest.param(SEEDS[3:], marks=pytest.mark.long)], ids=["few", "more"])
+@pytest.mark.parametrize("seeds", [SEEDS[:1], pytest.param(SEEDS[1:], marks=pytest.mark.long)], ids=["one", "more"])
 def test_every_promise_holds_under_all_faults(seeds: tuple[int, ...]) -> None:
     results = hunt_all(seeds, HUNTED)
     broken = {result.seed: [one.what for one in result.broken] for result in results if result.broken}
@@ -48,13 +48,8 @@ def test_every_promise_holds_under_all_faults(seeds: tuple[int, ...]) -> None:
     assert all(result.faults > 30 and result.facts > 100 for result in results), "something happened in each"
 
 
-@pytest.mark.parametrize(
-    ("options", "seeds"),
-    [
-        pytest.param(Options(4, 8, drawn=False), (24,)),
-        *(pytest.param(options, seeds, marks=pytest.mark.long) for options, seeds in BROKEN_ONCE.items()),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("options", "seeds"), BROKEN_ONCE.items())
 def test_what_was_found_once_holds(options: Options, seeds: tuple[int, ...]) -> None:
     results = hunt_all(seeds, options)
     assert {result.seed: [one.what for one in result.broken] for result in results if result.broken} == {}
@@ -73,7 +68,7 @@ def still_finds(bug: str) -> bool:
     return found["promise"] in {one.promise for one in result.broken}
 
 
-SOME = sorted(FOUND_AT)[::16]
+SOME = sorted(FOUND_AT)[::32]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +126,7 @@ def test_replay_tells_the_story_of_one_station_and_its_hash_alone(capsys: pytest
 
 
 def test_a_story_that_nobody_reads_to_its_end_ends_without_a_word() -> None:
-    command = [sys.executable, "-m", "simulator", "replay", "--seed", "1", "--hours", "3", "--stations", "4"]
+    command = [sys.executable, "-m", "simulator", "replay", "--seed", "1", "--hours", "1", "--stations", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -172,6 +167,7 @@ def test_each_seed_draws_its_faults_and_how_often_they_come() -> None:
     assert len(in_some) > 2 * len(in_all)
 
 
+@pytest.mark.long
 def test_what_is_named_comes_as_often_as_the_menu_says() -> None:
     alone = faults_of(3, Options(hours=2, stations=3, faults=("loss", "order"), drawn=False))
     among_all = faults_of(3, Options(hours=2, stations=3, drawn=False))

@@ -78,6 +78,18 @@ def test_a_page_in_the_middle_costs_the_facts_on_it_and_those_around_it_go_on(fi
     assert not (tmp_path / "j.sqlite.damaged").exists()
 
 
+def test_the_oldest_unconfirmed_fact_may_be_on_the_page_that_is_spoilt(file: Path, tmp_path: Path) -> None:
+    spoil_pages(file, sql=noted(CONFIRMED + 1, CONFIRMED + 1)[0].to_json())
+    before = file.read_bytes()
+    for _ in range(2):
+        journal = open_journal(file)
+        assert journal.rescued is not None
+        assert journal.rescued.why == "database disk image is malformed"
+        assert (journal.picture(), journal.held_desired()) == (PICTURE, HELD)
+        journal.close()
+    assert [path.read_bytes() for path in aside(tmp_path)] == [before], "set aside once"
+
+
 def test_the_note_of_the_damage_stays_until_a_new_epoch_has_told_of_it(file: Path, tmp_path: Path) -> None:
     (tmp_path / "j.sqlite.damaged").touch()
     for _ in range(2):

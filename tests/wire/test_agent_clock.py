@@ -50,7 +50,7 @@ async def at_time(folder: Path, start_ms: int, zone: str) -> AsyncIterator[Stati
 
 
 @pytest.mark.parametrize("zone", ["Europe/Paris", *FAR_ZONES])
-@pytest.mark.parametrize("night", [SPRING, AUTUMN], ids=["spring", "autumn"])
+@pytest.mark.parametrize("night", [pytest.param(SPRING, marks=pytest.mark.long), AUTUMN], ids=["spring", "autumn"])
 async def test_a_right_lasts_its_real_hours_through_a_night_on_which_clocks_are_set(
     tmp_path: Path, night: datetime, zone: str
 ) -> None:

@@ -63,6 +63,7 @@ def test_the_network_runs_and_every_promise_holds(tmp_path: Path, arguments: lis
     assert verdict["simulated_s"] == pytest.approx(verdict["wall_s"] * 60, rel=0.1)
 
 
+@pytest.mark.long
 def test_at_speed_one_the_programs_run_by_their_own_scripts_on_the_systems_clock(tmp_path: Path) -> None:
     verdict = verdict_of(tmp_path, ["--stations", "1", "--for", "20", "--processes", "--speed", "1"])
     assert all(promise["held"] for promise in verdict["promises"].values())

@@ -83,6 +83,7 @@ async def test_killed_between_commit_and_acknowledgement_the_facts_are_there_onc
     running.close()
 
 
+@pytest.mark.long
 async def test_killed_at_any_moment_it_loses_and_doubles_nothing(broker: Mosquitto, tmp_path: Path) -> None:
     count = 300
     async with program(tmp_path, broker) as running, wire_box(broker.port) as cabinet:

@@ -121,6 +121,8 @@ async def test_whose_car_is_gone_is_handed_another_of_the_category_and_is_booked
         other = next(car for car in network.vehicles if car.category == "city" and car.id != planned)
         async with box(here, broker, planned) as agent:
             await until(api, path, grant="on_box")
+            async with httpx.AsyncClient() as watcher:
+                await devices_online(watcher, agent)
             await agent.show(member.badges[0])
             await agent.until_open(other.key.home_slot)
             await agent.take(other.key.home_slot)
@@ -140,6 +142,17 @@ async def test_whose_car_is_gone_is_handed_another_of_the_category_and_is_booked
     )  # fmt: skip
     assert not database.write_now(partial(insert_booking, booking=over_it)), "the database refuses it, too"
     database.close()
+
+
+async def devices_online(watcher: httpx.AsyncClient, agent: Station) -> None:
+    """The right is on the box some time before readers that were paired first light up."""
+    async with asyncio.timeout(WITHIN_S):
+        online: list[str] = []
+        while set(online) != {"1"}:
+            scraped = (await watcher.get(agent.metrics_url)).text
+            online = [
+                row.split()[-1].removesuffix(".0") for row in scraped.splitlines() if "_device_online{" in row
+            ]
 
 
 async def until(api: httpx.AsyncClient, path: str, **fields: Any) -> None:

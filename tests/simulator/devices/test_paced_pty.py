@@ -134,12 +134,22 @@ async def test_echoing_adapter_returns_what_was_sent(port: PacedPty) -> None:
     os.close(client.fd)
 
 
+def listen(passed: bytearray, now_us: int, data: bytes, *, sent: bool) -> None:  # noqa: ARG001  # a Tap
+    if sent:
+        passed.extend(data)
+
+
+def is_so_long(passed: bytearray, size: int) -> bool:
+    return len(passed) == size
+
+
 async def test_a_noisy_line_spoils_what_passes_until_it_is_quiet_again(port: PacedPty, board: ModbusBoard) -> None:
     client = Client(port.link)
-    port.noisy = 1.0
-    for _ in range(5):
+    passed = bytearray()
+    port.noisy, port.tap = 1.0, partial(listen, passed)
+    for size in range(len(READ_INPUTS), 6 * len(READ_INPUTS), len(READ_INPUTS)):
         os.write(client.fd, READ_INPUTS)
-        await eventually(lambda: port.wire.wake_at_us is not None)
+        await eventually(partial(is_so_long, passed, size))
         await eventually(lambda: port.wire.wake_at_us is None)
     assert (board.request_count, client.has_heard(1)) == (0, False)
     port.noisy = 0.0
