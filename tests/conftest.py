@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Hypothesis counts what its first text needs (a table of all characters, kept in `.hypothesis`) as slow input:
@@ -12,3 +13,14 @@ settings.register_profile(
     deadline=None,
 )
 settings.load_profile("fresh clone")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of whole programs, which mostly wait, are spread among those that compute."""
+    count = len(items)
+    waiting = [item for item in items if "wire" in item.path.parts]
+    others = [item for item in items if "wire" not in item.path.parts]
+    place: dict[pytest.Item, float] = {}
+    for part in (waiting, others):
+        place |= {item: (number + 0.5) * count / len(part) for number, item in enumerate(part)}
+    items.sort(key=place.__getitem__)

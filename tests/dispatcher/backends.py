@@ -30,6 +30,7 @@ _lent: list[tuple["Emptied", Database]] = []
 _bare: list[Engine] = []
 _free: list["Emptied"] = []
 _numbers = count()
+_compiled: dict[str, Engine] = {}
 
 
 def backend() -> Backend:
@@ -69,11 +70,27 @@ def migrated() -> str:
     return name
 
 
+def compiled_before(database: Database) -> Database:
+    """The same, with all statements that this process has compiled already: each engine compiles its own anew."""
+    first = _compiled.get(database.engine.dialect.name)
+    if first is None:
+        with database.engine.connect():  # which tells the dialect what the server can do
+            _compiled[database.engine.dialect.name] = database.engine
+    else:
+        database.engine.dialect, database.engine._compiled_cache = first.dialect, first._compiled_cache
+    return database
+
+
+def memory_database(origin: Origin) -> Database:
+    """SQLite in memory, with nothing in it."""
+    return compiled_before(Database("sqlite://", InlineExecutor(), origin=origin))
+
+
 def postgresql_database(fill: Fill | None, origin: Origin) -> Database:
     """A database for this test that holds what `fill` writes; closed when the test is over."""
     emptied = _free.pop() if _free else Emptied(f"test_{next(_numbers)}")
     emptied.fill(fill, origin)
-    database = Database(emptied.url, InlineExecutor(), origin=origin)
+    database = compiled_before(Database(emptied.url, InlineExecutor(), origin=origin))
     _lent.append((emptied, database))
     return database
 
@@ -121,7 +138,7 @@ class Emptied:
         """Make its content what the migrations and `fill` write: by SQL from the second time on."""
         self._connection.execute(_EMPTY + self._kept.get(fill, self._kept[None]))
         if fill is not None and fill not in self._kept:
-            database = Database(self.url, InlineExecutor(), origin=origin)
+            database = compiled_before(Database(self.url, InlineExecutor(), origin=origin))
             database.write_now(fill)
             database.close()
             self._kept[fill] = self._keep(f"kept_{len(self._kept)}")

@@ -19,8 +19,7 @@ from dispatcher.store.importing import ImportReport, import_rows
 from dispatcher.store.migrate import migrate_engine
 from dispatcher.store.schema import cabinet_links, key_states
 from dispatcher.store.upsert import upsert
-from runtime.executor import InlineExecutor
-from tests.dispatcher.backends import Fill, backend, postgresql_database
+from tests.dispatcher.backends import Fill, backend, memory_database, postgresql_database
 from tests.dispatcher.small_fleet import ORIGIN, copy_into
 
 HOUR_MS = 60 * MINUTE_MS
@@ -130,7 +129,7 @@ def network_database() -> Iterator[Database]:
 def _made(fill: Fill | None) -> Database:
     if backend() == "postgresql":
         return postgresql_database(fill, ORIGIN)
-    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    database = memory_database(ORIGIN)
     copy_into(_template(fill), database)
     return database
 
@@ -138,7 +137,7 @@ def _made(fill: Fill | None) -> Database:
 @cache
 def _template(fill: Fill | None) -> Database:
     """Migrated and filled once per test process: a copy takes a hundredth of the time."""
-    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    database = memory_database(ORIGIN)
     migrate_engine(database.engine)
     if fill is not None:
         database.write_now(fill)

@@ -32,7 +32,14 @@ from dispatcher.store.schema import (
 )
 from runtime.executor import InlineExecutor
 from tests.contract.keys import public_text
-from tests.dispatcher.backends import backend, postgresql_copy, postgresql_database, postgresql_url
+from tests.dispatcher.backends import (
+    backend,
+    compiled_before,
+    memory_database,
+    postgresql_copy,
+    postgresql_database,
+    postgresql_url,
+)
 
 NOW_MS = 1_790_000_100_000  # on the booking grid of 15 minutes
 MINUTE = 60_000
@@ -66,7 +73,7 @@ def new_database(url: str | None = None) -> Database:
     """A migrated database that holds the small fleet, of the kind that the test runs on; at `url`, where named."""
     if url is None and backend() == "postgresql":
         return postgresql_database(fill, ORIGIN)
-    database = Database(url or "sqlite://", InlineExecutor(), origin=ORIGIN)
+    database = compiled_before(Database(url or "sqlite://", InlineExecutor(), origin=ORIGIN))
     copy_into(_template(), database)
     return database
 
@@ -93,7 +100,7 @@ def copy_of(database: Database) -> Database:
     """A second database with the same content: a backup."""
     if backend() == "postgresql":
         return postgresql_copy(database, ORIGIN)
-    copy = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    copy = memory_database(ORIGIN)
     copy_into(database, copy)
     return copy
 
@@ -111,7 +118,7 @@ def copy_into(source: Database, target: Database) -> None:
 @cache
 def _template() -> Database:
     """Migrated and filled once per test process: a copy takes a hundredth of the time."""
-    database = Database("sqlite://", InlineExecutor(), origin=ORIGIN)
+    database = memory_database(ORIGIN)
     migrate_engine(database.engine)
     database.write_now(fill)
     return database

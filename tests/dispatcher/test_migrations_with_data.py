@@ -52,6 +52,8 @@ def over(engine: Engine) -> Database:
 
 
 KEPT = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+QUICK = {*KEPT[::6], *KEPT[-2:]}
+"""Schemas from which every `make test` migrates; `make test-long` does from the others."""
 
 
 def test_of_every_schema_since_the_first_rows_are_kept() -> None:
@@ -60,7 +62,9 @@ def test_of_every_schema_since_the_first_rows_are_kept() -> None:
     assert len(KEPT) >= 18
 
 
-@pytest.mark.parametrize("revision", KEPT)
+@pytest.mark.parametrize(
+    "revision", [pytest.param(one, marks=() if one in QUICK else pytest.mark.long) for one in KEPT]
+)
 def test_a_database_of_that_time_keeps_every_row_and_its_good_codes(revision: str) -> None:
     engine = of_that_time(revision)
     assert migrate_engine(engine) == revisions()[revisions().index(revision) + 1 :]

@@ -311,9 +311,10 @@ class Watch:
         return next(state.version for state in self.database.read_now(told) if state.cabinet_id == CABINET)
 
     def pass_s(self, seconds: float, *, listening: bool = True) -> list[tuple[str, str, bool]]:
-        """Let time pass; the incidents after it."""
-        for _ in range(round(seconds / 2)):
-            self.line_s += 2
+        """Let time pass, in small steps at its two ends; the incidents after it."""
+        began_s, ends_s = self.line_s, self.line_s + seconds
+        while self.line_s < ends_s:
+            self.line_s += 20 if self.line_s > began_s and ends_s - self.line_s > 40 else 2
             ears = Hearing(
                 listening,
                 NOW_MS,

@@ -34,6 +34,7 @@ def test_both_drivers_write_the_same_history_without_faults() -> None:
     assert world.record.count(What.KEY_INSERTED) >= 5
 
 
+@pytest.mark.long
 def test_both_drivers_write_the_same_history_over_bad_ways() -> None:
     """Each way is bad in turn, in every way, the dispatcher's too: as many random draws on either driver."""
 

@@ -5,6 +5,8 @@ import sqlite3
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from contract.facts import AccessGranted, FactsNotDurable, KeyTaken
 from contract.messages import Command, ReplyOutcome
 from contract.reasons import Reason
@@ -67,6 +69,7 @@ async def test_on_a_full_disk_a_key_is_handed_out_and_told_and_a_kill_loses_noth
     journal.close()
 
 
+@pytest.mark.long
 async def test_where_nothing_can_be_written_rights_open_once_and_commands_do_not(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         centre = station.centre

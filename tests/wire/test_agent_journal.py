@@ -234,6 +234,7 @@ def make_writable(station: Station) -> None:
     subprocess.run([*enter, "mount", "-o", "remount,rw,bind", str(station.folder)], check=True)
 
 
+@pytest.mark.long
 async def test_on_a_disk_that_is_read_only_at_the_start_a_right_opens_once(
     tmp_path: Path, read_only: list[str]
 ) -> None:

@@ -19,6 +19,8 @@ from tests.wire.ptys import RawPty
 from tests.wire.station import Station, at_broker, eventually_facts
 from tests.wire.test_onsite import BADGE, listen, said_by, tool
 
+pytestmark = pytest.mark.xdist_group("driver package")  # one installation for all of them
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "carshare-wiegand"
 INSTALL_S = 120.0  # pip on a busy machine; it takes five seconds alone
@@ -107,6 +109,7 @@ async def test_its_reader_is_lost_by_its_own_word_and_back_when_it_answers(tmp_p
         await eventually_facts(station.centre, lambda kinds: kinds[-1:] == ["device_back"], within_s=15)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("beside")
 async def test_trace_monitor_and_doctor_know_it_and_no_card_is_shown(tmp_path: Path) -> None:
     async with gate(tmp_path) as (station, converter):

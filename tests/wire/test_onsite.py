@@ -10,6 +10,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from simulator.network.model import CALYPSO, Card
 from tests.runtime.waiting import eventually
 from tests.wire.station import Station, running
@@ -104,6 +106,7 @@ async def test_trace_tells_both_directions_in_words_and_never_which_card_it_was(
         assert len(readers_told.splitlines()) < 80, "polls that bring nothing are left out"
 
 
+@pytest.mark.long
 async def test_trace_for_programs_and_of_lines_that_are_not_there(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         status, told, _ = await said_by(tool(station, "trace", "locks", "--all", "--json", "--seconds", "2"))

@@ -153,6 +153,7 @@ async def test_power_that_fails_over_the_key_loses_nothing(tmp_path: Path, when:
         assert (it.files.current(), it.files.pending()) == (pending, None)
 
 
+@pytest.mark.long
 async def test_a_reader_that_took_the_key_and_died_is_found_with_it_by_the_next_run(tmp_path: Path) -> None:
     async with box(tmp_path) as it:
         before = it.files.current()

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from contract.facts import VehicleReading
 from runtime.link import Publication
 from tests.runtime.waiting import eventually
@@ -110,6 +112,7 @@ async def chatter(station: Station, per_s: int, for_s: int) -> None:
         await asyncio.sleep(max(began_s + (number + 1) / per_s - time.monotonic(), 0))  # at this pace
 
 
+@pytest.mark.long
 async def test_fifty_messages_a_second_are_state_and_no_badge_waits_for_them(tmp_path: Path) -> None:
     async with running(tmp_path, BADGE) as (station, _):
         centre = station.centre
