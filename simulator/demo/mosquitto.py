@@ -9,6 +9,7 @@ from pathlib import Path
 from runtime.config import ConfigError
 from simulator.demo.programs import mosquitto_path
 
+STOP_S = 5  # it takes 10 ms here
 START_S = 10  # it takes 10 ms here; a loaded machine may take long
 
 
@@ -49,9 +50,10 @@ class OwnMosquitto:
 
     async def stop(self) -> None:
         if self._process is not None:
-            if self._process.returncode is None:
-                self._process.terminate()
-            await self._process.wait()
+            while self._process.returncode is None:
+                self._process.terminate()  # one that has just begun to listen forgets the first word
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), STOP_S)
 
 
 @asynccontextmanager

@@ -36,6 +36,11 @@ class Uplink:
     def mend(self) -> None:
         self.is_cut = False
 
+    async def end(self) -> None:
+        """As `cut`, and wait until all connections are closed."""
+        self.cut()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection of the box."""
         task = asyncio.current_task()
@@ -44,8 +49,8 @@ class Uplink:
             self._passing.add(task)
             with suppress(OSError, asyncio.CancelledError):  # whoever cuts, or ends, wants just this to end
                 await self._pass_on(reader, writer)
-            self._passing.discard(task)
         writer.close()
+        self._passing.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_broker, to_broker = await asyncio.open_connection(self._host, self._broker_port)
@@ -75,4 +80,4 @@ async def uplink(host: str, port: int) -> AsyncIterator[Uplink]:
         yield way
     finally:
         server.close()
-        way.cut()
+        await way.end()

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from dispatcher.client.http import Api, ApiAway, ApiRefused, path
-from dispatcher.client.program import main
 from runtime.http import ServerCertificate, serve_asgi
 from tests.dispatcher.api_client import TOKEN, running_api
 from tests.runtime.certificates import Authority
@@ -170,17 +169,21 @@ def token_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_ctrl_c_ends_it_in_one_line(token_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    over = threading.Event()
+def test_ctrl_c_ends_it_in_one_line(token_file: Path) -> None:
+    asked, over = threading.Event(), threading.Event()
 
-    def press() -> None:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        over.wait(10)  # no answer while it ends
+    def hold() -> None:
+        asked.set()
+        over.wait(30)  # no answer while it ends
 
-    with server(200, b"{}", before=press) as (api, _):
-        assert main(("station", "list", "--api", api.url, "--token-file", str(token_file))) == 130
+    with server(200, b"{}", before=hold) as (api, _):
+        command = (sys.executable, "-m", "dispatcher", "station", "list", "--api", api.url)
+        process = subprocess.Popen((*command, "--token-file", str(token_file)), stderr=subprocess.PIPE, text=True)
+        assert asked.wait(30)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
         over.set()
-    assert capsys.readouterr().err == "dispatcher: interrupted\n"
+    assert (process.returncode, said) == (130, "dispatcher: interrupted\n")
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(token_file: Path) -> None:

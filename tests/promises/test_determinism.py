@@ -26,7 +26,7 @@ def history_hash(seed: int, hours: float, python_hash_seed: int) -> str:
     return told.stdout.strip()
 
 
-@pytest.mark.parametrize("hours", [0.5, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("hours", [0.25, pytest.param(3, marks=pytest.mark.long)])
 def test_a_seed_has_one_history_whatever_the_hash_seed_and_another_seed_another(
     hours: float,
 ) -> None:

@@ -40,6 +40,7 @@ def polls(world: VirtualWorld) -> int:
     return sum(line.frames_sent for line in box.agent.hardware.statistics.values())
 
 
+@pytest.mark.long
 def test_the_agents_real_serial_line_writes_the_same_history() -> None:
     course = people_act(10 * MINUTE_US)
     sparing = on_heap(1, EARLY_SEED, course)

@@ -166,7 +166,7 @@ def _trouble(world: VirtualWorld) -> None:
     timers.call_at(3 * HOUR_US, close_to_the_public)
 
 
-@pytest.mark.parametrize("hours", [2, pytest.param(24, marks=pytest.mark.long)])
+@pytest.mark.parametrize("hours", [4, pytest.param(24, marks=pytest.mark.long)])
 def test_what_is_offered_would_be_given_and_what_would_be_given_is_told(hours: int) -> None:
     readers: list[Reader] = []
 

@@ -84,7 +84,7 @@ async def test_a_right_lasts_its_real_hours_through_a_night_on_which_clocks_are_
         assert stamps[0].endswith("Z"), "logs of one box can be laid beside those of another"
 
 
-@pytest.mark.parametrize("year", [1970, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("year", [pytest.param(year, marks=pytest.mark.long) for year in (1970, 2000)])
 async def test_a_box_without_a_battery_refuses_until_its_clock_is_right_and_forgets_nothing(
     tmp_path: Path, year: int
 ) -> None:

@@ -88,7 +88,7 @@ def test_control_c_ends_it_with_a_verdict_and_leaves_nothing_behind() -> None:
     assert not psutil.wait_procs(children, timeout=5)[1]
 
 
-@pytest.mark.parametrize("option", ["--http-port", "--page-port"])
+@pytest.mark.parametrize("option", [pytest.param("--http-port", marks=pytest.mark.long), "--page-port"])
 def test_a_port_in_use_is_a_sentence(option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
