@@ -3,7 +3,8 @@
 import asyncio
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import structlog
@@ -166,7 +167,8 @@ class _Writer:
 def http(data: bytes) -> None:
     """One client: its bytes in portions that the first byte chooses, then it goes."""
     size = 1 + (data[0] if data else 0)
-    _LOOP.run_until_complete(_converse([data[at : at + size] for at in range(1, len(data), size)]))
+    with _no_page_fails():
+        _LOOP.run_until_complete(_converse([data[at : at + size] for at in range(1, len(data), size)]))
 
 
 async def _converse(portions: list[bytes]) -> None:
@@ -183,7 +185,17 @@ async def _converse(portions: list[bytes]) -> None:
 
 
 _LOOP: Final = asyncio.new_event_loop()
-structlog.configure(processors=[structlog.processors.KeyValueRenderer()], logger_factory=lambda *_: _Silent())
+
+
+@contextmanager
+def _no_page_fails() -> Iterator[None]:
+    """Whatever else is logged is nobody's concern."""
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()], logger_factory=lambda *_: _Silent())
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 class _Silent:

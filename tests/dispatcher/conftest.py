@@ -27,6 +27,19 @@ BOTH: tuple[Backend, ...] = ("sqlite", "postgresql")
 DECIDED_BY_THE_DATABASE = {"test_api_blocks", "test_api_idempotency", "test_api_orders"}
 """Of the API's tests, those that run on PostgreSQL with every `make test`; the others do with `make test-long`."""
 
+DECIDED_BY_THE_CORE = {
+    "test_alternatives",
+    "test_event_sender",
+    "test_incident_desk",
+    "test_no_show",
+    "test_pages_details",
+    "test_put_back",
+    "test_reconcile",
+    "test_swaps",
+    "test_who_held",
+}
+"""These, too: much time passes in them, and their statements are those of other tests."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     alone = metafunc.definition.get_closest_marker("only_sqlite") is not None
@@ -38,8 +51,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _backend(name: Backend, module: str) -> Any:
     """What a test of the API takes is the application, made anew each time: twice for all of it is too much."""
     file = module.rpartition(".")[2]
-    takes_its_time = name == "postgresql" and file.startswith("test_api_") and file not in DECIDED_BY_THE_DATABASE
-    return pytest.param(name, marks=pytest.mark.long) if takes_its_time else name
+    takes_its_time = file in DECIDED_BY_THE_CORE or (
+        file.startswith("test_api_") and file not in DECIDED_BY_THE_DATABASE
+    )
+    return pytest.param(name, marks=pytest.mark.long) if takes_its_time and name == "postgresql" else name
 
 
 @pytest.fixture(autouse=True)

@@ -169,6 +169,16 @@ def token_file(tmp_path: Path) -> Path:
     return file
 
 
+@contextmanager
+def reachable_by_ctrl_c() -> Iterator[None]:
+    """Programs that are started in the background of a script ignore it, and so do all that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_ends_it_in_one_line(token_file: Path) -> None:
     asked, over = threading.Event(), threading.Event()
 
@@ -178,7 +188,10 @@ def test_ctrl_c_ends_it_in_one_line(token_file: Path) -> None:
 
     with server(200, b"{}", before=hold) as (api, _):
         command = (sys.executable, "-m", "dispatcher", "station", "list", "--api", api.url)
-        process = subprocess.Popen((*command, "--token-file", str(token_file)), stderr=subprocess.PIPE, text=True)
+        with reachable_by_ctrl_c():
+            process = subprocess.Popen(
+                (*command, "--token-file", str(token_file)), stderr=subprocess.PIPE, text=True
+            )
         assert asked.wait(30)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
