@@ -75,6 +75,7 @@ def test_the_open_data_is_measured_beside_a_bare_read() -> None:
     assert done.returncode == int("MISSED" in done.stdout)
 
 
+@pytest.mark.long
 def test_without_the_installed_packages_it_says_how_to_get_them(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.station_cost", "--python", str(tmp_path / "python")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -24,21 +24,40 @@ MAKERS = {
 BOTH: tuple[Backend, ...] = ("sqlite", "postgresql")
 """Unless a module says otherwise, in `BACKENDS`."""
 
-DECIDED_BY_THE_DATABASE = {"test_api_blocks", "test_api_idempotency", "test_api_orders"}
-"""Of the API's tests, those that run on PostgreSQL with every `make test`; the others do with `make test-long`."""
-
-DECIDED_BY_THE_CORE = {
-    "test_alternatives",
-    "test_event_sender",
-    "test_incident_desk",
-    "test_no_show",
-    "test_pages_details",
-    "test_put_back",
-    "test_reconcile",
-    "test_swaps",
-    "test_who_held",
+DECIDED_BY_THE_DATABASE = {
+    "test_among",
+    "test_api_blocks",
+    "test_api_idempotency",
+    "test_api_orders",
+    "test_asking_again",
+    "test_backup",
+    "test_blocks",
+    "test_blocks_at_once",
+    "test_bookings_store",
+    "test_database",
+    "test_desired",
+    "test_erasure",
+    "test_forged_rows",
+    "test_ingest",
+    "test_intake",
+    "test_later",
+    "test_looking",
+    "test_migrations",
+    "test_migrations_with_data",
+    "test_new_ledger",
+    "test_overlap",
+    "test_postgresql",
+    "test_projections",
+    "test_reports",
+    "test_retention",
+    "test_rounds",
+    "test_stored_answers",
+    "test_vouching",
 }
-"""These, too: much time passes in them, and their statements are those of other tests."""
+"""What runs on PostgreSQL with every `make test`; everything else does with `make test-long`, too.
+
+Most of what a test takes there is the way to the server and back, and its statements are those of other tests.
+"""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -49,12 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _backend(name: Backend, module: str) -> Any:
-    """What a test of the API takes is the application, made anew each time: twice for all of it is too much."""
-    file = module.rpartition(".")[2]
-    takes_its_time = file in DECIDED_BY_THE_CORE or (
-        file.startswith("test_api_") and file not in DECIDED_BY_THE_DATABASE
-    )
-    return pytest.param(name, marks=pytest.mark.long) if takes_its_time and name == "postgresql" else name
+    is_long = name == "postgresql" and module.rpartition(".")[2] not in DECIDED_BY_THE_DATABASE
+    return pytest.param(name, marks=pytest.mark.long) if is_long else name
 
 
 @pytest.fixture(autouse=True)

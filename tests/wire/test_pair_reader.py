@@ -258,6 +258,7 @@ async def test_a_reader_that_still_takes_the_public_key_is_not_called_paired(tmp
         assert it.files.current() == key
 
 
+@pytest.mark.long
 async def test_libosdps_device_in_install_mode_is_paired_and_opens_its_channel_to_the_station(
     tmp_path: Path,
 ) -> None:
