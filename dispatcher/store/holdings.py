@@ -112,24 +112,37 @@ _COMING = union_all(
     ),
     _BLOCKS,
 )
-_following = bookings.alias()
-_NEXT = func.coalesce(
-    select(func.min(_following.c.start_ms))
-    .where(
-        _following.c.vehicle_id == bookings.c.vehicle_id,
-        literally_in(_following.c.state, LIVE_BOOKING_STATES),
-        _following.c.start_ms >= bookings.c.end_ms,
+_within = (
+    select(
+        bookings.c.vehicle_id,
+        bookings.c.end_ms,
+        func.lead(bookings.c.start_ms)
+        .over(partition_by=bookings.c.vehicle_id, order_by=bookings.c.start_ms)
+        .label("next_ms"),
     )
-    .correlate(bookings)
+    .where(
+        among(bookings.c.vehicle_id, "vehicles"),
+        literally_in(bookings.c.state, LIVE_BOOKING_STATES),
+        bookings.c.start_ms >= _FROM,
+        bookings.c.start_ms < _UNTIL,
+    )
+    .subquery()
+)
+_beyond = bookings.alias()
+_NEXT = func.coalesce(
+    _within.c.next_ms,
+    select(func.min(_beyond.c.start_ms))  # of the last one within: looked up for no other
+    .where(
+        _beyond.c.vehicle_id == _within.c.vehicle_id,
+        literally_in(_beyond.c.state, LIVE_BOOKING_STATES),
+        _beyond.c.start_ms >= _within.c.end_ms,
+    )
+    .correlate(_within)
     .scalar_subquery(),
     literal_column(str(NEVER_MS)),
 )
-_GAPS = select(bookings.c.vehicle_id, bookings.c.end_ms, _NEXT).where(
-    among(bookings.c.vehicle_id, "vehicles"),
-    literally_in(bookings.c.state, LIVE_BOOKING_STATES),
-    bookings.c.start_ms >= _FROM,
-    bookings.c.start_ms < _UNTIL,
-    _NEXT - bookings.c.end_ms >= bindparam("length_ms"),
+_GAPS = select(_within.c.vehicle_id, _within.c.end_ms, _NEXT).where(
+    _NEXT - _within.c.end_ms >= bindparam("length_ms")
 )
 
 
