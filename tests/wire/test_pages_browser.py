@@ -15,6 +15,7 @@ from tests.wire.pages_bench import CABINET, STATION, STATIONS, Bench, live, runn
 
 SOON_MS = 1000.0  # from a fact to the eye
 SERIOUS = {"serious", "critical"}
+expect.set_options(timeout=20_000)  # on a machine that others use; how soon is measured where it matters
 pytestmark = pytest.mark.xdist_group("pages in a browser")  # one demo and one browser for all of them
 
 

@@ -125,11 +125,16 @@ function listen() {
     if (!sees) look();
     judge();
   };
+  let fresh = false;
   stream.addEventListener("open", () => {
-    heard();
-    look(); // whatever happened while nobody listened
+    fresh = true;
   });
-  stream.addEventListener("beat", heard);
+  stream.addEventListener("beat", () => {
+    heard();
+    if (!fresh) return;
+    fresh = false;
+    look(); // whatever happened until the first beat, from which on nothing is missed
+  });
   stream.addEventListener("changed", (event) => {
     heard();
     if (concerns(JSON.parse(event.data))) look();
