@@ -15,8 +15,13 @@ settings.register_profile(
 settings.load_profile("fresh clone")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of whole programs, which mostly wait, are spread among those that compute."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of whole programs, which mostly wait, are spread among those that compute.
+
+    Not the long ones: hunts take all cores for minutes, and programs that are timed come after them.
+    """
+    if config.getoption("markexpr") == "long":
+        return
     count = len(items)
     waiting = [item for item in items if "wire" in item.path.parts]
     others = [item for item in items if "wire" not in item.path.parts]
