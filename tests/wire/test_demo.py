@@ -117,11 +117,17 @@ def test_a_port_in_use_is_a_sentence(option: str) -> None:
         (["--speed", "fast"], "--speed: 'fast': expected 0.1 to 600"),
         (["--broker", "rabbit"], "--broker: 'rabbit': expected embedded, mosquitto or mqtt://host:port"),
         (["--broker", "mqtt://broker.example:1883"], "can be reached from other machines"),
-        (["--broker", "mqtt://127.0.0.1:1"], "nobody answers at 127.0.0.1 port 1"),
     ],
 )
 def test_a_wrong_wish_is_named(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert says in refusal(capsys, "--for", "5", *arguments)
+
+
+def test_a_broker_that_is_not_there_is_a_sentence() -> None:
+    done = demo("--for", "5", "--broker", "mqtt://127.0.0.1:1")
+    assert done.returncode == 2
+    assert "nobody answers at 127.0.0.1 port 1" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_folder_with_something_in_it_is_not_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
