@@ -23,7 +23,7 @@ PROMISES = [
 ]
 
 
-def demo(*arguments: str, timeout_s: float = 150) -> subprocess.CompletedProcess[str]:
+def demo(*arguments: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "simulator", "demo", "--http-port", "0", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
 
@@ -52,19 +52,20 @@ def verdict_of(folder: Path, arguments: Sequence[str]) -> dict[str, Any]:
     [
         pytest.param(["--stations", "6", "--for", "30", "--broker", "mosquitto"], id="one process, mosquitto"),
         pytest.param(
-            ["--stations", "3", "--for", "30", "--processes"],
+            ["--stations", "3", "--for", "90", "--processes"],
             id="processes, embedded broker",
             marks=pytest.mark.long,  # test_kills has one of processes
         ),
         pytest.param(
-            ["--stations", "3", "--for", "30", "--processes", "--database", "postgresql"],
+            ["--stations", "3", "--for", "90", "--processes", "--database", "postgresql"],
             id="processes, PostgreSQL",
             marks=pytest.mark.long,
         ),
     ],
 )
 def test_the_network_runs_and_every_promise_holds(tmp_path: Path, arguments: list[str]) -> None:
-    verdict = verdict_of(tmp_path, [*arguments, "--speed", "60", "--seed", "3"])
+    speed = 20 if "--processes" in arguments else 60  # a door is left open after 180 s: 3 s of a busy machine at 60
+    verdict = verdict_of(tmp_path, [*arguments, "--speed", str(speed), "--seed", "3"])
     assert list(verdict["promises"]) == PROMISES
     assert all(promise == {"held": True, "counterexamples": []} for promise in verdict["promises"].values())
     facts = verdict["facts"]
@@ -72,7 +73,7 @@ def test_the_network_runs_and_every_promise_holds(tmp_path: Path, arguments: lis
     assert (facts["missing"], facts["doubled"], facts["out_of_order"]) == (0, 0, 0)
     assert verdict["handovers"]["taken"] >= 4
     assert all(isinstance(value, int) for value in (*facts.values(), *verdict["handovers"].values()))
-    assert verdict["simulated_s"] == pytest.approx(verdict["wall_s"] * 60, rel=0.1)
+    assert verdict["simulated_s"] == pytest.approx(verdict["wall_s"] * speed, rel=0.1)
 
 
 @pytest.mark.long
