@@ -173,6 +173,7 @@ def http(data: bytes) -> None:
 
 async def _converse(portions: list[bytes]) -> None:
     reader, writer = asyncio.StreamReader(limit=small_http.READ_BYTES), _Writer()
+    # the server's own conversation, without a socket: `_Writer` is all of a writer that it uses
     talking = asyncio.ensure_future(small_http._converse(_page, reader, writer))  # type: ignore[arg-type]  # noqa: SLF001
     for portion in portions:
         reader.feed_data(portion)

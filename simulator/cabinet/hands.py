@@ -72,9 +72,7 @@ class Hands:
         key, changes = self._cabinet.take_key(self._bench.now(), slot, SOMEBODY)
         self._out[key.tag.data] = key
         self._bench.apply(changes)
-        await asyncio.sleep(HAND_S)
-        self.shut(slot)
-        await asyncio.sleep(HAND_S)  # whoever waits for the answer moves on after it
+        await self._shut_at_leisure(slot)
         return f"{key.id} taken out of slot {slot}, door shut"
 
     async def bring(self, tag: bytes, slot: int) -> str:
@@ -89,9 +87,7 @@ class Hands:
         key = self._out.get(tag) or foreign(tag)
         self._bench.apply(self._cabinet.hang_key(self._bench.now(), slot, key, SOMEBODY))
         self._out.pop(tag, None)
-        await asyncio.sleep(HAND_S)
-        self.shut(slot)
-        await asyncio.sleep(HAND_S)  # whoever waits for the answer moves on after it
+        await self._shut_at_leisure(slot)
         return f"{key.id} hung into slot {slot}, door shut"
 
     def force(self, slot: int) -> str:
@@ -105,6 +101,12 @@ class Hands:
         return self._by_hand(
             lambda: self._cabinet.close_door(self._bench.now(), slot, SOMEBODY), f"slot {slot} shut"
         )
+
+    async def _shut_at_leisure(self, slot: int) -> None:
+        """Whoever waits for the answer moves on no sooner than hands do."""
+        await asyncio.sleep(HAND_S)
+        self.shut(slot)
+        await asyncio.sleep(HAND_S)
 
     async def _ask_to_open(self, tag: bytes, slot: int) -> None:
         if RETURN_READER not in self._bench.reader_names:
