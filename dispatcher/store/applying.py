@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, update
 
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import Booking
+from dispatcher.store.kept import change_row, changing_past, kept_row
 from dispatcher.store.schema import key_states, slot_states
-from dispatcher.store.upsert import upsert
 
-_SLOT = select(slot_states).where(
-    slot_states.c.cabinet_id == bindparam("cabinet"), slot_states.c.slot == bindparam("this")
-)
 _ELSEWHERE = (
     update(slot_states)
     .where(
@@ -33,6 +30,21 @@ _DOUBTED_SLOTS, _DOUBTED_KEYS = (
     .values(identity="presumed")
     for table, still_there in ((slot_states, ()), (key_states, (key_states.c.state == "in_slot",)))
 )
+
+
+class SlotRow(NamedTuple):
+    """A row of `slot_states`."""
+
+    cabinet_id: str
+    slot: int
+    key_present: bool | None
+    door_open: bool | None
+    key_id: str | None
+    identity: str | None
+    opened_for: str | None
+    changed_ms: int
+    opened_purpose: str | None
+    opened_key: str | None
 
 
 RELEASE_OVER: Mapping[str, None] = MappingProxyType(
@@ -58,15 +70,21 @@ class Applying:
     def set_slot(self, slot: int, at_ms: int, **columns: Any) -> None:
         """Change what is known of a slot; columns not named stay as they are."""
         row = {"cabinet_id": self.cabinet_id, "slot": slot, "changed_ms": at_ms, **columns}
-        upsert(self.connection, slot_states, row)
+        change_row(self.connection, slot_states, row)
 
-    def slot_state(self, slot: int) -> Row[Any] | None:
+    def slot_state(self, slot: int) -> SlotRow | None:
         """What is known of a slot so far; None: nothing."""
-        return self.connection.execute(_SLOT, {"cabinet": self.cabinet_id, "this": slot}).one_or_none()
+        row = kept_row(self.connection, slot_states, self.cabinet_id, slot)
+        return None if row is None else SlotRow(**row)
 
     def forget_key_elsewhere(self, key_id: str, slot: int) -> None:
         """A key is in one place: another slot that was said to hold it holds something unknown."""
-        self.connection.execute(_ELSEWHERE, {"key": key_id, "cabinet": self.cabinet_id, "this": slot})
+
+        def is_elsewhere(row: Mapping[str, Any]) -> bool:
+            return row.get("key_id") == key_id and (row["cabinet_id"], row["slot"]) != (self.cabinet_id, slot)
+
+        with changing_past(self.connection, slot_states, is_elsewhere, {"key_id": None, "identity": None}):
+            self.connection.execute(_ELSEWHERE, {"key": key_id, "cabinet": self.cabinet_id, "this": slot})
 
     def doubt_identities(self) -> None:
         """Other keys may hang where tags had been read: here as on the box."""

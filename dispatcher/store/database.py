@@ -13,13 +13,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
-from dispatcher.store.isolation import IS_HOPEFUL, IS_WRITING, DoneAgain
-from dispatcher.store.later import minding
+from dispatcher.store.isolation import IS_HOPEFUL, IS_READING, IS_WRITING, DoneAgain
+from dispatcher.store.later import minding, settle_before
 from dispatcher.store.origin import EXECUTION_OPTION, Origin
-from dispatcher.store.postgresql import in_one_go, postgresql_engine
+from dispatcher.store.postgresql import end_reading, in_one_go, postgresql_engine
 from runtime.executor import Executor
 
 T = TypeVar("T")
@@ -43,6 +44,18 @@ class TransactionalSqlite(SQLiteDialect_pysqlite):
         cursor.execute("BEGIN IMMEDIATE" if dbapi_connection.info.get(IS_WRITING) else "BEGIN")
         cursor.close()
 
+    def do_execute(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None = None
+    ) -> None:
+        settle_before(statement, context)
+        cursor.execute(statement, parameters)
+
+    def do_executemany(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None = None
+    ) -> None:
+        settle_before(statement, context)
+        cursor.executemany(statement, parameters)
+
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
@@ -63,6 +76,16 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
                 transaction.commit()
     finally:
         connection.info[IS_WRITING] = connection.info[IS_HOPEFUL] = False
+
+
+@contextmanager
+def _reading_over(connection: Connection) -> Iterator[None]:
+    connection.info[IS_READING] = True
+    try:
+        yield
+        end_reading(connection)
+    finally:
+        connection.info[IS_READING] = False
 
 
 Connect = Callable[[], AbstractContextManager[Connection]]
@@ -98,7 +121,7 @@ class Database:
         return await self._writer.run(partial(self.write_now, fn))
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        """Run `fn` over one snapshot; what it writes is rolled back."""
+        """Run `fn` over one snapshot. It writes nothing: PostgreSQL refuses that, on SQLite it is rolled back."""
         return await self._reader.run(partial(self.read_now, fn))
 
     def through(self, executor: Executor) -> "Database":
@@ -119,7 +142,7 @@ class Database:
 
     def read_now(self, fn: Callable[[Connection], T]) -> T:
         """`read` on the calling thread."""
-        with self.connect() as connection:
+        with self.connect() as connection, _reading_over(connection):
             return fn(connection)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import grant_of_command, is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
-from dispatcher.store.keys import Fob, fob_of, key_state, set_key, settle_key
+from dispatcher.store.keys import Fob, fob_of, key_state, set_key, settle_hanging_key, settle_key
 from dispatcher.store.odometers import compare_odometer
 from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
@@ -149,7 +149,7 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         close_incident(at.connection, IncidentKind.KEY_PROBABLY_IN_CAR, fact.key, at.received_ms)
         at.forget_key_elsewhere(fact.key, fact.slot)
         set_key(at.connection, fact.key, state="in_slot", grant_id=None, command_id=None, **_place(at, fact))
-        settle_key(at.connection, fact.key, at.received_ms)
+        settle_hanging_key(at.connection, fact.key, fob, (at.cabinet_id, fact.slot), at.received_ms)
 
 
 def _is_told_return(at: Applying, fact: KeyReturned) -> bool:

@@ -1,12 +1,13 @@
 """What one cabinet or booking does wrong is undone and logged, and the others' work goes on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.sql.dml import Insert
 
 from dispatcher.store.later import mind_of
 
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 IS_WRITING = "writing"
 """In `Connection.info`: its transactions begin with the writers' lock."""
+IS_READING = "reading"
+"""In `Connection.info`: its transactions write nothing, and where they end there is nothing to undo."""
 IS_HOPEFUL = "hopeful"
 """In `Connection.info`: whoever opened the transaction does all of it again where `DoneAgain` is raised."""
 
@@ -35,7 +38,10 @@ def undone_if_it_fails(connection: Connection) -> Iterator[None]:
     As `Connection.begin_nested`, which takes ten times as long to say the same.
     """
     mind = mind_of(connection)
-    mark = mind.mark() if mind is not None else {}
+    mark: Mapping[Insert, int] = {}
+    if mind is not None:
+        mind.settle(connection)
+        mark = mind.mark()
     connection.exec_driver_sql("SAVEPOINT part")  # one name does: the innermost of that name is meant
     try:
         yield

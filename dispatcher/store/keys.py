@@ -11,9 +11,9 @@ from dispatcher.core.picture import BookingView, KeyView
 from dispatcher.core.reconcile import of_key
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import OpenIncident, settle
+from dispatcher.store.kept import change_row, kept_row
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys, vehicle_positions
 from dispatcher.store.scope import Scope
-from dispatcher.store.upsert import upsert
 
 KEY_KINDS = (
     IncidentKind.KEY_OUT_WITHOUT_RIGHT,
@@ -29,12 +29,28 @@ def set_key(connection: Connection, key_id: str, **columns: Any) -> None:
     """Write where a key is: `state`, `cabinet_id`, `slot`, `identity`, `grant_id`, `command_id`, `badge_ref`,
     `since_ms`, and `holder`, who is known only until the next word of it.
     """
-    upsert(connection, key_states, {"key_id": key_id, "holder": None, **columns})
+    change_row(connection, key_states, {"key_id": key_id, "holder": None, **columns})
 
 
-def key_state(connection: Connection, key_id: str) -> Row[Any] | None:
-    """The row of `key_states`; None for a key never heard of."""
-    return connection.execute(_STATE, {"key": key_id}).one_or_none()
+class KeyRow(NamedTuple):
+    """A row of `key_states`."""
+
+    key_id: str
+    state: str
+    cabinet_id: str | None
+    slot: int | None
+    identity: str
+    grant_id: str | None
+    badge_ref: str | None
+    since_ms: int
+    command_id: str | None
+    holder: str | None
+
+
+def key_state(connection: Connection, key_id: str) -> KeyRow | None:
+    """Where a key is; None for a key never heard of."""
+    row = kept_row(connection, key_states, key_id)
+    return None if row is None else KeyRow(**row)
 
 
 class Fob(NamedTuple):
@@ -63,6 +79,22 @@ def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
         settle(connection, of_key(_view(row)), KEY_KINDS, now_ms, subject=key_id)
 
 
+def settle_hanging_key(connection: Connection, key_id: str, fob: Fob | None, place: tuple[str, int], now_ms: int) -> None:
+    """As `settle_key`, of a key that was just written to hang in a place, under no right: nothing is read for it."""
+    key = KeyView(
+        key_id=key_id,
+        vehicle_id=fob.vehicle_id if fob is not None else None,
+        home=fob.home if fob is not None else None,
+        state="in_slot",
+        place=place,
+        grant_id=None,
+        booking=None,
+        command_id=None,
+        ordered_by=None,
+    )
+    settle(connection, of_key(key), KEY_KINDS, now_ms, subject=key_id)
+
+
 def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenIncident]) -> tuple[KeyView, ...]:
     """Every key that neither hangs at home nor is out under the very right that names it.
 
@@ -75,7 +107,6 @@ def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenInci
     return tuple(_view(row) for row in connection.execute(_TOUCHED_IN_DOUBT, touched))
 
 
-_STATE = select(key_states).where(key_states.c.key_id == bindparam("key"))
 _FOB = (
     select(
         keys.c.vehicle_id,

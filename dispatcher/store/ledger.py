@@ -20,7 +20,7 @@ from sqlalchemy import (
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch, Reported
 from dispatcher.core.ingest import Cursor, NumberedFact, content, first_cursor
-from dispatcher.store.later import remembered
+from dispatcher.store.later import Mind, mind_of, remembered
 from dispatcher.store.schema import cursors, facts, meta
 from dispatcher.store.upsert import insert_absent
 
@@ -211,13 +211,40 @@ def _move() -> Update:
 _MOVE = _move()
 
 
+class _Moves:
+    """Where a transaction moved cursors: each is written once, in the order in which they were moved last."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def add(self, move: dict[str, Any]) -> None:
+        this = move["this_cabinet"], move["this_epoch"]
+        before = self._last.pop(this, move)
+        self._last[this] = move | {"until_ms": max(before["until_ms"], move["until_ms"])}
+
+    def write(self, connection: Connection) -> None:
+        if self._last:
+            connection.execute(_MOVE, list(self._last.values()))
+        self._last.clear()
+
+
+def _moves(mind: Mind) -> _Moves:
+    moves = mind.unsettled.setdefault(cursors.name, _Moves())
+    assert isinstance(moves, _Moves)
+    return moves
+
+
 def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> Cursor:
     """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time. The cursor there.
 
     The epoch becomes the cabinet's newest: of two copies of a box, the one that speaks is the one to wait for.
     """
-    to = {"to_seq": last.seq, "to_hash": last.hash, "until_ms": complete_ms}
-    connection.execute(_MOVE, _this(batch) | to)
+    move = _this(batch) | {"to_seq": last.seq, "to_hash": last.hash, "until_ms": complete_ms}
+    mind = mind_of(connection)
+    if mind is None:
+        connection.execute(_MOVE, move)
+    else:
+        _moves(mind).add(move)
     moved = Cursor(batch.epoch, last.seq, last.hash)
     remembered(connection)[_MOVED, batch.cabinet, batch.epoch] = moved
     return moved

@@ -13,11 +13,12 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from dispatcher.store.isolation import IS_WRITING
+from dispatcher.store.isolation import IS_READING, IS_WRITING
+from dispatcher.store.later import settle_before
 
 OLDEST = 15  # the oldest that this program is tested with
 WRITERS_TURN = int.from_bytes(b"carshare")  # an advisory lock, of this database alone
@@ -27,6 +28,7 @@ IDLE_TIMEOUT_MS = 60_000  # a program that hangs inside a transaction gives up i
 CONNECTIONS = (
     4  # a writer, a reader, the claim of the active dispatcher, and one for a backup or a person's command
 )
+PREPARED = 400  # statements that a connection keeps planned: more than a dispatcher has, so that none drives out another
 AT_CONNECT = (
     f"SET lock_timeout = {TURN_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
     f" SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}; SET timezone = 'UTC';"
@@ -47,7 +49,8 @@ LIBPQ = {
 }
 _BEGIN_WRITING = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS_TURN})"
 _LETTERS = text("SELECT current_setting('server_encoding'), lower('\u00c9')")
-_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ"
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
 registry.register("postgresql.transactional", __name__, "TransactionalPostgresql")
 
@@ -62,8 +65,9 @@ class TransactionalPostgresql(PGDialect_psycopg):
     supports_statement_cache = True
 
     def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
-        is_writing = dbapi_connection.info.get(IS_WRITING)
-        _driver(dbapi_connection).execute(_BEGIN_WRITING if is_writing else _BEGIN_READING)
+        info = dbapi_connection.info
+        reading = _BEGIN_READING if info.get(IS_READING) else _BEGIN
+        _driver(dbapi_connection).execute(_BEGIN_WRITING if info.get(IS_WRITING) else reading)
 
     def do_commit(self, dbapi_connection: PoolProxiedConnection) -> None:
         _check_sound(_driver(dbapi_connection))
@@ -83,11 +87,17 @@ class TransactionalPostgresql(PGDialect_psycopg):
             driver.execute("")
         return True
 
-    def do_execute(self, cursor: DBAPICursor, statement: str, parameters: Any, context: Any = None) -> None:
+    def do_execute(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None = None
+    ) -> None:
+        settle_before(statement, context)
         with _no_row_in_errors():
             cursor.execute(statement, parameters)
 
-    def do_executemany(self, cursor: DBAPICursor, statement: str, parameters: Any, context: Any = None) -> None:
+    def do_executemany(
+        self, cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None = None
+    ) -> None:
+        settle_before(statement, context)
         with _no_row_in_errors():
             cursor.executemany(statement, parameters)
 
@@ -105,6 +115,18 @@ def postgresql_engine(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _set_up)
     return engine
+
+
+def end_reading(connection: Connection) -> None:
+    """A reader has nothing to undo, and on PostgreSQL it commits.
+
+    At a ROLLBACK psycopg gives up every statement that it has prepared, and the server plans each anew.
+    """
+    driver = connection.connection.driver_connection
+    if isinstance(driver, psycopg.Connection) and driver.info.transaction_status is TransactionStatus.INTRANS:
+        connection.commit()
+    else:
+        connection.rollback()
 
 
 @contextmanager
@@ -177,6 +199,7 @@ def prepare_to_migrate(connection: Connection) -> None:
 def _set_up(connection: Any, _entry: ConnectionPoolEntry) -> None:
     assert isinstance(connection, psycopg.Connection)
     connection.autocommit = True  # `do_begin` opens transactions
+    connection.prepared_max = PREPARED
     connection.execute(AT_CONNECT)
 
 

@@ -1,5 +1,7 @@
 """Where each badge was shown last: one that is at two stations faster than travel is two, or was lent."""
 
+from typing import NamedTuple
+
 from sqlalchemy import bindparam, select
 
 from contract.facts import AccessGranted, AccessRefused, PinAsked
@@ -9,8 +11,9 @@ from dispatcher.core.travel import needed_ms
 from dispatcher.core.windows import utc_text
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import open_incident
+from dispatcher.store.kept import change_row
+from dispatcher.store.later import remembered
 from dispatcher.store.schema import badge_sightings, cabinets, stations
-from dispatcher.store.upsert import upsert
 
 _here, _there = stations.alias("here"), stations.alias("there")
 _BOTH = (  # made once: this runs for every card that is shown
@@ -31,25 +34,46 @@ _BOTH = (  # made once: this runs for every card that is shown
 )
 
 
+class Sight(NamedTuple):
+    """Where a badge was seen, and when."""
+
+    station_id: str
+    place: Place
+    at_ms: int
+
+
+_HERE, _LAST = "the station of a cabinet", "the last sight of a badge"  # as what is remembered
+
+
 def badge_shown(at: Applying, fact: AccessGranted | AccessRefused | PinAsked) -> None:
     """Compare with the last sight of this badge, and remember the newer of the two."""
     if fact.badge is None or not fact.clock_trusted:
         return
-    names = {"badge_ref": fact.badge, "cabinet_id": at.cabinet_id}
-    here, latitude, longitude, there, seen_ms, there_latitude, there_longitude = at.connection.execute(
-        _BOTH, names
-    ).one()
-    if there is not None and there != here:
-        one, other = Place(latitude, longitude), Place(there_latitude, there_longitude)
-        if abs(fact.at_ms - seen_ms) < needed_ms(one, other):
+    here, last = _sights(at, fact.badge, fact.at_ms)
+    if last is not None and last.station_id != here.station_id:
+        needed = needed_ms(here.place, last.place)
+        if abs(fact.at_ms - last.at_ms) < needed:
             discrepancy = Discrepancy(
                 IncidentKind.BADGE_AT_TWO_STATIONS,
                 fact.badge,
-                expected=f"{needed_ms(one, other) // 1000} s or more for {distance_m(one, other):.0f} m",
-                seen=f"at {there} at {utc_text(seen_ms)}, at {here} at {utc_text(fact.at_ms)}",
+                expected=f"{needed // 1000} s or more for {distance_m(here.place, last.place):.0f} m",
+                seen=f"at {last.station_id} at {utc_text(last.at_ms)}, at {here.station_id} at {utc_text(fact.at_ms)}",
                 cabinet_id=at.cabinet_id,
             )
             open_incident(at.connection, discrepancy, at.received_ms)
-    if seen_ms is None or fact.at_ms >= seen_ms:
-        row = {"badge_ref": fact.badge, "station_id": here, "at_ms": fact.at_ms}
-        upsert(at.connection, badge_sightings, row)
+    if last is None or fact.at_ms >= last.at_ms:
+        row = {"badge_ref": fact.badge, "station_id": here.station_id, "at_ms": fact.at_ms}
+        change_row(at.connection, badge_sightings, row)
+        remembered(at.connection)[_LAST, fact.badge] = here
+
+
+def _sights(at: Applying, badge_ref: str, at_ms: int) -> tuple[Sight, Sight | None]:
+    """That of now, and the last one before it."""
+    known = remembered(at.connection)
+    here, last = known.get((_HERE, at.cabinet_id)), known.get((_LAST, badge_ref))
+    if here is None or last is None:
+        names = {"badge_ref": badge_ref, "cabinet_id": at.cabinet_id}
+        row = at.connection.execute(_BOTH, names).one()
+        here = known[_HERE, at.cabinet_id] = row[0], Place(row[1], row[2])
+        last = Sight(row[3], Place(row[5], row[6]), row[4]) if row[3] is not None else None
+    return Sight(*here, at_ms), last

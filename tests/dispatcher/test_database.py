@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, func, insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from dispatcher.store.database import Database, writing
 from dispatcher.store.isolation import IS_HOPEFUL, isolated, set_apart
@@ -42,9 +42,10 @@ async def test_a_write_that_raises_leaves_nothing() -> None:
     assert values(database) == {}
 
 
-async def test_what_a_read_writes_is_rolled_back() -> None:
+async def test_a_read_writes_nothing() -> None:
     database = new_database()
-    await database.read(put)
+    with suppress(InternalError):  # of PostgreSQL; SQLite rolls it back
+        await database.read(put)
     assert values(database) == {}
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from sqlalchemy import Connection, func, insert, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from dispatcher.cli import main
 from dispatcher.config import load_config, read_database_url
@@ -126,6 +126,28 @@ def test_who_waits_too_long_for_a_turn_is_told_that_the_database_cannot_now() ->
         own.write_now(lambda connection: connection.execute(select(func.count()).select_from(meta)).scalar_one())
         == 0
     )
+    own.close()
+
+
+def test_what_is_asked_often_stays_planned_from_one_read_to_the_next() -> None:
+    own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
+    for _ in range(10):
+        own.read_now(lambda connection: connection.execute(select(meta)).all())
+    planned = text("SELECT statement FROM pg_prepared_statements")
+    statements = own.read_now(lambda connection: connection.execute(planned).scalars().all())
+    assert [statement for statement in statements if "FROM meta" in statement]
+    own.close()
+
+
+def test_a_reader_whose_statement_failed_leaves_a_connection_that_serves() -> None:
+    own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
+
+    def careless(connection: Connection) -> None:
+        with suppress(DataError):
+            connection.execute(text("SELECT 1 / 0"))
+
+    own.read_now(careless)
+    assert own.read_now(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
     own.close()
 
 

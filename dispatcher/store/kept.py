@@ -1,0 +1,120 @@
+"""Rows that a transaction changes again and again, fact after fact: read at most once, and written once.
+
+A slot is released, opened, emptied and shut within a batch: four facts, and what holds at the end is one row. Until
+it is written only the functions here know of it; so it is written before any other statement that names its table
+(`later.settle_before`), and at the end of the transaction. Where somebody else changes the table, what was read of
+it is forgotten. Over a connection that no transaction of `Database.write` uses, all is read and written at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, bindparam, select
+
+from dispatcher.store.later import Mind, mind_of
+from dispatcher.store.upsert import Row, upsert, upsert_all
+
+Key = tuple[Any, ...]
+
+
+class KeptRows:
+    """What one transaction knows and changed of a table, by primary key."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._known: dict[Key, Mapping[str, Any] | None] = {}
+        """As the database has them; None: there is none."""
+        self._changes: dict[Key, dict[str, Any]] = {}
+
+    def change(self, row: Row) -> None:
+        key = tuple(row[name] for name in key_names(self._table))
+        self._changes.setdefault(key, {}).update(row)
+
+    def row(self, connection: Connection, key: Key) -> Mapping[str, Any] | None:
+        if key not in self._known:
+            self._known[key] = _read(connection, self._table, key)
+        known, changes = self._known[key], self._changes.get(key)
+        if changes is None:
+            return known
+        return {**(known or dict.fromkeys(self._table.columns.keys())), **changes}
+
+    def correct(self, is_meant: Callable[[Mapping[str, Any]], bool], columns: Mapping[str, Any]) -> None:
+        """Change what is kept here as a statement changes it in the database."""
+        for key, known in self._known.items():
+            if known is not None and is_meant(known):
+                self._known[key] = {**known, **columns}
+        for changes in self._changes.values():
+            if is_meant(changes):
+                changes.update(columns)
+
+    def write(self, connection: Connection) -> None:
+        """Write what was changed; what is known of it stays known."""
+        together: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for key, changes in self._changes.items():
+            row = {name: changes[name] for name in self._table.columns.keys() if name in changes}
+            together[tuple(row)].append(row)
+            if key in self._known:
+                known = self._known[key] or dict.fromkeys(self._table.columns.keys())
+                self._known[key] = {**known, **changes}
+        self._changes.clear()
+        for rows in together.values():
+            upsert_all(connection, self._table, rows)
+
+
+def change_row(connection: Connection, table: Table, row: Row) -> None:
+    """Upsert a row, named by its primary key; columns that are not given stay as they are."""
+    mind = mind_of(connection)
+    if mind is None:
+        upsert(connection, table, row)
+    else:
+        _kept(mind, table).change(row)
+
+
+def kept_row(connection: Connection, table: Table, *key: Any) -> Mapping[str, Any] | None:
+    """A row by its primary key, as this transaction made it; None: there is none."""
+    mind = mind_of(connection)
+    if mind is None:
+        return _read(connection, table, key)
+    with mind.past(table.name):
+        return _kept(mind, table).row(connection, key)
+
+
+@contextmanager
+def changing_past(
+    connection: Connection, table: Table, is_meant: Callable[[Mapping[str, Any]], bool], columns: Mapping[str, Any]
+) -> Iterator[None]:
+    """Around a statement that sets `columns` of the rows that are meant: those that are kept follow it."""
+    mind = mind_of(connection)
+    if mind is None:
+        yield
+        return
+    with mind.past(table.name):
+        yield
+    _kept(mind, table).correct(is_meant, columns)
+
+
+def _kept(mind: Mind, table: Table) -> KeptRows:
+    kept = mind.unsettled.get(table.name)
+    if kept is None:
+        kept = mind.unsettled[table.name] = KeptRows(table)
+    assert isinstance(kept, KeptRows)
+    return kept
+
+
+@cache
+def key_names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.primary_key)
+
+
+def _read(connection: Connection, table: Table, key: Key) -> Mapping[str, Any] | None:
+    named = dict(zip(key_names(table), key, strict=True))
+    row = connection.execute(_one(table), {f"this_{name}": value for name, value in named.items()}).one_or_none()
+    return None if row is None else row._asdict()
+
+
+@cache
+def _one(table: Table) -> Select[Any]:
+    return select(table).where(*(column == bindparam(f"this_{column.name}") for column in table.primary_key))
