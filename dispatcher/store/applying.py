@@ -11,7 +11,7 @@ from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.rules import FleetRules
 from dispatcher.store.booking_events import Happening, apply_event
 from dispatcher.store.bookings import Booking
-from dispatcher.store.kept import change_row, changing_past, kept_row
+from dispatcher.store.kept import Correction, change_row, correct_rows, kept_row
 from dispatcher.store.schema import key_states, slot_states
 
 _ELSEWHERE = (
@@ -83,8 +83,9 @@ class Applying:
         def is_elsewhere(row: Mapping[str, Any]) -> bool:
             return row.get("key_id") == key_id and (row["cabinet_id"], row["slot"]) != (self.cabinet_id, slot)
 
-        with changing_past(self.connection, slot_states, is_elsewhere, {"key_id": None, "identity": None}):
-            self.connection.execute(_ELSEWHERE, {"key": key_id, "cabinet": self.cabinet_id, "this": slot})
+        here = {"key": key_id, "cabinet": self.cabinet_id, "this": slot}
+        correction = Correction(_ELSEWHERE, here, is_elsewhere, {"key_id": None, "identity": None})
+        correct_rows(self.connection, slot_states, correction)
 
     def doubt_identities(self) -> None:
         """Other keys may hang where tags had been read: here as on the box."""

@@ -13,7 +13,7 @@ from dispatcher.core.booking_states import BookingState
 from dispatcher.core.orders import SWAP_HOLD
 from dispatcher.core.windows import Window
 from dispatcher.store.isolation import set_apart, undone_if_it_fails
-from dispatcher.store.later import write_later
+from dispatcher.store.later import Mind, mind_of, write_later
 from dispatcher.store.origin import Origin, origin_of
 from dispatcher.store.paging import Page, PageRequest, cut, in_order
 from dispatcher.store.schema import booking_drivers, booking_history, bookings
@@ -123,9 +123,38 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
 
 def move_booking(connection: Connection, booking: Booking) -> None:
     """Write a booking in another state that keeps its vehicle and its window, or frees them: nothing to overlap."""
-    row = _row(connection, replace(booking, version=booking.version + 1))
+    moved = replace(booking, version=booking.version + 1)
+    row = _row(connection, moved)
     del row["id"]
-    connection.execute(_THIS, {"this": booking.id, **row})
+    change = {"this": booking.id, **row}
+    mind = mind_of(connection)
+    if mind is None:
+        connection.execute(_THIS, change)
+    else:
+        _kept(mind).move(moved, change)
+
+
+class _KeptBookings:
+    """Bookings that a transaction asked for by their grant, and those that it moved: one may move several times."""
+
+    def __init__(self) -> None:
+        self.by_grant: dict[str, Booking | None] = {}
+        self._moved: dict[str, Mapping[str, Any]] = {}
+
+    def move(self, booking: Booking, change: Mapping[str, Any]) -> None:
+        self._moved[booking.id] = change
+        self.by_grant[booking.grant_id] = booking
+
+    def write(self, connection: Connection) -> None:
+        if self._moved:
+            connection.execute(_THIS, list(self._moved.values()))
+        self._moved.clear()
+
+
+def _kept(mind: Mind) -> _KeptBookings:
+    kept = mind.unsettled.setdefault(bookings.name, _KeptBookings())
+    assert isinstance(kept, _KeptBookings)
+    return kept
 
 
 def update_booking(connection: Connection, booking: Booking) -> bool:
@@ -185,6 +214,16 @@ def booking_by_id(connection: Connection, booking_id: str, *, lock: bool = False
 
 def booking_by_grant(connection: Connection, grant_id: str) -> Booking | None:
     """The booking that a grant stands for, as `booking_by_id` with its lock."""
+    mind = mind_of(connection)
+    if mind is None:
+        return _read_grant(connection, grant_id)
+    if grant_id not in _kept(mind).by_grant:
+        found = _read_grant(connection, grant_id)
+        _kept(mind).by_grant[grant_id] = found
+    return _kept(mind).by_grant[grant_id]
+
+
+def _read_grant(connection: Connection, grant_id: str) -> Booking | None:
     rows = connection.execute(_OF_GRANT, {"this": grant_id}).mappings().all()
     if not rows:
         return None

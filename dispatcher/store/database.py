@@ -14,7 +14,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
 from dispatcher.store.isolation import IS_HOPEFUL, IS_READING, IS_WRITING, DoneAgain
@@ -71,9 +71,14 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
     try:
         with connection.begin() as transaction, minding(connection) as mind:
             yield
-            with in_one_go(connection):
-                mind.write(connection)
-                transaction.commit()
+            try:
+                with in_one_go(connection):
+                    mind.settle(connection)
+                    transaction.commit()
+            except IntegrityError as error:  # of a part: with savepoints it is told whose
+                if is_hopeful:
+                    raise DoneAgain from error
+                raise
     finally:
         connection.info[IS_WRITING] = connection.info[IS_HOPEFUL] = False
 

@@ -1,18 +1,21 @@
 """A key taken, a key returned: the slot, the key, the booking, the handover and the rental move together."""
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
 from contract.facts import KeyReturned, KeyTaken, VehicleReading
 from dispatcher.core.booking_states import BookingEvent
 from dispatcher.core.incidents import Discrepancy, IncidentKind
+from dispatcher.core.picture import BookingView, KeyView
 from dispatcher.core.rental_ends import at_return, at_take
 from dispatcher.store.applying import RELEASE_OVER, Applying
 from dispatcher.store.booking_events import booking_of_grant
 from dispatcher.store.commands import grant_of_command, is_known
 from dispatcher.store.incidents import close_incident, open_incident, open_subjects
-from dispatcher.store.keys import Fob, fob_of, key_state, set_key, settle_hanging_key, settle_key
+from dispatcher.store.keys import Fob, fob_of, key_state, set_key, settle_key, settle_known_key
+from dispatcher.store.later import write_later
 from dispatcher.store.odometers import compare_odometer
 from dispatcher.store.positions import vehicle_came, vehicle_left
 from dispatcher.store.readings import keep_reading
@@ -21,14 +24,9 @@ from dispatcher.store.release_codes import command_of_code
 from dispatcher.store.schema import facts, handovers, rentals
 from dispatcher.store.telling import tell_handover, tell_rental_end
 
-_NEW_HANDOVER, _NEW_RENTAL = insert(handovers), insert(rentals)
-_RENTAL = update(rentals).where(rentals.c.id == bindparam("this")).returning(*rentals.c)
-_OPEN = (
-    select(rentals.c.id, rentals.c.taken_ms)
-    .where(rentals.c.returned_ms.is_(None))
-    .order_by(rentals.c.id.desc())
-    .limit(1)
-)
+_NEW_HANDOVER, _NEW_RENTAL = insert(handovers).inline(), insert(rentals).inline()
+_RENTAL = update(rentals).where(rentals.c.id == bindparam("this"))
+_OPEN = select(rentals).where(rentals.c.returned_ms.is_(None)).order_by(rentals.c.id.desc()).limit(1)
 _OPEN_OF_KEY = _OPEN.where(rentals.c.key_id == bindparam("this"))
 _OPEN_OF_BOOKING = _OPEN.where(rentals.c.booking_id == bindparam("this"))
 
@@ -71,9 +69,43 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
     elif fact.key is not None:
         right = {"grant_id": grant_id, "command_id": command_id}
         set_key(at.connection, fact.key, state="taken", **right, **_place(at, fact))
-        settle_key(at.connection, fact.key, at.received_ms)
+        if command_id is not None:
+            settle_key(at.connection, fact.key, at.received_ms)
+        else:
+            view = _key_view(at, fact, fob, "taken")
+            out = replace(view, grant_id=grant_id, booking=_booking_view(at, grant_id))
+            settle_known_key(at.connection, out, at.received_ms)
     elif fact.grant is None and not is_known(at.connection, at.cabinet_id, command_id):
         _unidentified_key_out(at, fact)
+
+
+def _key_view(
+    at: Applying, fact: KeyTaken | KeyReturned, fob: Fob | None, state: Literal["in_slot", "taken"]
+) -> KeyView:
+    """A key that a fact has just moved, under no right."""
+    assert fact.key is not None, "what moved is known"
+    return KeyView(
+        key_id=fact.key,
+        vehicle_id=fob.vehicle_id if fob is not None else None,
+        home=fob.home if fob is not None else None,
+        state=state,
+        place=(at.cabinet_id, fact.slot),
+    )
+
+
+def _booking_view(at: Applying, grant_id: str | None) -> BookingView | None:
+    """The booking of a grant, as it is since the fact moved it."""
+    booking = booking_of_grant(at.connection, grant_id)
+    if booking is None:
+        return None
+    return BookingView(
+        booking_id=booking.id,
+        cabinet_id=booking.cabinet_id,
+        vehicle_id=booking.vehicle_id,
+        key_id=booking.key_id,
+        state=booking.state,
+        end_ms=booking.end_ms,
+    )
 
 
 def _is_told_take(at: Applying, fact: KeyTaken) -> bool:
@@ -142,14 +174,15 @@ def key_returned(at: Applying, fact: KeyReturned) -> None:
         "key_id": fact.key,
         "badge_ref": badge_ref,
     }
-    _insert_handover(at, fact, {"kind": "returned", "wrong_slot": _wrong_slot(at, fact, fob), **who})
+    how = {"kind": "returned", "wrong_slot": _wrong_slot(at, fact, fob), "command_id": None}
+    _insert_handover(at, fact, how | who)
     _end_rental(at, fact, who["booking_id"])
     keep_reading(at.connection, vehicle_id, fact.at_ms, fact.vehicle)
     if fact.key is not None:
         close_incident(at.connection, IncidentKind.KEY_PROBABLY_IN_CAR, fact.key, at.received_ms)
         at.forget_key_elsewhere(fact.key, fact.slot)
         set_key(at.connection, fact.key, state="in_slot", grant_id=None, command_id=None, **_place(at, fact))
-        settle_hanging_key(at.connection, fact.key, fob, (at.cabinet_id, fact.slot), at.received_ms)
+        settle_known_key(at.connection, _key_view(at, fact, fob, "in_slot"), at.received_ms)
 
 
 def _is_told_return(at: Applying, fact: KeyReturned) -> bool:
@@ -194,7 +227,7 @@ def _insert_handover(at: Applying, fact: KeyTaken | KeyReturned, row: dict[str, 
         "at_ms": fact.at_ms,
         "identity": fact.identity,
     }
-    at.connection.execute(_NEW_HANDOVER, row)
+    write_later(at.connection, _NEW_HANDOVER, row)
     tell_handover(at.connection, fact, row, at.received_ms)
 
 
@@ -206,7 +239,7 @@ def _start_rental(at: Applying, fact: KeyTaken, who: dict[str, Any]) -> None:
         "odometer_start_m": reading.odometer_m if reading is not None else None,
         "energy_start_percent": reading.energy_percent if reading is not None else None,
     }
-    at.connection.execute(_NEW_RENTAL, row)
+    write_later(at.connection, _NEW_RENTAL, row)
 
 
 def _end_rental(at: Applying, fact: KeyReturned, booking_id: str | None) -> None:
@@ -239,17 +272,17 @@ def end_rental_of_booking(connection: Connection, booking_id: str, end: RentalEn
 
 
 def _close_rental(connection: Connection, newest: Select[Any], of_this: str, end: RentalEnd) -> None:
-    rental = connection.execute(newest, {"this": of_this}).one_or_none()
+    rental = connection.execute(newest, {"this": of_this}).mappings().one_or_none()
     if rental is None:
         return
-    reading = at_return(end.reading, (end.returned_ms - rental.taken_ms) // 1000)
+    reading = at_return(end.reading, (end.returned_ms - rental["taken_ms"]) // 1000)
     values = {
         "returned_ms": end.returned_ms,
         "odometer_end_m": reading.odometer_m if reading is not None else None,
         "energy_end_percent": reading.energy_percent if reading is not None else None,
     }
-    ended = connection.execute(_RENTAL, {"this": rental.id, **values}).mappings().one()
-    tell_rental_end(connection, ended, end.now_ms)
+    write_later(connection, _RENTAL, {"this": rental["id"], **values})
+    tell_rental_end(connection, {**rental, **values}, end.now_ms)
 
 
 def _close_unidentified(at: Applying, fact: KeyReturned) -> None:

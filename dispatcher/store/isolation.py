@@ -1,13 +1,12 @@
 """What one cabinet or booking does wrong is undone and logged, and the others' work goes on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.sql.dml import Insert
 
 from dispatcher.store.later import mind_of
 
@@ -38,16 +37,16 @@ def undone_if_it_fails(connection: Connection) -> Iterator[None]:
     As `Connection.begin_nested`, which takes ten times as long to say the same.
     """
     mind = mind_of(connection)
-    mark: Mapping[Insert, int] = {}
     if mind is not None:
         mind.settle(connection)
-        mark = mind.mark()
     connection.exec_driver_sql("SAVEPOINT part")  # one name does: the innermost of that name is meant
     try:
         yield
+        if mind is not None:
+            mind.settle(connection)  # what is wrong with it is this part's
     except BaseException:
         if mind is not None:
-            mind.go_back(mark)
+            mind.forget()
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT part")
         connection.exec_driver_sql("RELEASE SAVEPOINT part")
         raise

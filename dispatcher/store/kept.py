@@ -7,17 +7,28 @@ it is forgotten. Over a connection that no transaction of `Database.write` uses,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, select
+from sqlalchemy import Connection, Select, Table, Update, bindparam, select
 
 from dispatcher.store.later import Mind, mind_of
 from dispatcher.store.upsert import Row, upsert, upsert_all
 
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A statement that sets columns of whatever rows it means."""
+
+    statement: Update
+    values: Mapping[str, Any]
+    is_meant: Callable[[Mapping[str, Any]], bool]
+    """Of a row, or of those of its columns that are changed: the same rows as the statement's condition."""
+    columns: Mapping[str, Any]
 
 
 class KeptRows:
@@ -28,6 +39,7 @@ class KeptRows:
         self._known: dict[Key, Mapping[str, Any] | None] = {}
         """As the database has them; None: there is none."""
         self._changes: dict[Key, dict[str, Any]] = {}
+        self._corrections: list[Correction] = []
 
     def change(self, row: Row) -> None:
         key = tuple(row[name] for name in key_names(self._table))
@@ -35,29 +47,40 @@ class KeptRows:
 
     def row(self, connection: Connection, key: Key) -> Mapping[str, Any] | None:
         if key not in self._known:
-            self._known[key] = _read(connection, self._table, key)
+            found = _read(connection, self._table, key)
+            for correction in self._corrections:
+                if found is not None and correction.is_meant(found):
+                    found = {**found, **correction.columns}
+            self._known[key] = found
         known, changes = self._known[key], self._changes.get(key)
         if changes is None:
             return known
         return {**(known or dict.fromkeys(self._table.columns.keys())), **changes}
 
-    def correct(self, is_meant: Callable[[Mapping[str, Any]], bool], columns: Mapping[str, Any]) -> None:
-        """Change what is kept here as a statement changes it in the database."""
+    def correct(self, correction: Correction) -> None:
+        self._corrections.append(correction)
         for key, known in self._known.items():
-            if known is not None and is_meant(known):
-                self._known[key] = {**known, **columns}
+            if known is not None and correction.is_meant(known):
+                self._known[key] = {**known, **correction.columns}
         for changes in self._changes.values():
-            if is_meant(changes):
-                changes.update(columns)
+            if correction.is_meant(changes):
+                changes.update(correction.columns)
 
     def write(self, connection: Connection) -> None:
-        """Write what was changed; what is known of it stays known."""
+        """Write what was changed; what is known of it stays known.
+
+        First what was corrected: the rows that are changed here have been corrected here.
+        """
+        for correction in self._corrections:
+            connection.execute(correction.statement, correction.values)
+        self._corrections.clear()
         together: defaultdict[tuple[str, ...], list[Row]] = defaultdict(list)
+        names = self._table.columns.keys()
         for key, changes in self._changes.items():
-            row = {name: changes[name] for name in self._table.columns.keys() if name in changes}
+            row = {name: changes[name] for name in names if name in changes}
             together[tuple(row)].append(row)
             if key in self._known:
-                known = self._known[key] or dict.fromkeys(self._table.columns.keys())
+                known = self._known[key] or dict.fromkeys(names)
                 self._known[key] = {**known, **changes}
         self._changes.clear()
         for rows in together.values():
@@ -82,18 +105,13 @@ def kept_row(connection: Connection, table: Table, *key: Any) -> Mapping[str, An
         return _kept(mind, table).row(connection, key)
 
 
-@contextmanager
-def changing_past(
-    connection: Connection, table: Table, is_meant: Callable[[Mapping[str, Any]], bool], columns: Mapping[str, Any]
-) -> Iterator[None]:
-    """Around a statement that sets `columns` of the rows that are meant: those that are kept follow it."""
+def correct_rows(connection: Connection, table: Table, correction: Correction) -> None:
+    """Change rows by what they hold, and not by their key."""
     mind = mind_of(connection)
     if mind is None:
-        yield
-        return
-    with mind.past(table.name):
-        yield
-    _kept(mind, table).correct(is_meant, columns)
+        connection.execute(correction.statement, correction.values)
+    else:
+        _kept(mind, table).correct(correction)
 
 
 def _kept(mind: Mind, table: Table) -> KeptRows:

@@ -12,6 +12,7 @@ from dispatcher.core.reconcile import of_key
 from dispatcher.store.columns import literally_in
 from dispatcher.store.incidents import OpenIncident, settle
 from dispatcher.store.kept import change_row, kept_row
+from dispatcher.store.later import remembered
 from dispatcher.store.schema import LIVE_BOOKING_STATES, bookings, commands, key_states, keys, vehicle_positions
 from dispatcher.store.scope import Scope
 
@@ -67,10 +68,20 @@ def fob_of(connection: Connection, key_id: str | None) -> Fob | None:
     """None for a key that nothing identified, or that is not of this fleet."""
     if key_id is None:
         return None
-    row = connection.execute(_FOB, {"key": key_id}).one_or_none()
-    if row is None:
-        return None
-    return Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
+    known: dict[str, Fob | None] = remembered(connection).setdefault(_FOBS, {})
+    if key_id not in known:
+        row = connection.execute(_FOB, {"key": key_id}).one_or_none()
+        known[key_id] = (
+            Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
+            if row is not None
+            else None
+        )
+    return known[key_id]
+
+
+def forget_fobs(connection: Connection) -> None:
+    """Where vehicles stand has changed since they were read."""
+    remembered(connection).pop(_FOBS, None)
 
 
 def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
@@ -79,20 +90,9 @@ def settle_key(connection: Connection, key_id: str, now_ms: int) -> None:
         settle(connection, of_key(_view(row)), KEY_KINDS, now_ms, subject=key_id)
 
 
-def settle_hanging_key(connection: Connection, key_id: str, fob: Fob | None, place: tuple[str, int], now_ms: int) -> None:
-    """As `settle_key`, of a key that was just written to hang in a place, under no right: nothing is read for it."""
-    key = KeyView(
-        key_id=key_id,
-        vehicle_id=fob.vehicle_id if fob is not None else None,
-        home=fob.home if fob is not None else None,
-        state="in_slot",
-        place=place,
-        grant_id=None,
-        booking=None,
-        command_id=None,
-        ordered_by=None,
-    )
-    settle(connection, of_key(key), KEY_KINDS, now_ms, subject=key_id)
+def settle_known_key(connection: Connection, key: KeyView, now_ms: int) -> None:
+    """As `settle_key`, where whoever moved the key knows all of it."""
+    settle(connection, of_key(key), KEY_KINDS, now_ms, subject=key.key_id)
 
 
 def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenIncident]) -> tuple[KeyView, ...]:
@@ -107,6 +107,7 @@ def keys_in_doubt(connection: Connection, scope: Scope, known: Iterable[OpenInci
     return tuple(_view(row) for row in connection.execute(_TOUCHED_IN_DOUBT, touched))
 
 
+_FOBS = "fobs"  # as what is remembered
 _FOB = (
     select(
         keys.c.vehicle_id,

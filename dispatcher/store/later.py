@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.engine.interfaces import ExecutionContext
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.dml import Insert, Update
 
 _MIND = "mind"  # in `Connection.info`
 
@@ -26,19 +26,24 @@ class Unsettled(Protocol):
     def write(self, connection: Connection) -> None: ...
 
 
+Later = Insert | Update
+
+
 class Mind:
-    """Of one transaction. Whoever rolls a part of it back forgets what was learned, and drops that part's rows."""
+    """Of one transaction. Whoever undoes a part of it settles all before, and has it forget that part's."""
 
     def __init__(self) -> None:
-        self._rows: dict[Insert, list[Mapping[str, Any]]] = {}
+        self._rows: dict[Later, list[Mapping[str, Any]]] = {}
         self.remembered: dict[object, Any] = {}
         """Answers by who asks."""
         self.unsettled: dict[str, Unsettled] = {}
         """By the name of their table."""
         self._passed: set[str] = set()
 
-    def add(self, statement: Insert, row: Mapping[str, Any]) -> None:
-        self._rows.setdefault(statement, []).append(row)
+    def add(self, statement: Later, row: Mapping[str, Any]) -> None:
+        rows = self._rows.setdefault(statement, [])
+        assert not rows or row.keys() == rows[0].keys(), "rows that are written together have the same columns"
+        rows.append(row)
 
     @contextmanager
     def past(self, table: str) -> Iterator[None]:
@@ -49,35 +54,46 @@ class Mind:
         finally:
             self._passed.discard(table)
 
-    def settle(self, connection: Connection, statement: str | None = None) -> None:
-        """Write the changes of the tables that a statement names; of all, where none is given.
+    def settle(self, connection: Connection) -> None:
+        """Write all that is left for later."""
+        for table, unsettled in self.unsettled.items():
+            with self.past(table):
+                unsettled.write(connection)
+        for statement, rows in self._rows.items():
+            self._write(connection, statement, rows)
+
+    def settle_before(self, connection: Connection, said: str) -> None:
+        """Write what is left for later of the tables that a statement names.
 
         What a table is known to hold is forgotten where the statement may change it.
         """
-        for table in [table for table in self.unsettled if statement is None or table in statement]:
-            if table in self._passed:
-                continue
+        for table in [table for table in self.unsettled if table in said and table not in self._passed]:
             with self.past(table):
                 self.unsettled[table].write(connection)
-            if statement is not None and not statement.startswith("SELECT"):
+            if not said.startswith("SELECT"):
                 del self.unsettled[table]
-
-    def write(self, connection: Connection) -> None:
-        self.settle(connection)
         for statement, rows in self._rows.items():
-            if rows:  # all of them may have been taken back
-                connection.execute(statement, rows)
-        self._rows.clear()
+            if rows and _table_of(statement) in said and _table_of(statement) not in self._passed:
+                self._write(connection, statement, rows)
 
-    def mark(self) -> Mapping[Insert, int]:
-        return {statement: len(rows) for statement, rows in self._rows.items()}
+    def _write(self, connection: Connection, statement: Later, rows: list[Mapping[str, Any]]) -> None:
+        if rows:
+            together = rows.copy()
+            rows.clear()
+            with self.past(_table_of(statement)):
+                connection.execute(statement, together)
 
-    def go_back(self, mark: Mapping[Insert, int]) -> None:
-        """To what it was at a mark: a part of the transaction is undone."""
-        for statement, rows in self._rows.items():
-            del rows[mark.get(statement, 0) :]
+    def forget(self) -> None:
+        """A part of the transaction is undone, and with it all that is not written."""
+        for rows in self._rows.values():
+            rows.clear()
         self.remembered.clear()
         self.unsettled.clear()
+
+
+def _table_of(statement: Later) -> str:
+    assert isinstance(statement.table, Table), "no other is left for later"
+    return statement.table.name
 
 
 def settle_before(statement: str, context: ExecutionContext | None) -> None:
@@ -88,8 +104,8 @@ def settle_before(statement: str, context: ExecutionContext | None) -> None:
         mind = mind_of(context.root_connection)
     except NotImplementedError:  # what SQLAlchemy asks a server before its pool has the connection
         return
-    if mind is not None and mind.unsettled:
-        mind.settle(context.root_connection, statement)
+    if mind is not None:
+        mind.settle_before(context.root_connection, statement)
 
 
 @contextmanager
@@ -112,8 +128,8 @@ def remembered(connection: Connection) -> dict[object, Any]:
     return mind.remembered if mind is not None else {}
 
 
-def write_later(connection: Connection, statement: Insert, row: Mapping[str, Any]) -> None:
-    """Insert a row that nobody reads before the transaction is over.
+def write_later(connection: Connection, statement: Later, row: Mapping[str, Any]) -> None:
+    """Insert or change a row at the end of the transaction, or before the next statement that names its table.
 
     `statement` is one that a module made once, `inline` where the database numbers its rows: nobody asks for that.
     """

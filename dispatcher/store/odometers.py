@@ -25,8 +25,10 @@ _LAST = (  # before the take that is being applied
 def compare_odometer(at: Applying, vehicle_id: str, fact: KeyTaken) -> None:
     """Name the kilometres that no rental explains. Only where the engine was off when it was told at the return."""
     now = at_take(fact.vehicle)
+    if now is None or now.odometer_m is None:
+        return
     last = at.connection.execute(_LAST, {"vehicle": vehicle_id, "before": at.position}).one_or_none()
-    if now is None or now.odometer_m is None or last is None or last.kind != "returned":
+    if last is None or last.kind != "returned":
         return
     returned = _read(last.text)
     if returned is None or returned.vehicle is None or returned.vehicle.odometer_m is None:

@@ -10,7 +10,7 @@ from contract.messages import Reported
 from dispatcher.core.incidents import Discrepancy, IncidentKind
 from dispatcher.store.applying import Applying
 from dispatcher.store.incidents import close_incident, open_incident
-from dispatcher.store.keys import Fob
+from dispatcher.store.keys import Fob, forget_fobs
 from dispatcher.store.schema import keys, vehicle_positions
 from dispatcher.store.upsert import upsert
 
@@ -56,4 +56,5 @@ def vehicle_left(at: Applying, fob: Fob) -> None:
     """Somebody has its key."""
     if fob.left_outside:
         at.connection.execute(_ERASE, {"vehicle": fob.vehicle_id})
+        forget_fobs(at.connection)
     close_incident(at.connection, IncidentKind.CAR_OUTSIDE_BAY, fob.vehicle_id, at.received_ms)

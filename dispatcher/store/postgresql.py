@@ -28,7 +28,9 @@ IDLE_TIMEOUT_MS = 60_000  # a program that hangs inside a transaction gives up i
 CONNECTIONS = (
     4  # a writer, a reader, the claim of the active dispatcher, and one for a backup or a person's command
 )
-PREPARED = 400  # statements that a connection keeps planned: more than a dispatcher has, so that none drives out another
+PREPARED = (
+    400  # statements that a connection keeps planned: more than a dispatcher has, so that none drives out another
+)
 AT_CONNECT = (
     f"SET lock_timeout = {TURN_TIMEOUT_MS}; SET statement_timeout = {STATEMENT_TIMEOUT_MS};"
     f" SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}; SET timezone = 'UTC';"
@@ -110,6 +112,7 @@ def postgresql_engine(url: URL) -> Engine:
         pool_size=CONNECTIONS,
         max_overflow=CONNECTIONS,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # the connection that has its statements planned is the one that is lent next
         use_native_hstore=False,
         hide_parameters=True,
     )

@@ -57,7 +57,7 @@ def badge_shown(at: Applying, fact: AccessGranted | AccessRefused | PinAsked) ->
                 IncidentKind.BADGE_AT_TWO_STATIONS,
                 fact.badge,
                 expected=f"{needed // 1000} s or more for {distance_m(here.place, last.place):.0f} m",
-                seen=f"at {last.station_id} at {utc_text(last.at_ms)}, at {here.station_id} at {utc_text(fact.at_ms)}",
+                seen=f"{_told(last)}, {_told(here)}",
                 cabinet_id=at.cabinet_id,
             )
             open_incident(at.connection, discrepancy, at.received_ms)
@@ -67,13 +67,19 @@ def badge_shown(at: Applying, fact: AccessGranted | AccessRefused | PinAsked) ->
         remembered(at.connection)[_LAST, fact.badge] = here
 
 
+def _told(sight: Sight) -> str:
+    return f"at {sight.station_id} at {utc_text(sight.at_ms)}"
+
+
 def _sights(at: Applying, badge_ref: str, at_ms: int) -> tuple[Sight, Sight | None]:
     """That of now, and the last one before it."""
     known = remembered(at.connection)
-    here, last = known.get((_HERE, at.cabinet_id)), known.get((_LAST, badge_ref))
+    here: tuple[str, Place] | None = known.get((_HERE, at.cabinet_id))
+    last: Sight | None = known.get((_LAST, badge_ref))
     if here is None or last is None:
         names = {"badge_ref": badge_ref, "cabinet_id": at.cabinet_id}
         row = at.connection.execute(_BOTH, names).one()
         here = known[_HERE, at.cabinet_id] = row[0], Place(row[1], row[2])
         last = Sight(row[3], Place(row[5], row[6]), row[4]) if row[3] is not None else None
-    return Sight(*here, at_ms), last
+    station_id, place = here
+    return Sight(station_id, place, at_ms), last

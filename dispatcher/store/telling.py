@@ -1,10 +1,10 @@
 """Events out of rows: what the places that change bookings, keys and incidents call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from contract.facts import KeyReturned, KeyTaken
 from dispatcher.core.booking_states import BookingState
@@ -76,7 +76,7 @@ def tell_handover(connection: Connection, fact: KeyTaken | KeyReturned, row: dic
     emit(connection, Event(f"key.{row['kind']}", subject, now_ms, data))
 
 
-def tell_rental_end(connection: Connection, rental: RowMapping, now_ms: int) -> None:
+def tell_rental_end(connection: Connection, rental: Mapping[Any, Any], now_ms: int) -> None:
     """A rental was closed; `rental` is its row since."""
     data = RentalData(
         rental_id=rental["id"],
