@@ -52,7 +52,7 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
     move_booking(connection, changed)
     detail = {**happening.detail, "state": following, **_lateness(connection, booking, happening)}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
-    tell_booking(connection, booking.state, replace(changed, version=changed.version + 1), happening.event)
+    tell_booking(connection, booking.state, changed, happening.event)
     mark_dirty(connection, booking.cabinet_id)
     return True
 
@@ -67,13 +67,13 @@ def _lateness(connection: Connection, booking: Booking, happening: Happening) ->
 
 def _moved(booking: Booking, following: BookingState, happening: Happening, rules: FleetRules) -> Booking:
     at_ms = happening.at_ms
-    moved = replace(booking, state=following, changed_ms=happening.now_ms)
+    times: dict[str, Any] = {"ended_ms": at_ms}
     if following is BookingState.ACTIVE:
         taken_ms = at_ms if booking.taken_ms is None else booking.taken_ms
-        return replace(moved, taken_ms=taken_ms, returned_ms=None, hold_until_ms=None)
-    if following is BookingState.RETURNED:
+        times = {"taken_ms": taken_ms, "returned_ms": None, "hold_until_ms": None}
+    elif following is BookingState.RETURNED:
         handed_back = happening.event is BookingEvent.HANDED_BACK
         whole = handed_back or booking.purpose is not None  # an order opens until its end, as often as asked
         hold_ms = max(at_ms, booking.end_ms) if whole else hold_until_ms(rules, at_ms, booking.end_ms)
-        return replace(moved, returned_ms=at_ms, hold_until_ms=hold_ms)
-    return replace(moved, ended_ms=at_ms)
+        times = {"returned_ms": at_ms, "hold_until_ms": hold_ms}
+    return replace(booking, state=following, changed_ms=happening.now_ms, version=booking.version + 1, **times)

@@ -121,12 +121,14 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
     return True
 
 
-def move_booking(connection: Connection, booking: Booking) -> None:
-    """Write a booking in another state that keeps its vehicle and its window, or frees them: nothing to overlap."""
-    moved = replace(booking, version=booking.version + 1)
+def move_booking(connection: Connection, moved: Booking) -> None:
+    """Write a booking in another state and version, that keeps its vehicle and its window, or frees them.
+
+    There is nothing that it could overlap.
+    """
     row = _row(connection, moved)
     del row["id"]
-    change = {"this": booking.id, **row}
+    change = {"this": moved.id, **row}
     mind = mind_of(connection)
     if mind is None:
         connection.execute(_THIS, change)

@@ -204,7 +204,8 @@ class Intake:
                 if position is None:
                     position = append(connection, batch, fact, meaning, self.now_ms)
                 at = Applying(connection, position, batch.cabinet, self.now_ms, self.rules)
-                apply(at, meaning.model_copy(update={"at_ms": happened_ms(meaning, self.now_ms)}))
+                at_ms = happened_ms(meaning, self.now_ms)
+                apply(at, meaning if at_ms == meaning.at_ms else meaning.model_copy(update={"at_ms": at_ms}))
         except OperationalError:
             raise  # the database cannot now: all of it is done again later
         except Exception as error:

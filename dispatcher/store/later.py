@@ -17,8 +17,6 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.engine.interfaces import ExecutionContext
 from sqlalchemy.sql.dml import Insert, Update
 
-_MIND = "mind"  # in `Connection.info`
-
 
 class Unsettled(Protocol):
     """Changes of one table that are not written yet."""
@@ -34,6 +32,8 @@ class Mind:
 
     def __init__(self) -> None:
         self._rows: dict[Later, list[Mapping[str, Any]]] = {}
+        self._tables: set[str] = set()
+        """Those of the rows that are not written yet."""
         self.remembered: dict[object, Any] = {}
         """Answers by who asks."""
         self.unsettled: dict[str, Unsettled] = {}
@@ -44,6 +44,7 @@ class Mind:
         rows = self._rows.setdefault(statement, [])
         assert not rows or row.keys() == rows[0].keys(), "rows that are written together have the same columns"
         rows.append(row)
+        self._tables.add(_table_of(statement))
 
     @contextmanager
     def past(self, table: str) -> Iterator[None]:
@@ -56,11 +57,10 @@ class Mind:
 
     def settle(self, connection: Connection) -> None:
         """Write all that is left for later."""
-        for table, unsettled in self.unsettled.items():
-            with self.past(table):
-                unsettled.write(connection)
-        for statement, rows in self._rows.items():
-            self._write(connection, statement, rows)
+        for table in list(self.unsettled):
+            self._write_unsettled(connection, table)
+        for table in sorted(self._tables):
+            self._write_rows(connection, table)
 
     def settle_before(self, connection: Connection, said: str) -> None:
         """Write what is left for later of the tables that a statement names.
@@ -68,25 +68,30 @@ class Mind:
         What a table is known to hold is forgotten where the statement may change it.
         """
         for table in [table for table in self.unsettled if table in said and table not in self._passed]:
-            with self.past(table):
-                self.unsettled[table].write(connection)
+            self._write_unsettled(connection, table)
             if not said.startswith("SELECT"):
                 del self.unsettled[table]
-        for statement, rows in self._rows.items():
-            if rows and _table_of(statement) in said and _table_of(statement) not in self._passed:
-                self._write(connection, statement, rows)
+        for table in [table for table in self._tables if table in said and table not in self._passed]:
+            self._write_rows(connection, table)
 
-    def _write(self, connection: Connection, statement: Later, rows: list[Mapping[str, Any]]) -> None:
-        if rows:
-            together = rows.copy()
-            rows.clear()
-            with self.past(_table_of(statement)):
-                connection.execute(statement, together)
+    def _write_unsettled(self, connection: Connection, table: str) -> None:
+        with self.past(table):
+            self.unsettled[table].write(connection)
+
+    def _write_rows(self, connection: Connection, table: str) -> None:
+        """In the order in which their statements were first left for later."""
+        self._tables.discard(table)
+        with self.past(table):
+            for statement, rows in self._rows.items():
+                if rows and _table_of(statement) == table:
+                    together = rows.copy()
+                    rows.clear()
+                    connection.execute(statement, together)
 
     def forget(self) -> None:
         """A part of the transaction is undone, and with it all that is not written."""
-        for rows in self._rows.values():
-            rows.clear()
+        self._rows.clear()
+        self._tables.clear()
         self.remembered.clear()
         self.unsettled.clear()
 
@@ -96,30 +101,29 @@ def _table_of(statement: Later) -> str:
     return statement.table.name
 
 
+_MINDS: dict[Connection, Mind] = {}
+"""Of the transactions that are under way."""
+
+
 def settle_before(statement: str, context: ExecutionContext | None) -> None:
     """Nobody reads a table, or changes it, before what this transaction changed in it is written."""
-    if context is None:
-        return
-    try:
-        mind = mind_of(context.root_connection)
-    except NotImplementedError:  # what SQLAlchemy asks a server before its pool has the connection
-        return
-    if mind is not None:
+    mind = _MINDS.get(context.root_connection) if context is not None else None
+    if mind is not None and context is not None:
         mind.settle_before(context.root_connection, statement)
 
 
 @contextmanager
 def minding(connection: Connection) -> Iterator[Mind]:
     """Around all that one transaction does; whoever opens it has what was left for later written at its end."""
-    mind = connection.info[_MIND] = Mind()
+    mind = _MINDS[connection] = Mind()
     try:
         yield mind
     finally:
-        del connection.info[_MIND]
+        del _MINDS[connection]
 
 
 def mind_of(connection: Connection) -> Mind | None:
-    return connection.info.get(_MIND)
+    return _MINDS.get(connection)
 
 
 def remembered(connection: Connection) -> dict[object, Any]:
