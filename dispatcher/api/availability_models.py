@@ -9,7 +9,7 @@ from pydantic import Field
 from contract.places import Latitude, Longitude
 from dispatcher.api.problems import FreeWindow, VehicleNotFree, free_window
 from dispatcher.api.values import Answer, Category, Id, Listing, PageQuery, next_cursor
-from dispatcher.core.availability import FREE_LATER, free_intervals, latest_end_ms, occupied
+from dispatcher.core.availability import FREE_LATER, free_intervals, latest_end_ms
 from dispatcher.core.rules import BookingReason, FleetRules
 from dispatcher.core.windows import HOUR_MS, Window, to_utc
 from dispatcher.instants import Instant
@@ -99,7 +99,7 @@ def availability_list(answered: Answered, question: Question, rules: FleetRules,
             if it.verdict is None
         ],
         not_free=[
-            _not_free(it, within, now_ms, answered.metres.get(it.vehicle.home_station_id))
+            _not_free(it, within, answered.metres.get(it.vehicle.home_station_id))
             for it in looked
             if it.verdict is not None
         ],
@@ -132,11 +132,11 @@ def _free(it: Looked, within: Window, rules: FleetRules, now_ms: int, metres: in
         energy=it.vehicle.energy,
         latest_end=to_utc(latest_ms),
         distance_m=metres,
-        free_intervals=_intervals(it, within, now_ms),
+        free_intervals=_intervals(it, within),
     )
 
 
-def _not_free(it: Looked, within: Window, now_ms: int, metres: int | None) -> NotFreeVehicle:
+def _not_free(it: Looked, within: Window, metres: int | None) -> NotFreeVehicle:
     assert it.verdict is not None, "the caller asks for those that are not free"
     return NotFreeVehicle(
         vehicle_id=it.vehicle.id,
@@ -145,12 +145,12 @@ def _not_free(it: Looked, within: Window, now_ms: int, metres: int | None) -> No
         station_id=it.vehicle.home_station_id,
         category=it.vehicle.category,
         distance_m=metres,
-        free_intervals=_intervals(it, within, now_ms) if it.verdict.reason in FREE_LATER else [],
+        free_intervals=_intervals(it, within) if it.verdict.reason in FREE_LATER else [],
     )
 
 
-def _intervals(it: Looked, within: Window, now_ms: int) -> list[FreeWindow]:
-    free = free_intervals(occupied(it.view.holdings, now_ms), within)
+def _intervals(it: Looked, within: Window) -> list[FreeWindow]:
+    free = free_intervals(it.busy, within)
     return [FreeWindow(start=to_utc(window.start_ms), end=to_utc(window.end_ms)) for window in free]
 
 

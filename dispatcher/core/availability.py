@@ -28,9 +28,14 @@ class Holding(NamedTuple):
 
     booking_id: str
     state: BookingState
-    window: Window
+    start_ms: int
+    end_ms: int
     reason: BookingReason = BookingReason.VEHICLE_NOT_FREE
     """What whoever wants the vehicle meanwhile is told; of several, the first of `FREE_LATER`."""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.start_ms, self.end_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +68,22 @@ def is_free(holdings: Iterable[Holding], window: Window) -> bool:
 
 def occupied(holdings: Iterable[Holding], now_ms: int) -> tuple[Window, ...]:
     """The windows that are taken, merged and in order. An overdue vehicle is away until it is back."""
-    windows = sorted(
-        Window(holding.window.start_ms, now_ms + 1)
-        if is_overdue(holding.state, holding.window.end_ms, now_ms)
-        else holding.window
-        for holding in holdings
-        if holding.state in HOLDING_STATES
+    taken = sorted(
+        (start_ms, now_ms + 1 if end_ms <= now_ms and is_overdue(state, end_ms, now_ms) else end_ms)
+        for _, state, start_ms, end_ms, _ in holdings
+        if state in HOLDING_STATES
     )
+    if not taken:
+        return ()
     merged: list[Window] = []
-    for window in windows:
-        if merged and window.start_ms <= merged[-1].end_ms:
-            merged[-1] = Window(merged[-1].start_ms, max(merged[-1].end_ms, window.end_ms))
-        else:
-            merged.append(window)
+    from_ms, until_ms = taken[0]
+    for start_ms, end_ms in taken:
+        if start_ms > until_ms:
+            merged.append(Window(from_ms, until_ms))
+            from_ms, until_ms = start_ms, end_ms
+        elif end_ms > until_ms:
+            until_ms = end_ms
+    merged.append(Window(from_ms, until_ms))
     return tuple(merged)
 
 
@@ -115,9 +123,7 @@ def next_free(busy: Iterable[Window], within: Window, length_ms: int, grid_ms: i
 def latest_end_ms(others: Iterable[Holding], start_ms: int, horizon_end_ms: int, grid_ms: int) -> int:
     """How long a booking from `start_ms` may last before the next one of the same vehicle begins."""
     following = [
-        holding.window.start_ms
-        for holding in others
-        if holding.state in HOLDING_STATES and holding.window.end_ms > start_ms
+        holding.start_ms for holding in others if holding.state in HOLDING_STATES and holding.end_ms > start_ms
     ]
     return round_down(min([*following, horizon_end_ms]), grid_ms)
 
@@ -131,7 +137,7 @@ def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list
     soon = window.start_ms < now_ms + SOON_MS
 
     def doubt(vehicle: VehicleView) -> int:
-        overdue = any(is_overdue(holding.state, holding.window.end_ms, now_ms) for holding in vehicle.holdings)
+        overdue = any(is_overdue(holding.state, holding.end_ms, now_ms) for holding in vehicle.holdings)
         if overdue or not key_can_be_there(vehicle):
             return 2
         return 1 if soon and vehicle.key_place != "in_slot" else 0
@@ -145,15 +151,20 @@ def by_fit(vehicles: Iterable[VehicleView], window: Window, now_ms: int) -> list
     return sorted(vehicles, key=lambda vehicle: (doubt(vehicle), gap_ms(vehicle), vehicle.vehicle_id))
 
 
-def judge(rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int) -> NotFree | None:
-    """Whether a vehicle can be booked for a window; if not, why, and when it is free next."""
+def judge(
+    rules: FleetRules, vehicle: VehicleView, window: Window, now_ms: int, busy: Sequence[Window] | None = None
+) -> NotFree | None:
+    """Whether a vehicle can be booked for a window; if not, why, and when it is free next.
+
+    `busy`: what its holdings occupy, where the caller knows it.
+    """
     reason = _reason_against(rules, vehicle, window, now_ms)
     if reason is None:
         return None
     interval = None
     if reason in FREE_LATER:
         within = Window(window.start_ms, min(now_ms + rules.horizon_ms, vehicle.known_until_ms))
-        busy = occupied(vehicle.holdings, now_ms)
+        busy = occupied(vehicle.holdings, now_ms) if busy is None else busy
         interval = next_free(busy, within, length_to_find_ms(rules, window), rules.grid_ms)
     return NotFree(vehicle.vehicle_id, reason, interval)
 
@@ -168,28 +179,26 @@ def _reason_against(rules: FleetRules, vehicle: VehicleView, window: Window, now
         return BookingReason.VEHICLE_NOT_IN_SERVICE
     if not vehicle.key_in_service:
         return BookingReason.KEY_NOT_IN_SERVICE
-    in_the_way = [
-        _reason_of(holding, window, now_ms) for holding in vehicle.holdings if holding.state in HOLDING_STATES
-    ]
-    first = min(filter(None, in_the_way), key=FREE_LATER.index, default=None)
-    if first is not None:
-        return first
+    in_the_way = _in_the_way(vehicle.holdings, window, now_ms)
+    if in_the_way:
+        return min(in_the_way, key=FREE_LATER.index)
     if window.start_ms < now_ms + rules.grid_ms and not key_can_be_there(vehicle):
         return BookingReason.KEY_NOT_PRESENT
     return None
 
 
-def _reason_of(holding: Holding, window: Window, now_ms: int) -> BookingReason | None:
-    """Whether what holds a vehicle is in the way of a window, or keeps it away so long."""
-    start_ms, end_ms = holding.window
-    if start_ms < window.end_ms and window.start_ms < end_ms:
-        return holding.reason
-    overdue = is_overdue(holding.state, end_ms, now_ms)
-    return (
-        BookingReason.VEHICLE_NOT_BACK
-        if overdue and start_ms < window.end_ms and window.start_ms <= now_ms
-        else None
-    )
+def _in_the_way(holdings: Iterable[Holding], window: Window, now_ms: int) -> set[BookingReason]:
+    """Of what holds a vehicle and is in the way of a window, or keeps it away so long."""
+    from_ms, until_ms = window
+    found = set()
+    for _, state, start_ms, end_ms, reason in holdings:
+        if start_ms >= until_ms or state not in HOLDING_STATES:
+            continue
+        if from_ms < end_ms:
+            found.add(reason)
+        elif from_ms <= now_ms and is_overdue(state, end_ms, now_ms):
+            found.add(BookingReason.VEHICLE_NOT_BACK)
+    return found
 
 
 def key_can_be_there(vehicle: VehicleView) -> bool:

@@ -33,7 +33,7 @@ def to_ms(instant: datetime) -> int:
 
 
 def to_utc(at_ms: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=at_ms)
+    return EPOCH + timedelta(0, 0, 0, at_ms)
 
 
 def utc_text(at_ms: int) -> str:

@@ -4,7 +4,7 @@ Who books is told the next free interval however far it is. A search asks of a w
 80,000 bookings: it looks a week past its window, and says so (`docs/decisions/0052-a-search-looks-a-week-on.md`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeGuard
 
@@ -24,6 +24,7 @@ from dispatcher.core.windows import DAY_MS, Window
 from dispatcher.store.holdings import gaps
 from dispatcher.store.vehicles import Vehicle, views
 
+SOON_MS = 2 * DAY_MS  # within which most cars are free again
 FURTHER_MS = 7 * DAY_MS  # of a car that is asked for, few weeks are full; and a calendar shows one
 FURTHER_TIMES = 8  # a year takes three steps
 
@@ -34,6 +35,8 @@ class Looked:
 
     vehicle: Vehicle
     view: VehicleView
+    busy: tuple[Window, ...]
+    """What its holdings occupy: merged, and in order."""
     verdict: NotFree | None
     """None: it is free."""
 
@@ -52,15 +55,20 @@ def look(
     The next free interval is told where it begins within `FURTHER_MS` past the end of the window.
     """
     around = Window(window.start_ms, window.end_ms + ahead_ms)
-    looked = [
-        Looked(vehicle, view, judge(rules, view, window, now_ms))
-        for vehicle, view in zip(found, views(connection, found, now_ms, around=around), strict=True)
-    ]
-    waiting = [it.view for it in looked if _waits(it.verdict)]
-    until_ms = window.end_ms + FURTHER_MS
-    further = Window(around.end_ms, until_ms)
-    later = _next_free(connection, rules, waiting, window, now_ms, further) if waiting else {}
-    return [_told(it, later.get(it.vehicle.id), until_ms) for it in looked]
+    looked = []
+    for vehicle, view in zip(found, views(connection, found, now_ms, around=around), strict=True):
+        busy = occupied(view.holdings, now_ms)
+        looked.append(Looked(vehicle, view, busy, judge(rules, view, window, now_ms, busy)))
+    waiting = {it.vehicle.id: it.busy for it in looked if _waits(it.verdict)}
+    length_ms, horizon_ms = length_to_find_ms(rules, window), now_ms + rules.horizon_ms
+    later: dict[str, Window | None] = {}
+    from_ms = around.end_ms
+    for until_ms in (window.end_ms + SOON_MS, window.end_ms + FURTHER_MS):
+        if waiting and from_ms < until_ms:
+            within, from_ms = Window(from_ms, until_ms), until_ms
+            later |= _next_free(connection, rules, waiting, within, length_ms, horizon_ms)
+            waiting = {each: busy for each, busy in waiting.items() if later[each] is None}
+    return [_told(it, later.get(it.vehicle.id), window.end_ms + FURTHER_MS) for it in looked]
 
 
 def _told(it: Looked, later: Window | None, until_ms: int) -> Looked:
@@ -72,7 +80,7 @@ def _told(it: Looked, later: Window | None, until_ms: int) -> Looked:
         interval = None
     if interval == it.verdict.next_free:
         return it
-    return Looked(it.vehicle, it.view, NotFree(it.verdict.vehicle_id, it.verdict.reason, interval))
+    return Looked(it.vehicle, it.view, it.busy, NotFree(it.verdict.vehicle_id, it.verdict.reason, interval))
 
 
 def with_next_free(
@@ -85,14 +93,18 @@ def with_next_free(
 ) -> tuple[NotFree, ...]:
     """The verdicts, each with the next interval that is long enough: read in steps, up to the horizon."""
     known = {verdict.vehicle_id: verdict for verdict in verdicts}
-    waiting = views(connection, [it for it in found if _waits(known.get(it.id))], now_ms, around=window)
-    for view in waiting:
-        near = judge(rules, view, window, now_ms)
+    busy_of: dict[str, tuple[Window, ...]] = {}
+    for view in views(connection, [it for it in found if _waits(known.get(it.id))], now_ms, around=window):
+        busy_of[view.vehicle_id] = busy = occupied(view.holdings, now_ms)
+        near = judge(rules, view, window, now_ms, busy)
         known[view.vehicle_id] = replace(known[view.vehicle_id], next_free=near.next_free if near else None)
     within = Window(window.end_ms, window.end_ms + FURTHER_MS)
-    horizon_ms = now_ms + rules.horizon_ms
-    while waiting := [view for view in waiting if _waits(known[view.vehicle_id]) and within.start_ms < horizon_ms]:
-        for vehicle_id, interval in _next_free(connection, rules, waiting, window, now_ms, within).items():
+    length_ms, horizon_ms = length_to_find_ms(rules, window), now_ms + rules.horizon_ms
+    while within.start_ms < horizon_ms:
+        waiting = {each: busy for each, busy in busy_of.items() if _waits(known[each])}
+        if not waiting:
+            break
+        for vehicle_id, interval in _next_free(connection, rules, waiting, within, length_ms, horizon_ms).items():
             known[vehicle_id] = replace(known[vehicle_id], next_free=interval)
         within = Window(within.end_ms, within.end_ms + within.length_ms * FURTHER_TIMES)
     return tuple(known[verdict.vehicle_id] for verdict in verdicts)
@@ -101,22 +113,25 @@ def with_next_free(
 def _next_free(
     connection: Connection,
     rules: FleetRules,
-    known: Sequence[VehicleView],
-    window: Window,
-    now_ms: int,
+    busy_of: Mapping[str, Sequence[Window]],
     within: Window,
+    length_ms: int,
+    horizon_ms: int,
 ) -> dict[str, Window | None]:
-    """Of each vehicle, the first interval that is long enough, behind the bookings that start within."""
-    length_ms = length_to_find_ms(rules, window)
-    horizon_ms = now_ms + rules.horizon_ms
-    gaps_of: dict[str, list[Window]] = {view.vehicle_id: [] for view in known}
-    for vehicle_id, start_ms, end_ms in gaps(connection, list(gaps_of), within, length_ms):
-        gaps_of[vehicle_id].append(Window(start_ms, min(end_ms, horizon_ms)))
+    """Of each vehicle, the first interval that is long enough, behind the bookings that start within.
+
+    `busy_of`: what is known to occupy it, merged and in order.
+    """
+    gaps_of: dict[str, list[tuple[int, int]]] = {vehicle_id: [] for vehicle_id in busy_of}
+    for vehicle_id, start_ms, end_ms in gaps(connection, list(busy_of), within, length_ms):
+        gaps_of[vehicle_id].append((start_ms, end_ms))
     found: dict[str, Window | None] = {}
-    for view in known:
-        busy = occupied(view.holdings, now_ms)
-        intervals = (next_free(busy, gap, length_ms, rules.grid_ms) for gap in sorted(gaps_of[view.vehicle_id]))
-        found[view.vehicle_id] = next(filter(None, intervals), None)
+    for vehicle_id, busy in busy_of.items():
+        intervals = (
+            next_free(busy, Window(start_ms, min(end_ms, horizon_ms)), length_ms, rules.grid_ms)
+            for start_ms, end_ms in sorted(gaps_of[vehicle_id])
+        )
+        found[vehicle_id] = next(filter(None, intervals), None)
     return found
 
 

@@ -7,16 +7,19 @@ opens nothing. What is and is not caught by this: `docs/decisions/0011-rights-ha
 import base64
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
 
 from dispatcher.store.pins import PinSeal
 from dispatcher.store.schema import badge_pins, badges, bookings, commands, key_tags, keys, members, pool_members
 from dispatcher.store.webhook_secrets import SecretSeal
+
+T = TypeVar("T")
+Rows = tuple[tuple[Any, ...], ...]
 
 ORIGIN_KEY_BYTES = 32  # as long as the hash: a longer key adds nothing (RFC 2104, section 3)
 DOMAIN = "carshare row origin v1"  # no code of another kind made under the same key can be taken for one of these
@@ -73,7 +76,7 @@ CHECKED_MAX = 50_000  # a large fleet's rows; each is some 300 bytes
 class Origin:
     """Makes and checks codes. About 3 us each; a row that was found good and has not changed costs a fifth."""
 
-    __slots__ = ("_checked", "_key", "pins", "webhooks")
+    __slots__ = ("_checked", "_key", "_made", "pins", "webhooks")
 
     def __init__(self, key: bytes) -> None:
         assert len(key) == ORIGIN_KEY_BYTES, f"{ORIGIN_KEY_BYTES} bytes"
@@ -82,6 +85,7 @@ class Origin:
         self.webhooks = SecretSeal(key)
         self._checked: set[tuple[object, ...]] = set()
         """Whole contents with the codes that hold for them: another content, or code, is another tuple."""
+        self._made: dict[tuple[object, ...], Any] = {}
 
     def code(self, table: Table, row: Mapping[Any, Any], driver_ids: Sequence[str] = ()) -> str:
         """HMAC-SHA256 of what the row says, in hexadecimal."""
@@ -102,6 +106,16 @@ class Origin:
                 self._checked.clear()
             self._checked.add(said)
         return holds
+
+    def made(self, make: Callable[["Origin", Rows], T], rows: Rows) -> T:
+        """What `make` makes of rows as they were read: once for each content, and whoever reads it shares it."""
+        known = self._made.get((make, *rows))
+        if known is None:
+            if len(self._made) >= CHECKED_MAX:
+                self._made.clear()
+            known = self._made[(make, *rows)] = make(self, rows)
+        made: T = known
+        return made
 
     def opaque(self, *values: object) -> str:
         """An id for paths of what is made where no randomness is at hand: the same values give the same id."""

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
@@ -197,16 +199,16 @@ def views(
     holdings = defaultdict(list)
     ids = [vehicle.id for vehicle in found]
     known_until: dict[str, int] = {}
+    until_ms = NEVER_MS if around is None else around.end_ms
     rows = holdings_coming(connection, ids, now_ms) if around is None else holdings_around(connection, ids, around)
     for vehicle_id, holding_id, state, start_ms, end_ms, kind in rows:
-        if kind == HoldingKind.BLOCK or end_ms is None:
-            window = BlockTimes(start_ms, end_ms).window(now_ms)
-        else:
-            window = Window(start_ms, end_ms)
-            if around is not None and start_ms >= around.end_ms:
-                known_until[vehicle_id] = start_ms
+        reason = _REASONS[kind]
+        if reason is BookingReason.VEHICLE_BLOCKED or end_ms is None:
+            start_ms, end_ms = BlockTimes(start_ms, end_ms).window(now_ms)  # noqa: PLW2901  # as it is judged
+        elif start_ms >= until_ms:
+            known_until[vehicle_id] = start_ms
         if holding_id != without_booking:
-            holdings[vehicle_id].append(Holding(holding_id, _STATES[state], window, _REASONS[kind]))
+            holdings[vehicle_id].append(Holding(holding_id, _STATES[state], start_ms, end_ms, reason))
     return [_view(vehicle, tuple(holdings[vehicle.id]), known_until.get(vehicle.id, NEVER_MS)) for vehicle in found]
 
 
@@ -234,29 +236,28 @@ def _asked(wanted: VehicleFilter) -> dict[str, Any]:
 
 def _read(connection: Connection, asked: Mapping[str, Any], *, signals: bool) -> list[Vehicle]:
     rows = connection.execute(_statement(frozenset(asked)), asked).all()
-    found: dict[str, tuple[Any, ...]] = {}
-    keys_of: dict[str, VehicleKey] = {}
     origin = origin_of(connection)
-    for row in rows:
-        vehicle_id = row[0]
-        found.setdefault(vehicle_id, row[: len(_VEHICLE)])
-        of_key = row[len(_VEHICLE) :]
-        if vehicle_id not in keys_of and of_key[0] is not None:
-            key = _key(origin, dict(zip(_KEY_NAMES, of_key, strict=True)))
-            if key is not None:
-                keys_of[vehicle_id] = key
+    found = [origin.made(_vehicle, tuple(map(tuple, of_one))) for _, of_one in groupby(rows, key=itemgetter(0))]
+    return _with_signals(connection, found) if signals else found
+
+
+def _with_signals(connection: Connection, found: Sequence[Vehicle]) -> list[Vehicle]:
+    ids = {"vehicles": [vehicle.id for vehicle in found]}
     readings: dict[str, Reading] = {}
-    left: dict[str, LeftAt] = {}
-    if signals:
-        ids = {"vehicles": list(found)}
-        for values in map(dict, connection.execute(_READINGS, ids).mappings()):
-            vehicle_id = values.pop("vehicle_id")
-            readings[vehicle_id] = Reading(**values)
-        for row in connection.execute(_LEFT, ids):
-            left[row.vehicle_id] = LeftAt(row.latitude, row.longitude, row.at_ms)
-    return [
-        Vehicle._make((*row, keys_of.get(this), readings.get(this), left.get(this))) for this, row in found.items()
-    ]
+    for values in map(dict, connection.execute(_READINGS, ids).mappings()):
+        vehicle_id = values.pop("vehicle_id")
+        readings[vehicle_id] = Reading(**values)
+    left = {
+        row.vehicle_id: LeftAt(row.latitude, row.longitude, row.at_ms) for row in connection.execute(_LEFT, ids)
+    }
+    return [each._replace(reading=readings.get(each.id), left_at=left.get(each.id)) for each in found]
+
+
+def _vehicle(origin: Origin, rows: tuple[tuple[Any, ...], ...]) -> Vehicle:
+    """A vehicle of its rows: one for each key in service, in the order of their ids."""
+    of_keys = (dict(zip(_KEY_NAMES, row[len(_VEHICLE) :], strict=True)) for row in rows)
+    usable = (_key(origin, of_key) for of_key in of_keys if of_key["id"] is not None)
+    return Vehicle._make((*rows[0][: len(_VEHICLE)], next(filter(None, usable), None), None, None))
 
 
 def _key(origin: Origin, row: Mapping[str, Any]) -> VehicleKey | None:

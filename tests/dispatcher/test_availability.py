@@ -43,7 +43,7 @@ def calendars(draw: st.DrawFn) -> tuple[Holding, ...]:
     kept: list[Holding] = []
     for index, window in enumerate(draw(st.lists(windows(), max_size=8))):
         if is_free(kept, window):
-            kept.append(Holding(f"b{index}", draw(st.sampled_from(HOLDING)), window))
+            kept.append(Holding(f"b{index}", draw(st.sampled_from(HOLDING)), *window))
     return tuple(kept)
 
 
@@ -52,7 +52,7 @@ def _view(*holdings: Holding, key_place: KeyPlace = "in_slot") -> VehicleView:
 
 
 def _holding(start_ms: int, end_ms: int, state: BookingState = BookingState.BOOKED) -> Holding:
-    return Holding("b", state, Window(start_ms, end_ms))
+    return Holding("b", state, start_ms, end_ms)
 
 
 @given(calendars(), windows())

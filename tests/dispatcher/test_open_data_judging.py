@@ -41,7 +41,7 @@ def calendars(draw: st.DrawFn) -> tuple[Holding, ...]:
         at_ms = window.end_ms
         begun = window.start_ms <= NOW_MS
         state = draw(st.sampled_from(sorted(HOLDING_STATES))) if begun else BookingState.BOOKED
-        found.append(Holding(f"b-{number}", state, window))
+        found.append(Holding(f"b-{number}", state, *window))
     return tuple(found)
 
 
@@ -94,13 +94,13 @@ def test_what_is_available_has_a_slot_from_the_next_grid_point_to_where_it_must_
         (replace(PLAIN, key_place="missing"), BookingReason.KEY_NOT_PRESENT, False, Presence.AWAY),
         (replace(PLAIN, key_place="elsewhere"), None, True, Presence.AWAY),
         (
-            replace(PLAIN, holdings=(Holding("b", BookingState.ACTIVE, Window(NOW_MS, NEXT_MS)),)),
+            replace(PLAIN, holdings=(Holding("b", BookingState.ACTIVE, NOW_MS, NEXT_MS),)),
             None,
             False,
             Presence.AWAY,
         ),
         (
-            replace(PLAIN, holdings=(Holding("b", BookingState.RETURNED, Window(NOW_MS, NEXT_MS)),)),
+            replace(PLAIN, holdings=(Holding("b", BookingState.RETURNED, NOW_MS, NEXT_MS),)),
             BookingReason.VEHICLE_NOT_FREE,
             False,
             Presence.RESERVED,
