@@ -90,15 +90,15 @@ def occupied(holdings: Iterable[Holding], now_ms: int) -> tuple[Window, ...]:
 def free_intervals(busy: Sequence[Window], within: Window) -> tuple[Window, ...]:
     """What `busy`, merged and in order, leaves of `within`."""
     free: list[Window] = []
-    at_ms = within.start_ms
-    for window in busy:
-        if window.start_ms >= within.end_ms:
+    at_ms, until_ms = within
+    for start_ms, end_ms in busy:
+        if start_ms >= until_ms:
             break
-        if window.start_ms > at_ms:
-            free.append(Window(at_ms, window.start_ms))
-        at_ms = max(at_ms, window.end_ms)
-    if at_ms < within.end_ms:
-        free.append(Window(at_ms, within.end_ms))
+        if start_ms > at_ms:
+            free.append(Window(at_ms, start_ms))
+        at_ms = max(at_ms, end_ms)
+    if at_ms < until_ms:
+        free.append(Window(at_ms, until_ms))
     return tuple(free)
 
 

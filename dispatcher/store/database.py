@@ -14,7 +14,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 
 from dispatcher.store.isolation import IS_HOPEFUL, IS_READING, IS_WRITING, DoneAgain
@@ -75,7 +75,9 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
                 with in_one_go(connection):
                     mind.settle(connection)
                     transaction.commit()
-            except IntegrityError as error:  # of a part: with savepoints it is told whose
+            except OperationalError:
+                raise
+            except DBAPIError as error:  # some part's: with savepoints it is told whose
                 if is_hopeful:
                     raise DoneAgain from error
                 raise
