@@ -1,7 +1,7 @@
 """What a batch of facts is, seen from what the ledger already holds."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +55,30 @@ class DoesNotFit(StrEnum):
 
     AHEAD = FactOutcome.AHEAD
     CONFLICT = FactOutcome.CONFLICT
+
+
+def joined(batches: Iterable[FactBatch]) -> list[FactBatch]:
+    """The same facts in fewer batches: neighbours become one where the box could have sent them as one.
+
+    It has several under way while it drains what it could not tell, and each costs the ledger a look of its own.
+    """
+    found: list[FactBatch] = []
+    for batch in batches:
+        before = found[-1] if found else None
+        if before is not None and _ends(before) == _begins(batch):
+            facts = (*before.facts, *batch.facts)
+            found[-1] = before.model_copy(update={"facts": facts, "last_hash": batch.last_hash})
+        else:
+            found.append(batch)
+    return found
+
+
+def _ends(batch: FactBatch) -> tuple[str, str, int, int, str]:
+    return batch.cabinet, batch.epoch, batch.epoch_created_ms, batch.last_seq + 1, batch.last_hash
+
+
+def _begins(batch: FactBatch) -> tuple[str, str, int, int, str]:
+    return batch.cabinet, batch.epoch, batch.epoch_created_ms, batch.first_seq, batch.hash_before
 
 
 def first_cursor(cabinet: str, epoch: str) -> Cursor:

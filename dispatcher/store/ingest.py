@@ -22,6 +22,7 @@ from dispatcher.core.ingest import (
     content,
     first_cursor,
     happened_ms,
+    joined,
     judge,
     last_common,
     may_be_carried,
@@ -96,7 +97,7 @@ class Intake:
         """Take batches in the order in which they came."""
         appending(connection)
         tally = _Tally()
-        acknowledged = [self._take_one(connection, batch, tally) for batch in batches]
+        acknowledged = [self._take_one(connection, batch, tally) for batch in joined(batches)]
         return Taken(tuple(acknowledged), tally.outcomes, tuple(tally.applied))
 
     def _take_one(self, connection: Connection, batch: FactBatch, tally: _Tally) -> Acknowledged:

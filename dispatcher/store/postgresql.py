@@ -73,7 +73,8 @@ class TransactionalPostgresql(PGDialect_psycopg):
 
     def do_commit(self, dbapi_connection: PoolProxiedConnection) -> None:
         _check_sound(_driver(dbapi_connection))
-        dbapi_connection.commit()
+        with _no_row_in_errors():
+            dbapi_connection.commit()
 
     def do_ping(self, dbapi_connection: DBAPIConnection) -> bool:
         """Whether a connection that rested is still there, which its socket tells: a server that ended said so.
@@ -136,6 +137,9 @@ def end_reading(connection: Connection) -> None:
 def in_one_go(connection: Connection) -> Iterator[None]:
     """Statements that are all sent before the first answer is waited for; none of them may return rows.
 
+    COMMIT may be the last of them. Where one fails, the server passes over the rest; SQLAlchemy takes a COMMIT that
+    failed for the end of the transaction, and would lend the connection with this one open.
+
     Raises:
         DBAPIError: what one of them is told, at the end of the block.
     """
@@ -157,6 +161,9 @@ def in_one_go(connection: Connection) -> Iterator[None]:
             hide_parameters=True,
             dialect=connection.dialect,
         ) from None
+    finally:
+        if driver.info.transaction_status is TransactionStatus.INERROR:
+            driver.rollback()
 
 
 def check_server(engine: Engine) -> None:

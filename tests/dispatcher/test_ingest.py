@@ -1,6 +1,6 @@
 """Facts arrive once: batches against the ledger, in every order that a network can bring them."""
 
-from itertools import count
+from itertools import count, cycle
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from contract.facts import AgentStarted, DoorOpened, EpochStarted
 from contract.messages import Acknowledged
 from dispatcher.core.incidents import IncidentKind
-from dispatcher.core.ingest import Cursor, FactOutcome, first_cursor, judge
+from dispatcher.core.ingest import Cursor, FactOutcome, first_cursor, joined, judge
 from dispatcher.store import ingest
 from dispatcher.store.applying import Applying
 from dispatcher.store.database import Database
@@ -281,6 +281,42 @@ def test_whatever_arrives_the_ledger_is_a_prefix_without_gaps_or_doubles(
     assert seqs(ONE_DATABASE, box) == list(range(1, expected + 1))
     assert answer(take(ONE_DATABASE, box.batch())).seq == 12
     assert incidents(ONE_DATABASE) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(slices, st.lists(st.integers(1, 5), min_size=1))
+def test_what_arrives_together_is_taken_as_if_it_had_come_one_by_one(
+    arrivals: list[tuple[int, int]], sizes: list[int]
+) -> None:
+    box, other = box_with(12, epoch=next(EPOCHS)), box_with(12, OTHER_CABINET, next(EPOCHS))
+    batches = [
+        (box if first % 3 else other).batch(min(first, second), max(first, second)) for first, second in arrivals
+    ]
+    expected = {box.cabinet: 0, other.cabinet: 0}
+    for size in cycle(sizes):
+        group, batches = batches[:size], batches[size:]
+        if not group:
+            break
+        for batch in group:
+            if batch.first_seq <= expected[batch.cabinet] + 1:
+                expected[batch.cabinet] = max(expected[batch.cabinet], batch.last_seq)
+        told = {said.cabinet: said.seq for said in take(ONE_DATABASE, *group).acknowledgements}
+        assert told == {batch.cabinet: expected[batch.cabinet] for batch in group}
+    for each in (box, other):
+        assert seqs(ONE_DATABASE, each) == list(range(1, expected[each.cabinet] + 1))
+    assert incidents(ONE_DATABASE) == []
+
+
+def test_only_what_goes_on_from_the_batch_before_it_is_joined_with_it() -> None:
+    box, copy, other = box_with(6), box_with(2), box_with(6, OTHER_CABINET)
+    copy.note(DoorOpened, slot=2, released=True)
+    first, second, third = box.batch(1, 2), box.batch(3, 4), box.batch(5, 6)
+    assert joined([first, second, third]) == [box.batch()]
+    assert joined([first, third, second]) == [first, third, second]
+    assert joined([first, other.batch(3, 4)]) == [first, other.batch(3, 4)]
+    assert joined([box.batch(1, 3), copy.batch(3, 3)]) == [box.batch(1, 3), copy.batch(3, 3)]
+    differs = second.model_copy(update={"hash_before": "0" * 64})
+    assert joined([first, differs]) == [first, differs]
 
 
 @settings(max_examples=100, deadline=None)

@@ -19,6 +19,7 @@ from dispatcher.cli import main
 from dispatcher.config import load_config, read_database_url
 from dispatcher.store import postgresql
 from dispatcher.store.database import Database
+from dispatcher.store.later import write_later
 from dispatcher.store.postgresql import UnfitServer, check_server
 from dispatcher.store.schema import badges, booking_history, meta
 from runtime.executor import InlineExecutor
@@ -148,6 +149,18 @@ def test_a_reader_whose_statement_failed_leaves_a_connection_that_serves() -> No
 
     own.read_now(careless)
     assert own.read_now(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+    own.close()
+
+
+def test_what_fails_together_with_the_commit_leaves_a_connection_that_serves_and_an_error_without_the_row() -> None:
+    own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
+    book(own)
+    lost = insert(booking_history).inline()
+    row = {"booking_id": "no-such-booking", "at_ms": 1, "what": "secret", "author": "secret", "detail": "secret"}
+    with pytest.raises(IntegrityError) as refused:
+        own.write_now(lambda connection: write_later(connection, lost, row))
+    assert "secret" not in str(refused.value)
+    assert own.write_now(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
     own.close()
 
 
