@@ -19,17 +19,18 @@ import gc
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from itertools import chain
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
 import psycopg
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, insert, text
@@ -50,6 +51,7 @@ from dispatcher.store.paging import PageRequest
 from dispatcher.store.schema import bookings, cabinets, keys, members, municipalities, stations, vehicles
 from runtime.executor import InlineExecutor
 from runtime.health import Monitored
+from runtime.listening import AsgiApp
 from simulator.postgres import cluster
 from tests.dispatcher.fake_link import HandClock
 from tests.dispatcher.network import TestClock
@@ -63,6 +65,7 @@ STORE_MS = 5.0
 HTTP_MS = 15.0
 TIMES = 2.0
 PAGE = 200
+PATH = "/api/v1/availability"
 GC_EVERY = (
     50  # questions: what a collection costs is told by nobody, as in a process that freezes what it started with
 )
@@ -195,7 +198,6 @@ def measure(database: Database, scale: str, questions: int) -> Found:
                 if number >= questions // 10:  # the first tenth warms caches up
                     found.wall[what].append((time.perf_counter() - began) * 1000)
                     found.processor[what].append(meter.ms() - worked_ms)
-        runner.run(http.aclose())
     return found
 
 
@@ -215,7 +217,7 @@ def control(connection: Connection, window: Window, station: str | None) -> Sequ
     return connection.execute(CONTROL_THERE, {**times, "station": station}).all()
 
 
-def api_of(database: Database) -> httpx.AsyncClient:
+def api_of(database: Database) -> AsgiApp:
     """The application as it is served, without a socket: authorisation, validation, the answer as JSON."""
     clock = TestClock()
     clock.at_ms = NOW_MS
@@ -229,21 +231,41 @@ def api_of(database: Database) -> httpx.AsyncClient:
         wake=lambda: None,
     )
     tokens = Tokens([Token("benchmark", digest("benchmark"), frozenset(Scope), None)])
-    app = create_app(
+    return create_app(
         context,
         tokens=lambda: tokens,
         monitored=Monitored(CollectorRegistry(), ready=list),
         limits=Limits(Rate(1, 1_000_000), Rate(1, 1_000_000)),
     )
-    headers = {"authorization": "Bearer benchmark"}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers)
 
 
-async def over_http(http: httpx.AsyncClient, window: Window) -> None:
-    query = {"category": "city", "limit": str(PAGE)}
+async def over_http(app: AsgiApp, window: Window) -> None:
+    """One request as a server hands it on: what its client and its socket cost is not ours."""
     times = {"from": utc_text(window.start_ms), "until": utc_text(window.end_ms)}
-    response = await http.get("/api/v1/availability", params={**query, **times})
-    assert response.status_code == 200, response.text
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": urlencode({"category": "city", "limit": PAGE, **times}).encode(),
+        "root_path": "",
+        "headers": [(b"host", b"api"), (b"authorization", b"Bearer benchmark")],
+        "client": ("127.0.0.1", 1),
+        "server": ("api", 80),
+    }
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert sent[0]["status"] == HTTPStatus.OK, sent
 
 
 # --- fleets

@@ -1,12 +1,15 @@
 """Half-open windows of time, [start_ms, end_ms), in unix milliseconds UTC, and how they are written."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * 60 * MINUTE_MS  # elapsed time: a day in UTC always has 24 hours
+
+TOLD_MAX = 4096  # instants kept as they are told: bookings lie on a grid, so that a search tells each of them often
 
 
 class Window(NamedTuple):
@@ -32,6 +35,7 @@ def to_ms(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(milliseconds=1)
 
 
+@lru_cache(TOLD_MAX)
 def to_utc(at_ms: int) -> datetime:
     return EPOCH + timedelta(0, 0, 0, at_ms)
 
