@@ -58,9 +58,11 @@ class DoesNotFit(StrEnum):
 
 
 def joined(batches: Iterable[FactBatch]) -> list[FactBatch]:
-    """The same facts in fewer batches: neighbours become one where the box could have sent them as one.
+    """The same facts in fewer batches: neighbours become one where the second goes on from the first.
 
-    It has several under way while it drains what it could not tell, and each costs the ledger a look of its own.
+    A box has several under way while it drains what it could not tell, and each costs the ledger a look of its own.
+    Together they are answered as the first alone: of a new epoch that goes on from one which the ledger lacks facts
+    of, with what is lacking, where the second alone is answered with the beginning of the new one.
     """
     found: list[FactBatch] = []
     for batch in batches:

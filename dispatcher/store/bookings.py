@@ -174,6 +174,9 @@ def update_booking(connection: Connection, booking: Booking) -> bool:
 
 def write_drivers(connection: Connection, booking: Booking) -> None:
     """Make its drivers those that it names; the row itself, whose code covers them, is written before."""
+    mind = mind_of(connection)
+    if mind is not None:
+        _kept(mind).by_grant.pop(booking.grant_id, None)
     connection.execute(_NO_DRIVERS, {"booking": booking.id})
     for driver_id in booking.driver_ids:
         connection.execute(_NEW_DRIVER, {"booking_id": booking.id, "member_id": driver_id})

@@ -90,8 +90,8 @@ def _reading_over(connection: Connection) -> Iterator[None]:
     connection.info[IS_READING] = True
     try:
         yield
-        end_reading(connection)
     finally:
+        end_reading(connection)
         connection.info[IS_READING] = False
 
 

@@ -42,7 +42,7 @@ class KeptRows:
         self._corrections: list[Correction] = []
 
     def change(self, row: Row) -> None:
-        key = tuple(row[name] for name in key_names(self._table))
+        key = tuple(row[name] for name in _key_names(self._table))
         self._changes.setdefault(key, {}).update(row)
 
     def row(self, connection: Connection, key: Key) -> Mapping[str, Any] | None:
@@ -123,12 +123,12 @@ def _kept(mind: Mind, table: Table) -> KeptRows:
 
 
 @cache
-def key_names(table: Table) -> tuple[str, ...]:
+def _key_names(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key)
 
 
 def _read(connection: Connection, table: Table, key: Key) -> Mapping[str, Any] | None:
-    named = dict(zip(key_names(table), key, strict=True))
+    named = dict(zip(_key_names(table), key, strict=True))
     row = connection.execute(_one(table), {f"this_{name}": value for name, value in named.items()}).one_or_none()
     return None if row is None else row._asdict()
 

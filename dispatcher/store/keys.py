@@ -65,18 +65,23 @@ class Fob(NamedTuple):
 
 
 def fob_of(connection: Connection, key_id: str | None) -> Fob | None:
-    """None for a key that nothing identified, or that is not of this fleet."""
+    """None for a key that nothing identified, or that is not of this fleet. A transaction reads it once.
+
+    Whoever changes where vehicles stand calls `forget_fobs`.
+    """
     if key_id is None:
         return None
     known: dict[str, Fob | None] = remembered(connection).setdefault(_FOBS, {})
     if key_id not in known:
-        row = connection.execute(_FOB, {"key": key_id}).one_or_none()
-        known[key_id] = (
-            Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
-            if row is not None
-            else None
-        )
+        known[key_id] = _read_fob(connection, key_id)
     return known[key_id]
+
+
+def _read_fob(connection: Connection, key_id: str) -> Fob | None:
+    row = connection.execute(_FOB, {"key": key_id}).one_or_none()
+    if row is None:
+        return None
+    return Fob(row.vehicle_id, (row.home_cabinet_id, row.home_slot), row.outside is not None)
 
 
 def forget_fobs(connection: Connection) -> None:

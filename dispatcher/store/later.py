@@ -1,10 +1,10 @@
 """What one transaction keeps in mind: rows that it writes at its end, and answers that hold until then.
 
 A fact touches little and tells much: each row of history, and each look whether an incident is open, is a
-statement, and a statement costs more than what it says. Rows that nobody reads before the transaction is over are
-written together at its end, in their order. What a transaction has read of the open incidents stays true while it
-lasts: writers take turns (decision 0034), and what it writes itself it keeps up to date here. Rows that it changes
-again and again are written before anybody else asks for their table: `dispatcher.store.kept`.
+statement, and a statement costs more than what it says. Rows that hardly anybody reads before the transaction is
+over are written together, in their order: at its end, or before the next statement that names their table. What a
+transaction has read of the open incidents stays true while it lasts: writers take turns (decision 0034), and what
+it writes itself it keeps up to date here. Rows that it changes again and again: `dispatcher.store.kept`.
 
 Over a connection that no transaction of `Database.write` uses, rows are written at once and nothing is remembered.
 """
@@ -28,7 +28,7 @@ Later = Insert | Update
 
 
 class Mind:
-    """Of one transaction. Whoever undoes a part of it settles all before, and has it forget that part's."""
+    """Of one transaction. Whoever undoes a part of it settles all before that part, and has it forget all after."""
 
     def __init__(self) -> None:
         self._rows: dict[Later, list[Mapping[str, Any]]] = {}
@@ -49,6 +49,7 @@ class Mind:
     @contextmanager
     def past(self, table: str) -> Iterator[None]:
         """Around a statement that takes what is unsettled of a table into account."""
+        assert table not in self._passed, "nobody takes it into account twice"
         self._passed.add(table)
         try:
             yield
@@ -65,11 +66,11 @@ class Mind:
     def settle_before(self, connection: Connection, said: str) -> None:
         """Write what is left for later of the tables that a statement names.
 
-        What a table is known to hold is forgotten where the statement may change it.
+        What `unsettled` knows of a table is forgotten where the statement may change it; `remembered` is not.
         """
         for table in [table for table in self.unsettled if table in said and table not in self._passed]:
             self._write_unsettled(connection, table)
-            if not said.startswith("SELECT"):
+            if table in self.unsettled and not said.startswith("SELECT"):
                 del self.unsettled[table]
         for table in [table for table in self._tables if table in said and table not in self._passed]:
             self._write_rows(connection, table)
@@ -79,7 +80,7 @@ class Mind:
             self.unsettled[table].write(connection)
 
     def _write_rows(self, connection: Connection, table: str) -> None:
-        """In the order in which their statements were first left for later."""
+        """Statement by statement, in the order in which this transaction first had each of them."""
         self._tables.discard(table)
         with self.past(table):
             for statement, rows in self._rows.items():

@@ -71,6 +71,7 @@ _encoded = json.JSONEncoder(separators=(",", ":")).encode  # says where each val
 
 
 CHECKED_MAX = 50_000  # a large fleet's rows; each is some 300 bytes
+MADE_MAX = 5_000  # what is made of rows: some 1,400 bytes each
 
 
 class Origin:
@@ -111,7 +112,7 @@ class Origin:
         """What `make` makes of rows as they were read: once for each content, and whoever reads it shares it."""
         known = self._made.get((make, *rows))
         if known is None:
-            if len(self._made) >= CHECKED_MAX:
+            if len(self._made) >= MADE_MAX:
                 self._made.clear()
             known = self._made[(make, *rows)] = make(self, rows)
         made: T = known

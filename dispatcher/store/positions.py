@@ -27,6 +27,7 @@ def keep_positions(connection: Connection, reported: Reported, at_ms: int) -> No
     for vehicle_id in sorted(shown.keys() & here):
         place = {"latitude": shown[vehicle_id].latitude, "longitude": shown[vehicle_id].longitude}
         upsert(connection, vehicle_positions, {"vehicle_id": vehicle_id, "at_ms": at_ms, **place})
+        forget_fobs(connection)
 
 
 def without_positions(reported: str) -> str | None:

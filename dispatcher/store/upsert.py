@@ -20,7 +20,7 @@ def upsert(connection: Connection, table: Table, row: Row, update: Sequence[str]
 
 
 def upsert_later(connection: Connection, table: Table, row: Row, update: Sequence[str]) -> None:
-    """`upsert` of a row that nobody reads before the transaction is over."""
+    """`upsert` at the end of the transaction, or before the next statement that names the table."""
     write_later(connection, _upsert(connection.dialect.name, table, tuple(update)), row)
 
 

@@ -135,10 +135,10 @@ _OF_KEY = (
     key_states.c.cabinet_id,
     key_states.c.identity,
     key_states.c.since_ms,
-    key_states.c.holder,
     commands.c.author,
+    key_states.c.holder,
 )
-_KEY_NAMES = tuple(column.name for column in _OF_KEY)
+_KEY_NAMES = tuple(column.name for column in _OF_KEY[:-1])  # without the holder
 
 
 @cache
@@ -237,7 +237,12 @@ def _asked(wanted: VehicleFilter) -> dict[str, Any]:
 def _read(connection: Connection, asked: Mapping[str, Any], *, signals: bool) -> list[Vehicle]:
     rows = connection.execute(_statement(frozenset(asked)), asked).all()
     origin = origin_of(connection)
-    found = [origin.made(_vehicle, tuple(map(tuple, of_one))) for _, of_one in groupby(rows, key=itemgetter(0))]
+    found = []
+    for _, of_one in groupby(rows, key=itemgetter(0)):
+        told = tuple(map(tuple, of_one))
+        vehicle = origin.made(_vehicle, tuple(row[:-1] for row in told))
+        holder = next((row[-1] for row in told if row[-1] is not None and _is_used(vehicle, row)), None)
+        found.append(vehicle if holder is None else _held_by(vehicle, holder))
     return _with_signals(connection, found) if signals else found
 
 
@@ -253,8 +258,18 @@ def _with_signals(connection: Connection, found: Sequence[Vehicle]) -> list[Vehi
     return [each._replace(reading=readings.get(each.id), left_at=left.get(each.id)) for each in found]
 
 
+def _is_used(vehicle: Vehicle, row: tuple[Any, ...]) -> bool:
+    return vehicle.key is not None and vehicle.key.key_id == row[len(_VEHICLE)]
+
+
+def _held_by(vehicle: Vehicle, holder: str) -> Vehicle:
+    """Who holds its key is a person, perhaps: nothing keeps that but its row."""
+    assert vehicle.key is not None, "what is held is a key"
+    return vehicle._replace(key=vehicle.key._replace(holder=holder))
+
+
 def _vehicle(origin: Origin, rows: tuple[tuple[Any, ...], ...]) -> Vehicle:
-    """A vehicle of its rows: one for each key in service, in the order of their ids."""
+    """A vehicle of its rows without their holder: one for each key in service, in the order of their ids."""
     of_keys = (dict(zip(_KEY_NAMES, row[len(_VEHICLE) :], strict=True)) for row in rows)
     usable = (_key(origin, of_key) for of_key in of_keys if of_key["id"] is not None)
     return Vehicle._make((*rows[0][: len(_VEHICLE)], next(filter(None, usable), None), None, None))
@@ -273,5 +288,4 @@ def _key(origin: Origin, row: Mapping[str, Any]) -> VehicleKey | None:
         identity=row["identity"],
         since_ms=row["since_ms"],
         ordered_by=row["author"],
-        holder=row["holder"],
     )

@@ -18,11 +18,13 @@ from dispatcher.store.booking_requests import Declined, WantedBooking, WantedCha
 from dispatcher.store.bookings import (
     Booking,
     BookingFilter,
+    booking_by_grant,
     booking_by_id,
     bookings_page,
     history_page,
     insert_booking,
     update_booking,
+    write_drivers,
 )
 from dispatcher.store.database import Database
 from dispatcher.store.paging import PageRequest
@@ -134,6 +136,20 @@ def test_the_database_refuses_a_second_booking_of_a_held_vehicle(database: Datab
 def test_a_booking_that_is_over_leaves_its_window_to_others(database: Database, state: BookingState) -> None:
     assert _insert(database, booking_row("one", ELEVEN_MS, ELEVEN_MS + HOUR_MS, state=state))
     assert _insert(database, booking_row("two", ELEVEN_MS, ELEVEN_MS + HOUR_MS))
+
+
+def test_the_booking_of_a_grant_is_read_with_the_drivers_that_it_has_now(database: Database) -> None:
+    wanted = booking_row("one", ELEVEN_MS, ELEVEN_MS + HOUR_MS)
+    assert _insert(database, wanted)
+
+    def work(connection: Connection) -> Booking | None:
+        assert booking_by_grant(connection, wanted.grant_id) == wanted
+        write_drivers(connection, replace(wanted, driver_ids=("m-brahim",)))
+        return booking_by_grant(connection, wanted.grant_id)
+
+    read = database.write_now(work)
+    assert read is not None
+    assert read.driver_ids == ("m-brahim",)
 
 
 def test_bookings_may_touch(database: Database) -> None:

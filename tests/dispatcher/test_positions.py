@@ -10,7 +10,10 @@ from contract.facts import Identity, KeyReturned, KeyTaken, VehicleReading
 from contract.messages import VehicleState
 from contract.places import Position
 from dispatcher.core.incidents import IncidentKind
+from dispatcher.store.applying import Applying
+from dispatcher.store.keys import fob_of
 from dispatcher.store.links import keep_reported
+from dispatcher.store.positions import keep_positions, vehicle_left
 from dispatcher.store.reports import apply_reports
 from dispatcher.store.schema import cabinet_links, vehicle_positions
 from dispatcher.store.vehicles import LeftAt, vehicle_by_id
@@ -84,6 +87,25 @@ def test_after_the_take_the_position_is_nowhere_in_the_database(bench: Bench) ->
     assert anywhere(bench, words) == ["vehicle_positions"]
     bench.take_key()
     assert anywhere(bench, words) == []
+
+
+def test_a_place_told_and_left_within_one_transaction_is_nowhere_in_the_database(bench: Bench) -> None:
+    left_outside(bench)
+    told = bench.box.report(slots=(), vehicles=state())
+    now_ms = bench.box.now_ms
+
+    def work(connection: Connection) -> None:
+        at = Applying(connection, 1, bench.box.cabinet, now_ms, RULES)
+        fob = fob_of(connection, "key-1")
+        assert fob is not None
+        vehicle_left(at, fob)
+        keep_positions(connection, told, now_ms)
+        again = fob_of(connection, "key-1")
+        assert again is not None
+        vehicle_left(at, again)
+
+    bench.database.write_now(work)
+    assert left_at(bench) is None
 
 
 def test_a_report_that_comes_after_the_take_brings_nothing_back(bench: Bench) -> None:

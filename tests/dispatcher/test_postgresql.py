@@ -134,10 +134,17 @@ def test_what_is_asked_often_stays_planned_from_one_read_to_the_next() -> None:
     own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
     for _ in range(10):
         own.read_now(lambda connection: connection.execute(select(meta)).all())
+    with suppress(LookupError):
+        own.read_now(_raise_lookup)
     planned = text("SELECT statement FROM pg_prepared_statements")
     statements = own.read_now(lambda connection: connection.execute(planned).scalars().all())
     assert [statement for statement in statements if "FROM meta" in statement]
     own.close()
+
+
+def _raise_lookup(connection: Connection) -> None:
+    connection.execute(select(meta)).all()
+    raise LookupError
 
 
 def test_a_reader_whose_statement_failed_leaves_a_connection_that_serves() -> None:
