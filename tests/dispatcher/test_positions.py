@@ -94,15 +94,16 @@ def test_a_place_told_and_left_within_one_transaction_is_nowhere_in_the_database
     told = bench.box.report(slots=(), vehicles=state())
     now_ms = bench.box.now_ms
 
-    def work(connection: Connection) -> None:
-        at = Applying(connection, 1, bench.box.cabinet, now_ms, RULES)
+    def leave(connection: Connection) -> None:
         fob = fob_of(connection, "key-1")
         assert fob is not None
-        vehicle_left(at, fob)
+        vehicle_left(Applying(connection, 1, bench.box.cabinet, now_ms, RULES), fob)
+
+    def work(connection: Connection) -> None:
+        leave(connection)
+        leave(connection)
         keep_positions(connection, told, now_ms)
-        again = fob_of(connection, "key-1")
-        assert again is not None
-        vehicle_left(at, again)
+        leave(connection)
 
     bench.database.write_now(work)
     assert left_at(bench) is None
