@@ -154,9 +154,7 @@ class _KeptBookings:
 
 
 def _kept(mind: Mind) -> _KeptBookings:
-    kept = mind.unsettled.setdefault(bookings.name, _KeptBookings())
-    assert isinstance(kept, _KeptBookings)
-    return kept
+    return mind.of(bookings.name, _KeptBookings)
 
 
 def update_booking(connection: Connection, booking: Booking) -> bool:

@@ -9,7 +9,7 @@ it is forgotten. Over a connection that no transaction of `Database.write` uses,
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, Update, bindparam, select
@@ -115,11 +115,7 @@ def correct_rows(connection: Connection, table: Table, correction: Correction) -
 
 
 def _kept(mind: Mind, table: Table) -> KeptRows:
-    kept = mind.unsettled.get(table.name)
-    if kept is None:
-        kept = mind.unsettled[table.name] = KeptRows(table)
-    assert isinstance(kept, KeptRows)
-    return kept
+    return mind.of(table.name, partial(KeptRows, table))
 
 
 @cache

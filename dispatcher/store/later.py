@@ -9,9 +9,9 @@ it writes itself it keeps up to date here. Rows that it changes again and again:
 Over a connection that no transaction of `Database.write` uses, rows are written at once and nothing is remembered.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.engine.interfaces import ExecutionContext
@@ -24,6 +24,7 @@ class Unsettled(Protocol):
     def write(self, connection: Connection) -> None: ...
 
 
+U = TypeVar("U", bound=Unsettled)
 Later = Insert | Update
 
 
@@ -45,6 +46,14 @@ class Mind:
         assert not rows or row.keys() == rows[0].keys(), "rows that are written together have the same columns"
         rows.append(row)
         self._tables.add(_table_of(statement))
+
+    def of(self, table: str, make: Callable[[], U]) -> U:
+        """What is unsettled of a table, made where there is nothing yet; a table has one kind of it."""
+        found = self.unsettled.get(table)
+        if found is None:
+            found = self.unsettled[table] = make()
+        kept: U = found  # type: ignore[assignment]  # whoever keeps a table asks for it here, with one `make`
+        return kept
 
     @contextmanager
     def past(self, table: str) -> Iterator[None]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from contract.facts import Fact, UnknownFact
 from contract.messages import Acknowledged, FactBatch, Reported
 from dispatcher.core.ingest import Cursor, NumberedFact, content, first_cursor
-from dispatcher.store.later import Mind, mind_of, remembered
+from dispatcher.store.later import mind_of, remembered
 from dispatcher.store.schema import cursors, facts, meta
 from dispatcher.store.upsert import insert_absent
 
@@ -228,12 +228,6 @@ class _Moves:
         self._last.clear()
 
 
-def _moves(mind: Mind) -> _Moves:
-    moves = mind.unsettled.setdefault(cursors.name, _Moves())
-    assert isinstance(moves, _Moves)
-    return moves
-
-
 def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, complete_ms: int) -> Cursor:
     """All up to `last` is in the ledger and applied; `complete_ms` 0 says nothing about time. The cursor there.
 
@@ -244,7 +238,7 @@ def move_cursor(connection: Connection, batch: FactBatch, last: NumberedFact, co
     if mind is None:
         connection.execute(_MOVE, move)
     else:
-        _moves(mind).add(move)
+        mind.of(cursors.name, _Moves).add(move)
     moved = Cursor(batch.epoch, last.seq, last.hash)
     remembered(connection)[_MOVED, batch.cabinet, batch.epoch] = moved
     return moved
