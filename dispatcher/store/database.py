@@ -87,12 +87,13 @@ def _writing_over(connection: Connection, *, is_hopeful: bool = False) -> Iterat
 
 @contextmanager
 def _reading_over(connection: Connection) -> Iterator[None]:
-    connection.info[IS_READING] = True
+    info = connection.info  # which cannot be asked for once its server is gone
+    info[IS_READING] = True
     try:
         yield
     finally:
         end_reading(connection)
-        connection.info[IS_READING] = False
+        info[IS_READING] = False
 
 
 Connect = Callable[[], AbstractContextManager[Connection]]

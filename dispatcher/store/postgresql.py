@@ -124,6 +124,8 @@ def end_reading(connection: Connection) -> None:
 
     At a ROLLBACK psycopg gives up every statement that it has prepared, and the server plans each anew.
     """
+    if connection.invalidated:  # the server is gone, and whoever reads is told that
+        return
     driver = connection.connection.driver_connection
     if isinstance(driver, psycopg.Connection) and driver.info.transaction_status is TransactionStatus.INTRANS:
         connection.commit()

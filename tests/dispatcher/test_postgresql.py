@@ -159,6 +159,15 @@ def test_a_reader_whose_statement_failed_leaves_a_connection_that_serves() -> No
     own.close()
 
 
+def test_a_reader_whose_server_goes_away_is_told_that_the_database_cannot_now() -> None:
+    own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
+    end = text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(OperationalError):
+        own.read_now(lambda connection: connection.execute(end).all())
+    assert own.read_now(lambda connection: connection.execute(text("SELECT 1")).scalar_one()) == 1
+    own.close()
+
+
 def test_what_fails_together_with_the_commit_leaves_a_connection_that_serves_and_an_error_without_the_row() -> None:
     own = Database(postgresql_url_of(new_database()), InlineExecutor(), origin=ORIGIN)
     book(own)
