@@ -69,7 +69,7 @@ def is_free(holdings: Iterable[Holding], window: Window) -> bool:
 def occupied(holdings: Iterable[Holding], now_ms: int) -> tuple[Window, ...]:
     """The windows that are taken, merged and in order. An overdue vehicle is away until it is back."""
     taken = sorted(
-        (start_ms, now_ms + 1 if end_ms <= now_ms and is_overdue(state, end_ms, now_ms) else end_ms)
+        (start_ms, now_ms + 1 if is_overdue(state, end_ms, now_ms) else end_ms)
         for _, state, start_ms, end_ms, _ in holdings
         if state in HOLDING_STATES
     )

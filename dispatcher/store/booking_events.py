@@ -48,8 +48,7 @@ def apply_event(connection: Connection, booking: Booking, happening: Happening, 
         detail = {**happening.detail, "event": happening.event, "reason": following.reason}
         add_history(connection, booking.id, happening.now_ms, REFUSED, happening.author, detail)
         return False
-    changed = _moved(booking, following, happening, rules)
-    move_booking(connection, changed)
+    changed = move_booking(connection, _moved(booking, following, happening, rules))
     detail = {**happening.detail, "state": following, **_lateness(connection, booking, happening)}
     add_history(connection, booking.id, happening.now_ms, happening.event, happening.author, detail)
     tell_booking(connection, booking.state, changed, happening.event)
@@ -76,4 +75,4 @@ def _moved(booking: Booking, following: BookingState, happening: Happening, rule
         whole = handed_back or booking.purpose is not None  # an order opens until its end, as often as asked
         hold_ms = max(at_ms, booking.end_ms) if whole else hold_until_ms(rules, at_ms, booking.end_ms)
         times = {"returned_ms": at_ms, "hold_until_ms": hold_ms}
-    return replace(booking, state=following, changed_ms=happening.now_ms, version=booking.version + 1, **times)
+    return replace(booking, state=following, changed_ms=happening.now_ms, **times)

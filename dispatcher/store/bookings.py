@@ -121,11 +121,12 @@ def insert_booking(connection: Connection, booking: Booking) -> bool:
     return True
 
 
-def move_booking(connection: Connection, moved: Booking) -> None:
-    """Write a booking in another state and version, that keeps its vehicle and its window, or frees them.
+def move_booking(connection: Connection, booking: Booking) -> Booking:
+    """Write a booking in another state that keeps its vehicle and its window, or frees them: nothing to overlap.
 
-    There is nothing that it could overlap.
+    As it is written, in its next version.
     """
+    moved = replace(booking, version=booking.version + 1)
     row = _row(connection, moved)
     del row["id"]
     change = {"this": moved.id, **row}
@@ -134,6 +135,7 @@ def move_booking(connection: Connection, moved: Booking) -> None:
         connection.execute(_THIS, change)
     else:
         _kept(mind).move(moved, change)
+    return moved
 
 
 class _KeptBookings:

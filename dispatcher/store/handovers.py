@@ -1,6 +1,5 @@
 """A key taken, a key returned: the slot, the key, the booking, the handover and the rental move together."""
 
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
@@ -72,17 +71,19 @@ def key_taken(at: Applying, fact: KeyTaken) -> None:
         if command_id is not None:
             settle_key(at.connection, fact.key, at.received_ms)
         else:
-            view = _key_view(at, fact, fob, "taken")
-            out = replace(view, grant_id=grant_id, booking=_booking_view(at, grant_id))
-            settle_known_key(at.connection, out, at.received_ms)
+            settle_known_key(at.connection, _key_view(at, fact, fob, "taken", grant_id), at.received_ms)
     elif fact.grant is None and not is_known(at.connection, at.cabinet_id, command_id):
         _unidentified_key_out(at, fact)
 
 
 def _key_view(
-    at: Applying, fact: KeyTaken | KeyReturned, fob: Fob | None, state: Literal["in_slot", "taken"]
+    at: Applying,
+    fact: KeyTaken | KeyReturned,
+    fob: Fob | None,
+    state: Literal["in_slot", "taken"],
+    grant_id: str | None = None,
 ) -> KeyView:
-    """A key that a fact has just moved, under no right."""
+    """A key that a fact has just moved, under a grant or under no right."""
     assert fact.key is not None, "what moved is known"
     return KeyView(
         key_id=fact.key,
@@ -90,6 +91,8 @@ def _key_view(
         home=fob.home if fob is not None else None,
         state=state,
         place=(at.cabinet_id, fact.slot),
+        grant_id=grant_id,
+        booking=_booking_view(at, grant_id),
     )
 
 

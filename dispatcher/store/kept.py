@@ -52,10 +52,11 @@ class KeptRows:
                 if found is not None and correction.is_meant(found):
                     found = {**found, **correction.columns}
             self._known[key] = found
-        known, changes = self._known[key], self._changes.get(key)
-        if changes is None:
-            return known
-        return {**(known or dict.fromkeys(self._table.columns.keys())), **changes}
+        changes = self._changes.get(key)
+        return self._known[key] if changes is None else self._changed(key, changes)
+
+    def _changed(self, key: Key, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**(self._known[key] or dict.fromkeys(self._table.columns.keys())), **changes}
 
     def correct(self, correction: Correction) -> None:
         self._corrections.append(correction)
@@ -80,8 +81,7 @@ class KeptRows:
             row = {name: changes[name] for name in names if name in changes}
             together[tuple(row)].append(row)
             if key in self._known:
-                known = self._known[key] or dict.fromkeys(names)
-                self._known[key] = {**known, **changes}
+                self._known[key] = self._changed(key, changes)
         self._changes.clear()
         for rows in together.values():
             upsert_all(connection, self._table, rows)

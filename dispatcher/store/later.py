@@ -117,8 +117,10 @@ _MINDS: dict[Connection, Mind] = {}
 
 def settle_before(statement: str, context: ExecutionContext | None) -> None:
     """Nobody reads a table, or changes it, before what this transaction changed in it is written."""
-    mind = _MINDS.get(context.root_connection) if context is not None else None
-    if mind is not None and context is not None:
+    if context is None:
+        return
+    mind = mind_of(context.root_connection)
+    if mind is not None:
         mind.settle_before(context.root_connection, statement)
 
 

@@ -74,7 +74,7 @@ def free(connection: Connection, offer: Offer, now_ms: int) -> None:
     assert hold is not None, "bookings are never deleted"
     if hold.state is BookingState.BOOKED:
         ended = replace(hold, state=BookingState.CANCELLED, ended_ms=now_ms, changed_ms=now_ms)
-        move_booking(connection, replace(ended, version=hold.version + 1))
+        move_booking(connection, ended)
 
 
 def close(
